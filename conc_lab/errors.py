@@ -1,0 +1,65 @@
+"""What goes wrong is said in one sentence that tells the reader what to do."""
+
+import errno
+import threading
+from collections.abc import Callable
+
+
+class LabError(Exception):
+    """A sentence for the student; `detail` is what is worth unfolding: a traceback, a task's output."""
+
+    def __init__(self, sentence: str, detail: str = ""):
+        super().__init__(sentence)
+        self.detail = detail
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows this instead of a traceback through conc_lab, which would bury the sentence."""
+        return [f"{type(self).__name__}: {self}", *self.detail.splitlines()]
+
+
+class RunStopped(LabError):
+    """The run was stopped by the student: by Stop, or by interrupting the cell."""
+
+
+TEMPORARY = "make room, or set TMPDIR to a folder that can be written to"
+
+
+def cannot_start(what: str, error: BaseException) -> str:
+    """The sentence for workers, or what they need, that the system refused."""
+    full = getattr(error, "errno", None) == errno.ENOSPC
+    advice = "make room in /dev/shm" if full else "ask for fewer workers, or close other programs"
+    return f"this machine could not start {what} ({getattr(error, 'strerror', None) or error}); {advice}"
+
+
+def limit_reached(error: BaseException | None) -> str | None:
+    """The sentence for the limit of the system that an error, or the one before it, comes from; None without one."""
+    while error is not None:
+        number, text = getattr(error, "errno", None), str(error)
+        if isinstance(error, MemoryError):
+            return "this machine, or a limit set on memory here, gave no more; ask for less data or fewer workers"
+        if "No usable temporary directory" in text:
+            return f"no temporary file can be written; {TEMPORARY}"
+        if number == errno.ENOSPC:
+            return "no room is left for a file or for shared memory; make room, or ask for less data"
+        if number in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE) or text in ("can't start new thread", "unexpected EOF"):
+            return cannot_start("another worker", error)  # "unexpected EOF": forkserver's server could not fork
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def in_one_line(error: BaseException) -> str:
+    """What a program says of its end: the sentence for this error, without a line break."""
+    what = str(error) if isinstance(error, LabError) else limit_reached(error)
+    return (what or f"it failed with {type(error).__name__}: {error}").replace("\n", " ")
+
+
+def end_when_out_of_threads(fail: Callable[[BaseException], None]) -> None:
+    """Call fail(error) when a thread could not start another: a pool whose own thread ends so never answers."""
+
+    def hook(dead):
+        if str(dead.exc_value) == "can't start new thread":
+            fail(dead.exc_value)
+        else:
+            threading.__excepthook__(dead)
+
+    threading.excepthook = hook

@@ -1,0 +1,77 @@
+"""The state of a panel, without widgets: idle -> running -> done | failed | cancelled."""
+
+import threading
+from collections.abc import Callable
+
+from . import runner
+from .errors import LabError, RunStopped
+from .result import Result
+
+
+class Job:
+    """Runs one experiment at a time in a thread of its own and tells `on_change` about every step.
+
+    state: "idle", "running", "done", "failed" or "cancelled"; progress: (fraction, doing, left_s); result: the
+    rounds completed so far; previous: the result of the run before; error: the LabError of a failed run.
+    """
+
+    def __init__(self, on_change: Callable[["Job"], None]):
+        self.state, self.progress, self.error = "idle", (0.0, "", None), None
+        self.result: Result | None = None
+        self.previous: Result | None = None
+        self._on_change = on_change
+        self._number = 0  # of the present run: what arrives for an earlier one is dropped
+        self._run: runner.Run | None = None
+        self._stopping = False
+        self._lock = threading.RLock()
+
+    def start(self, experiment: str, params: dict) -> None:
+        """Start a run and return at once. Raises LabError while one is running."""
+        with self._lock:
+            if self.state == "running":
+                raise LabError("a run is under way: wait for it or press Stop first")
+            self._number += 1
+            self._run, self._stopping = None, False
+            self.previous, self.result = self.result or self.previous, None
+            self._change(self._number, state="running", error=None, progress=(0.0, "starting", None))
+            work = threading.Thread(target=self._work, args=(self._number, experiment, params), daemon=True)
+        work.start()
+
+    def stop(self) -> None:
+        """End the run; its complete rounds stay. Harmless when nothing runs."""
+        with self._lock:
+            self._stopping = True
+            if self._run:
+                self._run.stop()
+
+    def _work(self, number, experiment, params):
+        try:
+            result = runner.run(
+                experiment,
+                params,
+                on_start=self._adopt,
+                on_progress=lambda *progress: self._change(number, progress=progress),
+                on_round=lambda result: self._change(number, result=result),
+            )
+            self._change(number, state="done", result=result)
+        except RunStopped:
+            self._change(number, state="cancelled")
+        except LabError as error:
+            self._change(number, state="failed", error=error)
+        except BaseException as error:
+            self._change(number, state="failed", error=LabError(f"conc_lab failed: {error!r}"))
+            raise
+
+    def _adopt(self, run):
+        with self._lock:
+            self._run = run
+            if self._stopping:
+                run.stop()
+
+    def _change(self, number, **changes):
+        with self._lock:
+            if number != self._number:
+                return
+            for name, value in changes.items():
+                setattr(self, name, value)
+            self._on_change(self, set(changes))

@@ -1,0 +1,285 @@
+"""The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
+
+With `advise` on the command line it scores the advice instead; words after it name the cases.
+Not a test: the figures depend on the machine. Close other programs first.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+PAIRS = 9
+
+BY_HAND = """
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter, sleep
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(sleep, [0.01] * 8))
+    start = perf_counter()
+    futures = [pool.submit(sleep, 0.01) for _ in range(64)]
+    [future.result() for future in futures]
+    print(perf_counter() - start)
+"""
+
+LABORATORY = """
+from conc_lab import tasks
+from conc_lab.experiments.speedup import _timed
+print(_timed(tasks.TASKS["sleep"], (0.01,), 0.01, 64, "threads", 8, None)["wall_s"])
+"""
+
+STARTS_BY_HAND = """
+import sys, threading  # and no more: spawn's and forkserver's workers run this file
+from multiprocessing import get_context
+from time import perf_counter
+
+def answer(connection):
+    connection.send_bytes(b"here")
+
+def answer_from_interpreter(connection):
+    from concurrent import interpreters
+    interpreter = interpreters.create()
+    connection.send_bytes(interpreter.call(bytes))
+    interpreter.close()
+
+def start(make):
+    reader, writer = context.Pipe(duplex=False)
+    begun = perf_counter()
+    worker = make(target=target, args=(writer,))
+    worker.start()
+    reader.recv_bytes()
+    seconds = perf_counter() - begun
+    worker.join()
+    return seconds
+
+if __name__ == "__main__":
+    way, number = sys.argv[1], int(sys.argv[2])
+    process = way not in ("thread", "interpreter")
+    context = get_context(way if process else None)
+    make = context.Process if process else threading.Thread
+    target = answer_from_interpreter if way == "interpreter" else answer
+    for _ in range(2):
+        start(make)
+    print(sorted(start(make) for _ in range(number))[number // 2])
+"""
+BARE = "pass"
+IMPORT = "import conc_lab"
+
+
+def seconds(code):
+    """What a fresh interpreter prints when it runs the code."""
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def start_up(code):
+    """Wall seconds of a fresh interpreter."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
+    return time.perf_counter() - start
+
+
+def say(what, values, target):
+    print(f"{what}: median {statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f}); target {target}")
+
+
+def waiting():
+    """The timed section of 64 waits of 10 ms by 8 threads, against the same written by hand."""
+    ratios = [seconds(LABORATORY) / seconds(BY_HAND) for _ in range(PAIRS)]
+    say("waiting tasks, laboratory / by hand", ratios, "<= 1.05")
+
+
+def computing():
+    """Throughput of 64 computing tasks on two processes, against a bare warm pool in the same rounds."""
+    from conc_lab import tasks
+    from conc_lab.experiments.speedup import _timed
+
+    task = tasks.TASKS["count_primes"]
+    with task.prepare(0.01) as args:
+        expected = task.function(*args)
+
+        def bare():
+            with ProcessPoolExecutor(2, get_context("fork")) as pool:
+                list(pool.map(task.function, [args[0]] * 8))
+                start = time.perf_counter()
+                futures = [pool.submit(task.function, *args) for _ in range(64)]
+                assert all(future.result() == expected for future in futures)
+                return time.perf_counter() - start
+
+        def laboratory():
+            return _timed(task, args, expected, 64, "processes", 2, "fork")["wall_s"]
+
+        ratios = []
+        for number in range(2 * PAIRS):
+            first, second = (bare, laboratory) if number % 2 else (laboratory, bare)
+            times = {first: first(), second: second()}
+            ratios.append(times[bare] / times[laboratory])
+    say("computing tasks, throughput of laboratory / bare pool", ratios, ">= 0.97")
+
+
+def importing():
+    """What `import conc_lab` adds to the start of a bare interpreter."""
+    added = []
+    for _ in range(PAIRS):
+        bare = start_up(BARE)
+        added.append(1000 * (start_up(IMPORT) - bare))
+    say("import conc_lab, ms added to a bare start", added, "<= 30")
+
+
+def cores_busy():
+    """Cores busy of two workers of pure Python, in five runs."""
+    from conc_lab import runner
+    from conc_lab.experiments.speedup import conclusions
+
+    for number in range(5):
+        result = runner.run("speedup", {"task": "count_primes", "workers": [2]})
+        busy = {item["kind"]: item["cores_busy"] for item in conclusions(result.rows)}
+        print(
+            f"run {number + 1}, cores busy: two processes {busy['processes']:.2f} (target >= 1.7), "
+            f"two threads {busy['threads']:.2f} (target 0.95 to 1.02)"
+        )
+
+
+def starting():
+    """Seconds to a worker's first answer, by the laboratory against a loop in a program of its own, alternately."""
+    from conc_lab import runner
+    from conc_lab.experiments.startup import WAYS, unavailable
+
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "program.py")
+        program.write_text(STARTS_BY_HAND)
+
+        def by_hand(way, number):
+            command = [sys.executable, str(program), way, str(number)]
+            return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+        def laboratory(way, number):
+            params = {"ways": [way], "workers": [1], "starts": number, "rounds": 1}
+            rows = runner.run("startup", params).rows
+            return statistics.median(row["answer_s"] for row in rows if not row["cold"])
+
+        for way in [way for way in WAYS if not unavailable(way)]:
+            ratios, number = [], 50 if way == "thread" else 10
+            for turn in range(PAIRS):
+                first, second = (by_hand, laboratory) if turn % 2 else (laboratory, by_hand)
+                times = {first: first(way, number), second: second(way, number)}
+                ratios.append(times[laboratory] / times[by_hand])
+            say(f"starting by {way}, laboratory / by hand", ratios, "0.8 to 1.2")
+
+
+def stopping():
+    """From Run to the first progress, and from Stop to an empty session, by start method."""
+    from conc_lab import executors, runner
+    from conc_lab.errors import RunStopped
+
+    for method in executors.start_methods():
+        first, stopped = [], []
+        for _ in range(PAIRS):
+            held = []
+            under_way = threading.Event()
+            start = time.perf_counter()
+
+            arrivals = []
+
+            def progress(fraction, doing, left_s, arrivals=arrivals, under_way=under_way):
+                arrivals.append(time.perf_counter())
+                if fraction > 0.1:
+                    under_way.set()
+
+            def work(held=held, method=method, progress=progress, stopped=stopped):
+                try:
+                    params = {"task": "sleep", "workers": [4], "start_method": method}
+                    runner.run("speedup", params, on_start=held.append, on_progress=progress)
+                except RunStopped:
+                    stopped.append(time.perf_counter())
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            under_way.wait(60)
+            before = time.perf_counter()
+            held[0].stop()
+            thread.join()
+            stopped[-1] -= before
+            first.append(arrivals[0] - start)
+            assert not runner.alive(held[0].pid)
+        say(f"{method}: Run to first progress, s", first, "<= 0.5")
+        say(f"{method}: Stop to idle with no process left, s", stopped, "<= 1")
+
+
+# What is advised: (task, items), so many that a loop takes about a second, and two of very few.
+CASES = {
+    "python, long": ("advised_tasks:python_long", 20),
+    "python, short": ("advised_tasks:python_short", 1500),
+    "python, few items": ("advised_tasks:python_short", 5),
+    "hashing": ("advised_tasks:hashing", 100),
+    "zlib": ("advised_tasks:compressing", 200),
+    "NumPy": ("advised_tasks:matrices", 300),
+    "sleeping": ("advised_tasks:sleeping", 60),
+    "HTTP": ("http", 100),
+    "HTTP, few items": ("http", 3),
+    "tiny tasks": ("advised_tasks:tiny", 100_000),
+    "large arguments": ("advised_tasks:large_argument", 300),
+    "large results": ("advised_tasks:large_result", 60),
+    "unpicklable arguments": ("advised_tasks:unpicklable_argument", 300),
+    "computes in a lock": ("advised_tasks:holds_lock", 1500),
+    "waits in a lock": ("advised_tasks:waits_in_lock", 50),
+    "mixed": ("advised_tasks:mixed", 80),
+}
+# Timed beside what is advised of each kind.
+USUAL = [("serial", 1), ("threads", 2), ("threads", 32), ("asyncio", 64), ("processes", 2), ("processes", 8)]
+
+
+def advice(*names):
+    """The advised variant's time against the best of all variants that bare executors ran, case by case."""
+    from conc_lab import runner
+    from conc_lab.charts import show
+    from conc_lab.experiments.advise import choice, chunksize, fits, predicted_s
+
+    tests = Path(__file__).parent
+    os.chdir(tests)
+    hits = []
+    for name in names or CASES:
+        task, items = CASES[name]
+        begun = time.perf_counter()
+        result = runner.run("advise", {"task": task, "items": items})
+        took_s = time.perf_counter() - begun
+        found = fits(result.rows)
+        chosen, method = choice(found, items), result.params["start_method"]
+        kinds = {fit.kind: fit for fit in sorted(found, key=lambda fit: -predicted_s(fit, items))}  # the fastest last
+        wanted = {chosen[:2], *(fit[:2] for fit in kinds.values()), *(two for two in USUAL if two[0] in kinds)}
+        chunks = [chunksize(kinds[kind]._replace(workers=workers), items) for kind, workers in wanted]
+        variants = json.dumps([[*two, chunk] for two, chunk in zip(wanted, chunks, strict=True)])
+        command = [sys.executable, str(tests / "judge.py"), task, str(items), method, variants]
+        done = subprocess.run(command, env=os.environ | runner.ONE_THREAD, capture_output=True, text=True, check=True)
+        times = {}
+        for line in done.stdout.splitlines():
+            kind, workers, seconds = json.loads(line)
+            times.setdefault((kind, workers), []).append(seconds)
+        medians = {variant: statistics.median(values) for variant, values in times.items()}
+        best = min(medians, key=medians.get)
+        ratio = medians[chosen[:2]] / medians[best]
+        hits.append(ratio <= 1.2)
+        print(f"{name}, {items} items: {'hit' if hits[-1] else 'MISS'}, {ratio:.2f} x the best, {best};", end=" ")
+        print(
+            f"advised {chosen[:2]} in {took_s:.1f} s, predicted {predicted_s(chosen, items):.3f} s; CPU cost", end=" "
+        )
+        print("/".join(f"{fit.cpu_cost:.2f}" for fit in found if fit.cpu_cost))
+        for variant in sorted(times, key=medians.get):
+            print(f"    {variant}: {', '.join(f'{value:.3f}' for value in times[variant])} s")
+        print("   ", show(result).sentence, flush=True)
+    print(f"{sum(hits)} of {len(hits)} within 1.2 times the best")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["advise"]:
+        advice(*sys.argv[2:])
+        sys.exit()
+    for part in (importing, waiting, computing, starting, cores_busy, stopping):
+        part()

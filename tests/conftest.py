@@ -1,0 +1,65 @@
+"""What every test shares: the quick profile, `--slow`, and a watch over processes that a test leaves behind."""
+
+import contextlib
+import os
+import tempfile
+from multiprocessing import resource_tracker, util
+
+import helpers
+import psutil
+import pytest
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # pools are forked from this process: it must have one thread
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run the tests that take minutes")
+
+
+def pytest_configure(config):
+    helpers.become_subreaper()
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """The quick profile, and none of the limits that this machine's own hub may have set."""
+    monkeypatch.setenv("CONC_LAB_PROFILE", "quick")
+    monkeypatch.delenv("CPU_LIMIT", raising=False)
+    monkeypatch.delenv("MEM_LIMIT", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(request):
+    """Fails a test that leaves a process behind, be it its own child or the orphan of one."""
+    before = helpers.children()
+    yield
+    # Adopted orphans are waited for here, as by nobody else. A resource tracker leaves 30 ms after its program.
+    _, left = psutil.wait_procs(helpers.children() - before, timeout=1)
+    found = []
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append((process.pid, " ".join(process.cmdline())[:100]))
+            for member in [*process.children(recursive=True), process]:
+                member.kill()
+    assert not found, f"{request.node.name} left processes behind: {found}"
+
+
+@pytest.fixture
+def nothing_left(tmp_path_factory, monkeypatch):
+    """Fails a test that leaves a process, shared memory, an open file, a thread or a temporary file behind."""
+    util.get_temp_dir()  # multiprocessing's own, which it makes once and keeps until this process ends
+    # A folder of the test's own; its name is short because forkserver puts a socket there.
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    if os.name != "nt":
+        resource_tracker.ensure_running()  # this process's own stays until it ends
+    before = helpers.traces()
+    yield
+    assert helpers.left_since(before) == {}

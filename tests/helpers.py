@@ -1,0 +1,163 @@
+"""Short ways to start a small run and to look at what it left."""
+
+import contextlib
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+import psutil
+import pytest
+
+from conc_lab import executors, experiments, parameters, runner
+
+PR_SET_CHILD_SUBREAPER = 36
+TESTS = os.path.dirname(__file__)
+# Every start method; with every test only the one that needs all that the others need.
+METHODS = [
+    method if method == "forkserver" else pytest.param(method, marks=pytest.mark.slow)
+    for method in executors.start_methods()
+]
+# Runs here take up to about 3 s, and a stuck one must fail rather than wait for the runner's 300 s.
+LIVENESS_S = 60
+SMALL = {"task": "sum_squares", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
+
+
+def small(timeout_s=LIVENESS_S, **params):
+    """The result of a run of `SMALL` with these parameters."""
+    return runner.run("speedup", SMALL | params, timeout_s=timeout_s)
+
+
+@contextlib.contextmanager
+def started(timeout_s=LIVENESS_S, **params):
+    """A started `Run` of `SMALL` with these parameters, ended in any case."""
+    checked = parameters.checked(experiments.function("speedup"), SMALL | params)
+    run = runner.Run("speedup", checked, timeout_s)
+    try:
+        yield run
+    finally:
+        run.stop()
+        with contextlib.suppress(Exception):
+            run.close()
+
+
+def becomes_true(condition, within_s):
+    """Whether `condition()` holds before `within_s` seconds are over."""
+    deadline = time.monotonic() + within_s
+    while not (holds := condition()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return holds
+
+
+def descriptors():
+    """This process's open files by number, less the one that the listing itself needs."""
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[number] = os.readlink(f"/proc/self/fd/{number}")
+    return found
+
+
+def shared_memory():
+    """What Python programs have in /dev/shm: semaphores, blocks, and the heap of synchronized values."""
+    return {name for name in os.listdir("/dev/shm") if name.startswith(("sem.mp-", "psm_", "pym-"))}
+
+
+def threads():
+    """The native ids of this process's Python threads."""
+    return {thread.native_id for thread in threading.enumerate()}
+
+
+def children():
+    """The processes below this one, zombies too, less the resource tracker of this process, which it keeps.
+
+    Where Linux lists them it is asked for the children only, among them every orphan (see `become_subreaper`): to
+    look for the whole family in the list of all processes took 40 ms, twice for every test.
+    """
+    lists = list(Path("/proc/self/task").glob("*/children"))
+    found = set() if lists else set(psutil.Process().children(recursive=True))
+    try:
+        pids = {int(word) for each in lists for word in each.read_text().split()}
+    except (FileNotFoundError, ProcessLookupError):  # a thread ended meanwhile, and another has its children now
+        return children()
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.add(psutil.Process(pid))
+    tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
+    return {child for child in found if child.pid != tracker}
+
+
+def runs_still(process):
+    """Whether a process still runs, and is no zombie."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def become_subreaper():
+    """On Linux, orphans of a run come back to this process instead of to init, so that they are seen."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def traces():
+    """What a run could leave behind, as it is now: {what: names}."""
+    try:
+        temporary = tempfile.gettempdir()
+    except FileNotFoundError:  # there is none that can be written to
+        temporary = os.devnull
+    return {
+        "processes": set(filter(runs_still, children())),
+        "shared memory": shared_memory() if os.path.isdir("/dev/shm") else set(),
+        "open files": set(descriptors()) if os.path.isdir("/proc/self/fd") else set(),
+        "threads": threads(),
+        "temporary files": {str(path) for path in Path(temporary).rglob("*")},
+    }
+
+
+def left_since(before):
+    """What there is now and was not in the `traces` before: {what: names}, empty where nothing is left.
+
+    Shared memory that another program is using is not ours: all processes of a run are gone. A resource tracker
+    leaves 30 ms after its program, and a thread that has said its last may still be on its way out.
+    """
+
+    def more():
+        now = traces()
+        found = {what: now[what] - before[what] for what in now}
+        if found["shared memory"]:
+            found["shared memory"] -= used_by_others()
+            found["shared memory"] &= shared_memory()  # others' came and went meanwhile
+        return {what: names for what, names in found.items() if names}
+
+    becomes_true(lambda: not more().keys() & {"shared memory", "threads"}, 5)
+    return more()
+
+
+def used_by_others():
+    """The names in /dev/shm of what some process other than this one has mapped.
+
+    Told by inode: a semaphore's mapping has the name that sem_open gave the file before the one it has now.
+    """
+    inodes = set()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        if maps.parent.name != str(os.getpid()):
+            with contextlib.suppress(OSError):
+                inodes.update(line.split()[4] for line in maps.read_text().splitlines() if "/dev/shm/" in line)
+    return {entry.name for entry in os.scandir("/dev/shm") if str(entry.inode()) in inodes}
+
+
+def instead_of_our_programs(monkeypatch, code):
+    """Whatever small program conc_lab starts, it runs this code."""
+    popen = subprocess.Popen
+
+    def other(command, **pipes):
+        assert command[3].startswith("from conc_lab.")
+        return popen([*command[:3], code, *command[4:]], **pipes)
+
+    monkeypatch.setattr(subprocess, "Popen", other)

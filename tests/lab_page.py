@@ -1,0 +1,158 @@
+"""A real JupyterLab and a real Chromium, driven as a student would: open a notebook, run cells, press keys."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import psutil
+
+LOAD_S = 60  # JupyterLab is on the page after 3 to 10 s here, and must not keep a stuck test for ever
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+SETTINGS = {
+    # Without this, JupyterLab takes the cells that are out of view off the page.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+RUN_CELLS = """async ([first, last]) => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  window.cellsRun = false;
+  panel.content.deselectAll();
+  panel.content.activeCellIndex = first;
+  if (last > first) panel.content.extendContiguousSelectionTo(last);
+  window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.cellsRun = true; });
+}"""
+READY = """async () => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  if (!panel?.context) return false;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  return panel.sessionContext.session?.kernel?.status === 'idle';
+}"""
+
+
+class Server:
+    """JupyterLab on a port of its own, with a folder of its own and none of the user's settings."""
+
+    def __init__(self, folder, home):
+        self.folder = folder
+        for name, content in SETTINGS.items():
+            file = home / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(content))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        homes = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTER_RUNTIME_DIR")
+        token = secrets.token_hex(8)
+        self.address, self._key = f"http://127.0.0.1:{port}", f"token={token}"
+        as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", *as_root]
+        command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
+        command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
+        env = os.environ | dict.fromkeys(homes, str(home)) | {"CONC_LAB_PROFILE": "quick"}
+        with open(home / "log", "wb") as log:
+            self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + LOAD_S
+        while True:
+            with contextlib.suppress(OSError):
+                self.ask("GET", "api")
+                break
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise RuntimeError(f"JupyterLab did not start: {(home / 'log').read_text()[-2000:]}")
+            time.sleep(0.1)
+
+    def ask(self, method, path):
+        """The server's answer to a request of its REST interface."""
+        request = urllib.request.Request(f"{self.address}/{path}?{self._key}", method=method)
+        with urllib.request.urlopen(request, timeout=LOAD_S) as reply:
+            return json.loads(reply.read() or "null")
+
+    def url(self, notebook):
+        return f"{self.address}/lab/tree/{notebook}?{self._key}&reset"
+
+    def end_kernels(self):
+        for kernel in self.ask("GET", "api/kernels"):
+            self.ask("DELETE", f"api/kernels/{kernel['id']}")
+
+    def end_runs(self):
+        """End whatever a failed test has left running."""
+        for session in self.runs():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
+
+    def close(self):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def runs(self):
+        """The sessions of the experiments that run below this server: the pid of each one's child."""
+        found = []
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if any("conc_lab._child" in word for word in process.cmdline()):
+                    found.append(os.getsid(process.pid))
+        return sorted(set(found))
+
+
+def in_session(session):
+    """The command lines, by pid, of the session's processes that still run, whoever their parent now is."""
+    found = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = " ".join(process.cmdline())[:80]
+    return found
+
+
+class Notebook:
+    """A notebook of the server's, open on a page."""
+
+    def __init__(self, page, server, name):
+        self.page, self.server, self.name = page, server, name
+        self._sources = [cell.source for cell in nbformat.read(server.folder / name, as_version=4).cells]
+        page.goto(server.url(name))
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LOAD_S * 1000)
+        page.wait_for_function(READY, timeout=LOAD_S * 1000)
+
+    def place(self, text):
+        """The index of the one cell whose source contains the text."""
+        (place,) = [index for index, source in enumerate(self._sources) if text in source]
+        return place
+
+    def cell(self, text):
+        """The locator of the one cell whose source contains the text."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(self.place(text))
+
+    def start(self, first=None, last=None):
+        """Start the cells from the one that contains `first` to the one that contains `last`, by default all."""
+        begin = 0 if first is None else self.place(first)
+        end = len(self._sources) - 1 if first is None else begin if last is None else self.place(last)
+        self.page.evaluate(RUN_CELLS, [begin, end])
+
+    def run(self, first=None, last=None, within_s=LOAD_S):
+        """`start` and wait until they are done."""
+        self.start(first, last)
+        self.page.wait_for_function("() => window.cellsRun", timeout=within_s * 1000)
+
+    def kernel(self):
+        """The id of the notebook's kernel."""
+        (found,) = [session for session in self.server.ask("GET", "api/sessions") if session["path"] == self.name]
+        return found["kernel"]["id"]
+
+    def errors(self):
+        """The error outputs on the page."""
+        return self.page.locator("[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()

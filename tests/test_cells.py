@@ -1,0 +1,164 @@
+"""conc_lab.cells: an experiment as a call, in a notebook and outside."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+from made_results import TWO, made
+
+import conc_lab as lab
+from conc_lab import cells, experiments, parameters, runner
+from conc_lab.errors import LabError, RunStopped
+from conc_lab.result import Result
+
+SMALL = {"task": "sum_squares", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
+
+
+class Page:
+    """What `display` put into a cell's output, each part as it stands after its last update."""
+
+    def __init__(self):
+        self.parts = []
+
+    def display(self, shown, display_id):
+        assert display_id is True
+        self.parts.append([shown])
+        return type("Handle", (), {"update": staticmethod(self.parts[-1].append)})
+
+    def now(self):
+        return [part[-1]._repr_html_() or "" for part in self.parts]
+
+
+@pytest.fixture
+def page(monkeypatch, tmp_path):
+    """A cell's output in a notebook that there is not, whose folder is empty."""
+    import IPython
+
+    monkeypatch.chdir(tmp_path)
+    page = Page()
+    shell = type("Shell", (), {"kernel": object()})
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr("IPython.display.display", page.display)
+    return page
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+@pytest.mark.parametrize("profile", parameters.PROFILES)
+def test_signature(name, profile, monkeypatch):
+    """The call's signature lists the experiment's parameters with the profile's defaults, then bet and timeout."""
+    monkeypatch.setenv("CONC_LAB_PROFILE", profile)
+    signature = inspect.signature(cells.experiment_call(name)).parameters
+    described = parameters.described(experiments.function(name))
+    assert list(signature) == [*described, "bet", "timeout_s"]
+    for parameter in described.values():
+        assert signature[parameter.name].default == parameters.default(parameter)
+        by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        assert by_position == (parameter.name == "task")
+    rounds = parameters.described(experiments.function("speedup"))["rounds"].default
+    assert (
+        cells.experiment_call("speedup").__signature__.parameters["rounds"].default
+        == {
+            "quick": rounds.quick,
+            "class": rounds.class_,
+            "careful": rounds.careful,
+        }[profile]
+    )
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_name_and_help(name):
+    """The call is named, documented and offered by the package as its experiment is."""
+    call = getattr(lab, name)
+    assert call.__name__ == name and call.__doc__ == experiments.function(name).__doc__
+    assert name in dir(lab)
+
+
+def test_outside_a_notebook(capsys):
+    """Outside IPython the call returns the result and prints nothing."""
+    result = lab.speedup(**SMALL)
+    assert isinstance(result, Result) and set(result.frame.kind) == {"serial", "threads"}
+    assert capsys.readouterr() == ("", "")
+
+
+def test_outside_ipython_altogether():
+    """The call works where IPython cannot be imported."""
+    code = (
+        "import sys; sys.modules['IPython'] = None\n"
+        "import conc_lab as lab\n"
+        f"print(len(lab.speedup(**{SMALL!r}).rows) > 2)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_positional_arguments_are_refused():
+    """Parameters other than a task are given by name, as the signature says."""
+    for call, given in ((lab.speedup, ("sha256", [1, 2])), (lab.timeline, ("sha256",))):
+        with pytest.raises(TypeError, match="too many positional arguments"):
+            call(*given)
+
+
+def test_in_a_notebook(page, monkeypatch):
+    """In a cell the line of progress and the chart are updated in place, and only the chart stays."""
+    bet, seen = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})(), []
+
+    def run(experiment, params, timeout_s, *, on_progress, on_round):
+        assert (experiment, params, timeout_s) == ("speedup", {"task": "sha256"}, 7)
+        on_progress(0.5, "round 1 of <2>", None)
+        seen.append(page.now())
+        on_round(made(TWO, rounds=1))
+        seen.append(page.now())
+        on_progress(1, "round 2 of <2>", 0.4)
+        on_round(made(TWO, rounds=2))
+        return made(TWO, rounds=2)
+
+    monkeypatch.setattr(runner, "run", run)
+    assert lab.speedup(task="sha256", bet=bet, timeout_s=7) == made(TWO, rounds=2)
+    assert seen[0] == ['<span role="status">50%: round 1 of &lt;2&gt;</span>']
+    assert "median of one round" in seen[1][1] and "your bet: " in seen[1][1]
+    line, chart = page.now()
+    assert line == "" and "median of two rounds" in chart
+
+
+@pytest.mark.parametrize("error", [LabError("refused"), RunStopped("stopped")], ids=repr)
+def test_an_error_takes_the_line_of_progress_away(page, monkeypatch, error):
+    """A run that fails or is stopped leaves no "25%" behind, and its chart stays."""
+
+    def run(experiment, params, timeout_s, *, on_progress, on_round):
+        on_round(made(TWO, rounds=1))
+        on_progress(0.25, "round 2 of 8", 3.0)
+        raise error
+
+    monkeypatch.setattr(runner, "run", run)
+    with pytest.raises(LabError) as caught:
+        lab.speedup()
+    assert caught.value is error
+    line, chart = page.now()
+    assert line == "" and "<img" in chart
+
+
+def test_an_error_is_one_sentence_in_a_cell():
+    """IPython shows a LabError as its sentence, and what is worth unfolding below it, without our own frames."""
+    assert LabError("workers must be fewer")._render_traceback_() == ["LabError: workers must be fewer"]
+    assert LabError("it failed", "a\nb")._render_traceback_() == ["LabError: it failed", "a", "b"]
+    assert RunStopped("stopped")._render_traceback_() == ["RunStopped: stopped"]
+
+
+def test_ipython_renders_the_sentence():
+    """A cell that asks for what cannot be run shows one line, not a traceback through conc_lab."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    shell = InteractiveShell()
+    with capture_output() as output:
+        shell.run_cell("import conc_lab as lab\nlab.speedup(workers=0)")
+    shown = (output.stdout + output.stderr).strip().splitlines()
+    assert shown == ["LabError: workers must be a whole number between 1 and 256, got 0"]
+
+
+@pytest.mark.parametrize("left_s, words", [(None, "25%: x"), (0.2, "about 0 s left"), (61.7, "about 62 s left")])
+def test_progress_text(left_s, words):
+    """Progress is announced as a status, with the seconds left where they are known."""
+    text = cells.progress_text(0.25, "x", left_s)
+    assert words in text and 'role="status"' in text and ("left" in text) == (left_s is not None)

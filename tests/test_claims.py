@@ -1,0 +1,465 @@
+"""The claims: every outcome of every verdict from made rows, what is kept and found, and the table that is shown."""
+
+import datetime
+import itertools
+import json
+import os
+import platform
+import re
+
+import made_faults
+import made_startup
+import made_switching
+import pytest
+import test_memory_charts
+import test_sharing
+import test_timeline
+import test_transfer_charts
+from made_results import MACHINE, TWO, made
+from test_memory import row as memory_row
+from test_races import row as races_row
+
+import conc_lab as lab
+from conc_lab import __main__, cells, claim_table, experiments, lesson, parameters, runner, verdicts
+from conc_lab.claim_table import TABLE, Claims, newest
+from conc_lab.errors import LabError
+from conc_lab.experiments import sharing as shared
+from conc_lab.result import Result, load
+
+NOISY = [0.7, 1.4, 0.9, 1.3, 1.0]
+IDS = [claim["id"] for claim in TABLE["claims"]]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A notebook's folder that is empty, in a session in which nothing has been told."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cells, "_TOLD", [])
+    return tmp_path / "my_work/results"
+
+
+def sharing(*kinds, pids=None, lacking=(), **changes):
+    """The true table with these changes to a thread's cells, and these numbers of process ids by kind."""
+    result = test_sharing.made(*kinds, lacking=lacking)
+    for row in result.rows:
+        if row["thing"] == shared.PID:
+            row["different_ids"] = ({"thread": 1} if pids is None else pids).get(row["kind"], 4)
+        elif row["thing"] == shared.THREAD:
+            row["different_ids"] = 4
+        if row["kind"] == "thread":
+            row["cell"] = changes.get(row["thing"].replace(" ", "_"), row["cell"])
+    return result
+
+
+def alike(value, opened):
+    """Two start methods that give a worker the same."""
+    result = sharing("thread", "spawn", "fork")
+    for row in result.rows:
+        if row["kind"] != "thread" and row["thing"] in (shared.VALUE, shared.OBJECT, shared.FILE):
+            row["cell"] = opened if row["thing"] == shared.FILE else value
+    return result
+
+
+def speeds(threads, *, usable=2, rounds=5, **how):
+    """A speedup result of two threads and two processes."""
+    return made({("threads", 2): threads, ("processes", 2): 1.9}, usable=usable, rounds=rounds, **how)
+
+
+def busy(threads, processes, **how):
+    return made(TWO, busy={("threads", 2): threads, ("processes", 2): processes}, rounds=how.pop("rounds", 5), **how)
+
+
+def waits(threads, processes, dearer=True, **how):
+    result = made({("threads", 16): threads, ("processes", 16): processes}, waits=True, alone=0.01, rounds=5, **how)
+    for row in result.rows:
+        row["setup_s"] = row["setup_s"] if dearer else 0.01
+        row["teardown_s"] = row["teardown_s"] if dearer else 0.01
+    return result
+
+
+def recorded(pure, hashing, usable=2, processes=0.9):
+    """A timeline whose two threads, and two processes at pure Python, ran at once for these shares of the time."""
+    cases = (
+        ("count_primes", "threads", pure),
+        ("sha256", "threads", hashing),
+        ("count_primes", "processes", processes),
+    )
+    rows = []
+    for (task, kind, share), number in itertools.product(cases, range(3)):
+        which = {"task": task, "kind": kind, "number": number}
+        rows += [test_timeline.block(0, 0, 10, **which), test_timeline.block(1, 0, 10 * share, **which)]
+        rows += [test_timeline.block(1, 10 * share, 10, False, **which)]
+    return test_timeline.made(rows, usable)
+
+
+def kept(threads, process, lacks=()):
+    """A memory result of four threads and four processes that add so many MB each."""
+    rows = [memory_row("threads", 4, 4 * threads, lacks=lacks), memory_row("spawn", 4, 4 * process, lacks=lacks)]
+    return test_memory_charts.result(*rows)
+
+
+def counted(threads, **how):
+    """Voluntary switches of threads by work, where processes have 0, 1 and 1000."""
+    values = {(work, "threads"): (value, 1) for work, value in zip(verdicts.switching.WORKS, threads, strict=True)}
+    values |= {(work, "processes"): (n, 1) for work, n in zip(verdicts.switching.WORKS, (0, 1, 1000), strict=True)}
+    return made_switching.counts(values, **how)
+
+
+def crash(threads=None, processes=None, reason=None):
+    rows = [("ThreadPoolExecutor", threads), ("ProcessPoolExecutor", processes)]
+    return made_faults.made(
+        *(made_faults.row("segfault", worker, reason, **(changes or {})) for worker, changes in rows)
+    )
+
+
+def starts(**milliseconds):
+    """A start-up result with a thread of 0.1 ms."""
+    costs = {("thread", False): 0.1} | {(way, False): value for way, value in milliseconds.items()}
+    return made_startup.made_startup(costs, rounds=5)
+
+
+def handed(threads, processes, lock, **how):
+    base = {("threads", "pipe"): threads, ("processes", "pipe"): processes, ("threads", "lock"): lock}
+    values = {(place, *key): value for place in verdicts.switching.PLACES for key, value in base.items()}
+    return made_switching.handover(values, **how)
+
+
+def moved(reference, pickle):
+    return test_transfer_charts.result_of({"reference": reference, "pickle": pickle})
+
+
+def raced(lost=500):
+    params = {"methods": ["handshake"], "ways": ["threads"], "rounds": 1}
+    rows = [races_row(lost=lost), races_row(lock="lock")]
+    return Result("races", params, MACHINE, rows, "2026-01-31T12:00:00+00:00")
+
+
+QUICK = [20e-6] * 3
+ALL = ("thread", "spawn", "fork", "forkserver")
+BIG = kept(0.05, 9)
+OUTCOMES = {  # (claim, what the rows say): (results, verdict, words of its reason)
+    ("C1", "true"): ([sharing("thread", "spawn")], "does not hold", "one process holds all the threads"),
+    ("C1", "a process for each thread"): ([sharing("thread", "spawn", pids={})], "holds", "process of its own"),
+    ("C2", "true"): ([sharing("thread", "spawn")], "holds", "heap"),
+    ("C2", "an open file of its own"): ([sharing("thread", open_file="own")], "does not hold", "not all"),
+    ("C2", "shared locals"): ([sharing("thread", local_variables="shared")], "does not hold", "not all"),
+    ("C3", "true"): ([sharing(*ALL), BIG], "depends", "on the start method"),
+    ("C3", "spawn only"): ([sharing(*ALL, lacking=("fork", "forkserver")), BIG], "cannot tell", "spawn only"),
+    ("C3", "all copied"): ([alike("copied", "copied"), BIG], "holds", "every start method"),
+    ("C3", "all the same"): ([alike("re-imported", "absent"), BIG], "does not hold", "every start method"),
+    ("C4", "GIL"): ([speeds(1.0), speeds(1.9)], "depends", "releases the GIL; slower they were not"),
+    ("C4", "slower, and faster"): ([speeds(0.6), speeds(1.9)], "depends", "releases the GIL"),
+    ("C4", "no GIL"): ([speeds(1.9), speeds(1.9)], "does not hold", "both were faster"),
+    ("C4", "slower"): ([speeds(0.6), speeds(1.0)], "holds", "such a case"),
+    ("C4", "slower on one CPU"): ([speeds(0.6, usable=1), speeds(1.0, usable=1)], "holds", "such a case"),
+    ("C4", "no gain"): ([speeds(1.0), speeds(1.0)], "does not hold", "neither a gain nor a loss"),
+    ("C4", "one CPU"): ([speeds(1.0, usable=1), speeds(1.0, usable=1)], "cannot tell", "one usable CPU"),
+    ("C4", "noise"): ([speeds(NOISY, busy={("threads", 2): 1.3}), speeds(1.9)], "cannot tell", "differ too much"),
+    ("C4", "starved"): ([speeds(NOISY, alone=0.5), speeds(1.9)], "cannot tell", "left even the serial runs only 0.50"),
+    ("C4", "few rounds"): ([speeds(1.0, rounds=2), speeds(1.9)], "cannot tell", "too few rounds"),
+    ("C5", "GIL"): ([recorded(0.02, 0.9)], "depends", "released the GIL"),
+    ("C5", "turns"): ([recorded(0.02, 0.05)], "holds", "took turns"),
+    ("C5", "no GIL"): ([recorded(0.9, 0.9)], "does not hold", "at the same time"),
+    ("C5", "only pure Python"): ([recorded(0.9, 0.0)], "does not hold", "at pure Python"),
+    ("C5", "one CPU"): ([recorded(0.0, 0.0, usable=1)], "cannot tell", "one usable CPU"),
+    ("C5", "no CPU to spare"): ([recorded(0.0, 0.0, processes=0.05)], "cannot tell", "not even two processes"),
+    ("C5", "in between"): ([recorded(0.0, 0.17)], "cannot tell", "too seldom"),
+    ("C6", "true"): ([waits(14.0, 13.5)], "holds", "dearer to start"),
+    ("C6", "short waits"): ([waits(14.0, 6.0, task_ms=5)], "depends", "5 ms here"),
+    ("C6", "no overlap"): ([waits(14.0, 1.0)], "does not hold", "did not make the waits overlap"),
+    ("C6", "as cheap"): ([waits(14.0, 14.0, dearer=False)], "does not hold", "cost no more"),
+    ("C6", "noise"): ([waits(14.0, NOISY)], "cannot tell", "differ too much"),
+    ("C7", "GIL"): ([busy(1.0, 1.8)], "holds", "not yet speed"),
+    ("C7", "no GIL"): ([busy(1.8, 1.8)], "depends", "on the GIL"),
+    ("C7", "one core"): ([busy(1.0, 1.0)], "does not hold", "no more than one core"),
+    ("C7", "one CPU"): ([busy(1.0, 1.0, usable=1)], "cannot tell", "one usable CPU"),
+    ("C7", "starved"): ([busy(0.5, 0.9, alone=0.5)], "cannot tell", "other programs"),
+    ("C7", "few rounds"): ([busy(1.0, 1.8, rounds=2)], "cannot tell", "too few"),
+    ("C8", "true"): ([kept(0.05, 9)], "holds", "nearly"),
+    ("C8", "dear threads"): ([kept(8, 9)], "does not hold", "about as much"),
+    ("C8", "in between"): ([kept(2, 9)], "depends", "cheapest process"),
+    ("C8", "RSS only"): ([kept(0.05, 9, lacks=("pss", "uss"))], "cannot tell", "no PSS"),
+    ("C9", "GIL"): ([counted((38, 2, 1001))], "depends", "switched more when computing"),
+    ("C9", "no more"): ([counted((3, 2, 1001))], "does not hold", "no more than processes"),
+    ("C9", "always more"): ([counted((400, 400, 4000))], "holds", "whatever they did"),
+    ("C9", "no counts"): ([counted((0, 0, 0), uncounted={"threads": "no counts <here>"})], "cannot tell", "no counts"),
+    ("C10", "true"): ([crash()], "depends", "the other worker's task was lost"),
+    ("C10", "refuses"): ([crash(processes={"others_finished": True})], "depends", "takes no new task"),
+    ("C10", "recovers"): ([crash(processes={"others_finished": True, "usable_again": True})], "holds", "went on"),
+    ("C10", "all end"): ([crash(processes={"survived": False})], "does not hold", "the same to both"),
+    ("C10", "none ends"): ([crash({"survived": True})], "does not hold", "the same to both"),
+    ("C10", "no signals"): ([crash(reason="no signals here")], "cannot tell", "no signals here"),
+    ("C11", "GIL"): ([recorded(0.02, 0.9)], "depends", "released the GIL"),
+    ("C11", "turns"): ([recorded(0.02, 0.05)], "does not hold", "took turns"),
+    ("C11", "no GIL"): ([recorded(0.9, 0.9)], "holds", "at the same time"),
+    ("C11", "one CPU"): ([recorded(0.0, 0.0, usable=1)], "cannot tell", "one usable CPU"),
+    ("C11", "no CPU to spare"): ([recorded(0.0, 0.0, processes=0.05)], "cannot tell", "not even two processes"),
+    ("C11", "in between"): ([recorded(0.17, 0.9)], "cannot tell", "too seldom"),
+    ("C12", "true"): ([starts(fork=2, spawn=40)], "holds", "start method"),
+    ("C12", "a cheap fork"): ([starts(fork=0.5, spawn=40)], "depends", "on the start method"),
+    ("C12", "all cheap"): ([starts(fork=0.2, spawn=0.5)], "does not hold", "ten times"),
+    ("C12", "noise"): ([starts(spawn=[0.5, 2, 0.5, 2, 2])], "cannot tell", "differ too much"),
+    ("C13", "true"): ([handed(5.0, 6.0, 14.0)], "depends", "by a lock they do not"),
+    ("C13", "always faster"): ([handed(5.0, 6.0, 4.0)], "holds", "the same pipe"),
+    ("C13", "slower"): ([handed(7.0, 6.0, 14.0)], "does not hold", "processes were faster"),
+    ("C13", "noise"): ([handed([5.0, 7.0], 6.0, 14.0)], "cannot tell", "now one was ahead"),
+    ("C13", "not pinned"): (
+        [handed(5.0, 6.0, 14.0, missing={"same CPU": "no affinity", "other CPU": "no affinity"})],
+        "depends",
+        "by a lock they do not",
+    ),
+    ("C14", "true"): ([moved(QUICK, [1e-3, 1e-2, 1e-1]), raced()], "holds", "500 of 1,000 updates"),
+    ("C14", "large only"): ([moved(QUICK, [1e-6, 1e-2, 1e-1]), raced(0)], "depends", "from 0.01 MB on"),
+    ("C14", "never"): ([moved(QUICK, [1e-6, 1e-6, 1e-6]), raced()], "does not hold", "never slower"),
+    ("C14", "noise"): (
+        [moved([[1, 3, 1], [3, 1, 1], [1, 1, 3]], [2, 2, 2]), raced()],
+        "cannot tell",
+        "differ too much",
+    ),
+}
+
+
+@pytest.mark.parametrize(("claim", "case"), OUTCOMES, ids=map(" ".join, OUTCOMES))
+def test_verdict(claim, case):
+    """Rows of a known kind lead to the verdict they support, with its reason and, where something was seen, figures."""
+    results, word, why = OUTCOMES[claim, case]
+    verdict = verdicts.DECIDE[IDS.index(claim)](*results)
+    assert (verdict.word, why in verdict.why) == (word, True), verdict
+    assert verdict.figure or word == "cannot tell"
+
+
+@pytest.mark.parametrize("claim", IDS)
+def test_every_claim_has_its_outcomes(claim):
+    """Each claim is tested with rows for three verdicts or more; C1 and C2, whose rows hold no figure, with two."""
+    assert len({word for (name, _), (_, word, _) in OUTCOMES.items() if name == claim}) >= (
+        2 if claim in ("C1", "C2") else 3
+    )
+
+
+def test_figures_have_their_interval():
+    """A figure that is measured has the range over its rounds beside it."""
+    assert "pure Python 1.00× (in every round)" in verdicts.c4(speeds(1.0), speeds([1.8, 1.9, 1.9])).figure
+    assert "hashing 1.90× (1.80× to 1.90×" in verdicts.c4(speeds(1.0), speeds([1.8, 1.9, 1.9])).figure
+    assert "hashing 90% (in every round)" in verdicts.c5(recorded(0.0, 0.9)).figure
+    assert "two processes 1.80 (in every round)" in verdicts.c7(busy(1.0, 1.8)).figure
+    assert "spawn 9.0 (in every round)" in verdicts.c8(kept(0.05, 9)).figure
+    assert "computing 38 (in every round) against 0 (in" in verdicts.c9(counted((38, 2, 1001))).figure
+    assert "times a thread: spawn 400 (300 to 500)" in verdicts.c12(starts(spawn=[30, 50, 40])).figure
+    assert "threads by pipe 5.14 (4 to 6), processes by pipe 6" in verdicts.c13(handed([5.14, 4, 6], 6.0, 14.0)).figure
+
+
+def test_a_magnitude_in_doubt():
+    """Where the hardware decides how much, the figure says so."""
+    assert "in doubt: each task cost" in verdicts.c4(speeds(1.0), speeds(1.4, busy={("threads", 2): 1.9})).figure
+
+
+ALL_RESULTS = {
+    "sharing": sharing("thread", "spawn"),
+    "start methods": sharing(*ALL),
+    "memory": kept(0.05, 9),
+    "computing": speeds(1.0, task="count_primes"),
+    "hashing": speeds(1.9, task="sha256"),
+    "waiting": waits(14.0, 13.5, task="sleep"),
+    "timeline": recorded(0.02, 0.9),
+    "start-up": starts(spawn=40),
+    "hand-over": handed(5.0, 6.0, 14.0),
+    "switches": counted((38, 2, 1001)),
+    "faults": made_faults.made(),
+    "transfer": moved(QUICK, [1e-3, 1e-2, 1e-1]),
+    "races": raced(),
+}
+LATER = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC).isoformat()
+
+
+@pytest.mark.parametrize("name", TABLE["runs"])
+def test_what_is_needed_can_be_measured(name):
+    """What a run measures are parameters that its experiment accepts, and it has what its claims need."""
+    run = TABLE["runs"][name]
+    given = {key: value for key, value in (run["needs"] | run["measure"]).items() if value is not None}
+    params = parameters.checked(experiments.function(run["experiment"]), given)
+    result = Result(run["experiment"], params, MACHINE, [], LATER)
+    assert newest([result], name) is result and newest([ALL_RESULTS[name]], name)
+
+
+def test_the_newest_that_has_what_is_needed():
+    """Of several results the newest counts, and none of another task, with fewer workers or kinds."""
+    old, other = speeds(1.0, task="count_primes"), speeds(1.9, task="zlib")
+    less = made({("threads", 1): 1.0, ("processes", 1): 1.0}, task="count_primes")
+    new = Result("speedup", old.params, MACHINE, old.rows, LATER)
+    assert newest([old, new, other, less], "computing") is new and newest([new, old], "computing") is new
+    assert newest([other, less], "computing") is None
+
+
+def test_every_claim_once():
+    """C1 to C14 stand in the table in this order, each with a lesson and with bets that exist."""
+    assert [f"C{number}" for number in range(1, 15)] == IDS and len(verdicts.DECIDE) == 14
+    for claim in TABLE["claims"]:
+        assert claim["lesson"] and {run for run in claim["runs"]} <= set(TABLE["runs"])
+        assert all(lesson.Bet(name).said == "" for name in claim["bets"])
+    assert set(claim_table.SIGNS) == set(verdicts.WORDS)
+
+
+def test_all_is_kept():
+    """With a result of every kind kept, a new kernel finds a verdict for every claim, and the student's bets."""
+    for result in ALL_RESULTS.values():
+        result.keep()
+    lesson.bet("cpu_threads").commit(0)
+    lesson.bet("first").commit([1, 1.5])
+    found = lab.claims()
+    assert [row["id"] for row in found.rows] == IDS and "missing" not in {row["word"] for row in found.rows}
+    bets = {row["id"]: row["bet"] for row in found.rows}
+    assert bets["C4"].startswith("About twice as fast") and bets["C7"] == "2 threads 1×, 2 processes 1.5×"
+    assert bets["C1"] == "" and "Missing" not in found.sentence
+    assert list(found.frame.columns) == ["id", "says", "bet", "word", "why", "figure", "lesson"]
+
+
+def test_missing_ones_are_named():
+    """What no lesson has kept yet is named with the lesson to run; a claim needs all of its results."""
+    speeds(1.0, task="count_primes").keep()
+    found = lab.claims()
+    words = {row["id"]: row["word"] for row in found.rows}
+    assert words["C7"] == "holds" and set(words.values()) == {"holds", "missing"}
+    assert "C4 (run 02_cpu_bound)" in found.sentence and "C14 (run 07_moving_data and 08_races)" in found.sentence
+    assert "C7" not in found.sentence
+
+
+def test_nothing_kept(folder):
+    """Without any file, or a folder, all are missing and nothing is made."""
+    assert {row["word"] for row in lab.claims().rows} == {"missing"} and not folder.exists()
+
+
+def test_a_broken_file_is_named(folder):
+    """A file that is no result is left out by its name and reason, and the others count."""
+    speeds(1.0, task="count_primes").keep()
+    (folder / "a<b>.json").write_text("{")
+    found = lab.claims()
+    assert "Left out: a<b>.json is not a whole result" in found.sentence
+    assert "a&lt;b&gt;.json" in found._repr_html_() and "a<b>" not in found._repr_html_()
+    assert {row["word"] for row in found.rows} == {"holds", "missing"}
+
+
+def test_one_file_for_the_same_parameters(folder):
+    """A second run with the same parameters replaces the first, and one with others stands beside it."""
+    first, again, other = speeds(1.0), speeds(1.9), speeds(1.0, task="zlib")
+    assert first.keep() == again.keep() != other.keep() and len(list(folder.iterdir())) == 2
+    assert load(first.keep()) == first
+
+
+def test_nothing_personal_is_kept():
+    """A kept file holds neither the user's name, nor the host's, nor a folder's."""
+    text = speeds(1.0).keep().read_text()
+    assert set(json.loads(text)) == {"kind", "schema", "experiment", "params", "machine", "rows", "started"}
+    assert platform.node() not in text and os.getcwd() not in text and os.path.expanduser("~") not in text
+
+
+class Display:
+    """What a cell shows, in order."""
+
+    def __init__(self, monkeypatch):
+        import IPython
+
+        self.shown = []
+        monkeypatch.setattr(IPython, "get_ipython", lambda: type("Shell", (), {"kernel": object()}))
+        monkeypatch.setattr("IPython.display.display", self.display)
+
+    def display(self, shown, display_id):
+        self.shown.append(shown)
+        return type("Handle", (), {"update": lambda handle, new: self.shown.append(new)})()
+
+
+def test_a_cell_keeps_its_result(monkeypatch, folder):
+    """A call in a notebook's cell keeps its result; outside a notebook it writes nothing."""
+    monkeypatch.setattr(runner, "run", lambda *given, **hooks: speeds(1.0))
+    lab.speedup()
+    assert not folder.exists()
+    Display(monkeypatch)
+    lab.speedup()
+    (path,) = folder.iterdir()
+    assert load(path) == speeds(1.0)
+
+
+def test_a_folder_that_cannot_be_written_is_told_once(monkeypatch, tmp_path):
+    """Where nothing can be kept the call returns all the same, and a second one does not repeat it."""
+    (tmp_path / "my_work").write_text("a file where the folder should be")
+    monkeypatch.setattr(runner, "run", lambda *given, **hooks: speeds(1.0))
+    page = Display(monkeypatch)
+    assert lab.speedup() == lab.speedup() == speeds(1.0)
+    said = [shown.data for shown in page.shown if "could not be written" in shown.data]
+    assert len(said) == 1 and "the run itself is fine" in said[0] and 'role="status"' in said[0]
+
+
+def test_the_page():
+    """The table has a caption, heads for its columns and rows, a sign and words for each verdict, and escapes text."""
+    counted((0, 0, 0), uncounted={"threads": "no counts <here>"}).keep()
+    page = lab.claims()._repr_html_()
+    assert "<caption>Of 14 claims: " in page and page.count('scope="col"') == 4
+    assert re.findall(r'<th scope="row"><b>(\w+)</b>', page) == IDS
+    assert "<b>? this machine cannot tell</b>: no counts &lt;here&gt;" in page and "<here>" not in page
+    assert page.count("– not measured yet") == 13 and '<a href="06_switching.ipynb">Lesson 06 switching</a>' in page
+
+
+def test_the_text():
+    """Printed, each claim stands with its wording, verdict, figures, bet and lesson, in lines of 100 at most."""
+    for result in ALL_RESULTS.values():
+        result.keep()
+    lesson.bet("crash").commit(1)
+    text = str(lab.claims())
+    assert max(map(len, text.splitlines())) <= 100
+    for word in (
+        "C10  Processes make",
+        "± depends: on what you call",
+        "figures: after a crash",
+        "your bet: It is lost",
+    ):
+        assert word in text
+    assert "lesson: 09_when_workers_fail" in text and text.splitlines()[-1].startswith("Of 14 claims: holds ")
+
+
+def test_only_what_is_missing_is_measured(monkeypatch):
+    """Measuring runs what no kept result has, in the time that is left, with a line of progress for each."""
+    ran, said = [], []
+
+    def run(experiment, params, timeout_s, on_progress):
+        assert 0 < timeout_s <= 60
+        ran.append(experiment)
+        on_progress(0.5, "round 1 of 2", 1.0)
+        name = "hashing" if params.get("task") == "sha256" else "waiting" if params.get("task") == "sleep" else None
+        name = name or {"startup": "start-up"}.get(experiment) or params.get("question") or experiment
+        return ALL_RESULTS[{"speedup": "computing"}.get(name, name)]
+
+    monkeypatch.setattr(runner, "run", run)
+    for name in ("sharing", "start methods", "switches", "computing"):
+        ALL_RESULTS[name].keep()
+    found = claim_table.measured(lab.claims(), said.append, 60)
+    assert sorted(ran) == sorted(
+        ["memory", "speedup", "speedup", "timeline", "startup", "switching", "faults", "transfer", "races"]
+    )
+    assert not {row["word"] for row in found.rows} & {"missing"} and "3 of 13: races, 50%" in said
+
+
+def test_what_cannot_be_measured_is_told(monkeypatch):
+    """A run that fails, or for which no time is left, leaves its claims untold with the reason, and others go on."""
+    clock = itertools.count()
+    monkeypatch.setattr(claim_table.time, "monotonic", lambda: next(clock))
+
+    def run(experiment, params, timeout_s, on_progress):
+        if timeout_s < 1:
+            raise LabError("the run was ended")
+        if experiment == "faults":
+            raise LabError("no room for faults")
+        return ALL_RESULTS.get(experiment, ALL_RESULTS["switches"])
+
+    monkeypatch.setattr(runner, "run", run)
+    rows = {row["id"]: row for row in claim_table.measured(Claims([], {}, []), lambda text: None, 8).rows}
+    assert rows["C1"]["word"] == "does not hold" and rows["C5"]["word"] == "depends"
+    assert (rows["C10"]["word"], rows["C10"]["why"]) == ("cannot tell", "no room for faults")
+    assert (rows["C8"]["word"], rows["C8"]["why"]) == ("cannot tell", "the 8 s were over before it was measured")
+
+
+def test_the_command(monkeypatch, capsys):
+    """`python -m conc_lab claims` prints the table and ends with 0."""
+    for result in ALL_RESULTS.values():
+        result.keep()
+    assert __main__.main(["claims"]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{lab.claims()}\n" and err == ""

@@ -1,0 +1,126 @@
+"""The files that install and start the course say the same thing, once."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+posix = pytest.mark.skipif(os.name == "nt", reason="bash scripts")
+
+
+def conda():
+    """The entries of environment.yml: those of conda, and those of pip."""
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    return (
+        [entry for entry in entries if isinstance(entry, str)],
+        [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]],
+    )
+
+
+def line_after(marker):
+    """The one line in the README's code block after a marker."""
+    (line,) = re.findall(rf"<!-- {marker} -->\n```sh\n(.*)\n```\n", README)
+    return line
+
+
+def tracked():
+    """The files that git tracks."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_the_same_dependencies():
+    """environment.yml asks for the packages of pyproject.toml in the same versions, and for Python and pip."""
+    packages, by_pip = conda()
+    squeezed = [entry.replace(" ", "") for entry in packages]
+    wanted = [entry.replace(" ", "") for entry in PROJECT["dependencies"]]
+    assert sorted(squeezed) == sorted([*wanted, "python=3.14", "pip"])
+    assert all(re.match(r"(-e )?\.", line) for line in by_pip)  # at most the course itself
+    assert len(wanted) >= 7
+
+
+def test_the_python_of_binder():
+    """repo2docker reads the Python's version from `python=3.14` and from no other spelling."""
+    assert "  - python=3.14\n" in (ROOT / "environment.yml").read_text(encoding="utf-8")
+
+
+@posix
+def test_binder_reads_the_same_file():
+    """What Binder reads is a link to the file at the root, and its script stops at the first error."""
+    assert (ROOT / "binder/environment.yml").is_symlink()
+    assert (ROOT / "binder/environment.yml").resolve() == (ROOT / "environment.yml").resolve()
+    script = (ROOT / "binder/postBuild").read_text(encoding="utf-8").splitlines()
+    assert script[:2] == ["#!/usr/bin/env bash", "set -e"] and os.access(ROOT / "binder/postBuild", os.X_OK)
+    assert "announcements" in "\n".join(script)
+
+
+def test_python_is_new_enough():
+    """The Python that runs here is one that pyproject.toml allows."""
+    (least,) = re.findall(r">=3\.(\d+)", PROJECT["requires-python"])
+    assert sys.version_info >= (3, int(least))
+    assert f"Python 3.{least} or newer" in README
+
+
+@posix
+def test_ci_runs_the_line_of_the_readme(tmp_path):
+    """CI runs whatever the README's test line says, then the slow tests, and fails when one of them fails."""
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".ci/run").write_text((ROOT / ".ci/run").read_text(encoding="utf-8"))
+    for name in (".venv/bin/pytest", ".venv/bin/chromium", ".venv/bin/google-chrome"):
+        (tmp_path / name).write_text('#!/bin/sh\necho "$@" >>ran\n')
+        (tmp_path / name).chmod(0o755)
+    env = os.environ | {"PATH": f"{tmp_path / '.venv/bin'}:{os.environ['PATH']}"}
+    line = line_after("the test line")
+
+    def ci(instead):
+        (tmp_path / "README.md").write_text(README.replace(line, instead))
+        return subprocess.run(["bash", ".ci/run"], cwd=tmp_path, env=env, timeout=60, capture_output=True).returncode
+
+    assert ci("echo a line that says pytest >ran") == 0
+    assert (tmp_path / "ran").read_text().splitlines() == ["a line that says pytest", "--slow -m slow"]
+    assert ci("false && echo pytest") != 0
+    assert ci("echo no such word") != 0
+
+
+def test_the_lines_of_the_readme():
+    """The course line opens the first lesson, and the test line installs what the tests need and runs pytest."""
+    course, test = line_after("the course line"), line_after("the test line")
+    assert course.endswith("notebooks/00_your_lab.ipynb") and (ROOT / "notebooks/00_your_lab.ipynb").exists()
+    assert "-e ." in course and "'.[test]'" in test and test.endswith("/pytest")
+
+
+def test_links_of_the_readme_resolve():
+    """Every file that the README links or shows is there, and every lesson is in its table."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", README):
+        if not re.match(r"https?:|#", target):
+            assert (ROOT / target).exists(), target
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"(notebooks/{path.name})" in README
+
+
+def test_no_lock_and_no_registry():
+    """No lock file is tracked, and no file sends pip to another registry than the user's own."""
+    files = tracked()
+    assert len(files) > 20 and not [path for path in files if path.name in ("uv.lock", "poetry.lock", "Pipfile.lock")]
+    for path in files:
+        if path != Path(__file__):
+            found = re.search(rb"index-url|find-links|index_url", path.read_bytes())
+            assert not found, f"{path.name}: {found}"
+
+
+def test_nothing_of_the_students_is_tracked():
+    """What a student makes, and what tools leave behind, is not committed."""
+    names = [path.relative_to(ROOT).as_posix() for path in tracked()]
+    assert not [name for name in names if re.search(r"my_work/|\.ipynb_checkpoints|__pycache__|\.egg-info", name)]

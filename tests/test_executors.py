@@ -1,0 +1,415 @@
+"""conc_lab.executors: one contract for every kind of worker, and what happens where workers cannot start."""
+
+import asyncio
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import types
+from concurrent.futures import CancelledError, Executor, wait
+from multiprocessing import forkserver
+from pathlib import Path
+
+import helpers
+import own_tasks
+import psutil
+import pytest
+
+import conc_lab
+from conc_lab import _worker, executors
+from conc_lab._asyncio_executor import AsyncioExecutor
+from conc_lab.errors import LabError
+
+# A crew of 3 answers within 0.3 s; a lost wake-up must fail here instead of hanging the suite.
+LIVENESS_S = 30
+CREWS = [("serial", None), ("threads", None), ("asyncio", None)]
+CREWS += [("processes", method) for method in executors.start_methods()]
+if not executors.unavailable("interpreters"):
+    CREWS.append(("interpreters", None))
+TOGETHER = [crew for crew in CREWS if crew[0] not in ("serial", "asyncio")]
+every_crew = pytest.mark.parametrize(("kind", "method"), CREWS, ids=[method or kind for kind, method in CREWS])
+
+
+@pytest.fixture(autouse=True)
+def as_in_the_child(monkeypatch):
+    """Like the child, without a main file for spawned workers to import; forkserver's server goes afterwards."""
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    yield
+    if hasattr(forkserver, "_forkserver"):
+        forkserver._forkserver._stop()
+
+
+@pytest.fixture(autouse=True)
+def importable(request):
+    """A subinterpreter does not see what was added to sys.path at run time, as pytest does with this folder."""
+    if "interpreters" in request.node.name:
+        missing = {helpers.TESTS, str(Path(conc_lab.__file__).parent.parent)} - set(
+            os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        )
+        if missing:
+            pytest.skip(f"subinterpreters need PYTHONPATH to hold also {' and '.join(sorted(missing))}")
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """A file to which calls append."""
+    return tmp_path / "trace"
+
+
+def opened(kind, workers, method=None):
+    """A crew, opened as an experiment does: when the threads of the one before are gone."""
+    executors.settle()
+    return executors.open_crew(kind, workers, method)
+
+
+@every_crew
+def test_values_in_order(kind, method):
+    """A crew's executor is a standard one: submit and map give the right values in the order of the calls."""
+    with opened(kind, 3, method) as crew:
+        assert isinstance(crew.executor, Executor)
+        futures = [crew.executor.submit(pow, number, 2) for number in range(20)]
+        assert [future.result(LIVENESS_S) for future in futures] == [number**2 for number in range(20)]
+        assert list(crew.executor.map(divmod, range(9), [4] * 9, timeout=LIVENESS_S)) == [
+            divmod(n, 4) for n in range(9)
+        ]
+        assert crew.executor.submit(int, "20", base=3).result(LIVENESS_S) == 6
+
+
+@every_crew
+def test_as_many_workers_as_asked_for(kind, method):
+    """Every meeting has one answer from each of the workers asked for, always the same ones."""
+    with opened(kind, 3, method) as crew:
+        meetings = [crew.meet() for _ in range(3)]
+        others = crew.executor.map(_worker.usage, ["thread"] * 50, timeout=LIVENESS_S)
+        others = {(usage.pid, usage.thread_id) for usage in others}
+    wanted = 1 if kind in ("serial", "asyncio") else 3
+    assert crew.workers == wanted
+    identities = [{(usage.pid, usage.thread_id) for usage in usages} for usages in meetings]
+    assert [len(usages) for usages in meetings] == [wanted] * 3
+    assert len(identities[0]) == wanted and identities == [identities[0]] * 3
+    assert others <= identities[0]
+    assert ({pid for pid, _ in identities[0]} == {os.getpid()}) == (kind != "processes")
+
+
+@every_crew
+def test_meeting_with_a_function(kind, method, trace):
+    """At a meeting that brings a function, each worker calls it once."""
+    with opened(kind, 3, method) as crew:
+        crew.meet(own_tasks.append, (str(trace), "."))
+    assert trace.read_text() == "." * crew.workers
+
+
+@every_crew
+def test_equal_calls_all_happen(kind, method, trace):
+    """Equal calls are executed as often as they were submitted."""
+    with opened(kind, 2, method) as crew:
+        futures = [crew.executor.submit(_worker.call, own_tasks.append, (str(trace), ".")) for _ in range(25)]
+        wait(futures, LIVENESS_S)
+    assert trace.read_text() == "." * 25
+
+
+@every_crew
+@pytest.mark.parametrize(
+    ("function", "type_", "message"),
+    [
+        (own_tasks.raises, "ValueError", "broken on purpose"),
+        (own_tasks.raises_two_arguments, "TwoArguments", "one and two"),
+        (own_tasks.exits, "SystemExit", "7"),
+    ],
+)
+def test_errors_arrive_as_text(kind, method, function, type_, message):
+    """What a task raises arrives as a Failure with type, message and traceback, and the workers go on."""
+    with opened(kind, 2, method) as crew:
+        failures = list(crew.executor.map(_worker.call, [function] * 4, [()] * 4, timeout=LIVENESS_S))
+        for failure in failures:
+            assert (type(failure), failure.type, failure.message) == (_worker.Failure, type_, message)
+            assert f"in {function.__name__}" in failure.traceback
+        assert crew.executor.submit(_worker.call, own_tasks.fine, ()).result(LIVENESS_S) == 42
+
+
+def test_an_error_without_words():
+    """An exception whose message cannot be made is a Failure too."""
+    assert _worker.call(own_tasks.raises_unprintable, ()).type == "Unprintable"
+
+
+@every_crew
+def test_nothing_alive_after_close(kind, method):
+    """A closed crew leaves no thread and no process but multiprocessing's own helpers."""
+    before = threading.enumerate()
+    with opened(kind, 3, method) as crew:
+        pids = {usage.pid for usage in crew.meet()} - {os.getpid()}
+    assert threading.enumerate() == before
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    children = [child.cmdline() for child in living]
+    assert not [line for line in children if "forkserver" not in str(line) and "resource_tracker" not in str(line)]
+
+
+@every_crew
+def test_nothing_alive_after_an_error(kind, method):
+    """A crew that is left by an exception is closed as well."""
+    before = threading.enumerate()
+    with pytest.raises(KeyError), opened(kind, 2, method) as crew:
+        pids = {usage.pid for usage in crew.meet()} - {os.getpid()}
+        raise KeyError
+    assert threading.enumerate() == before
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+@every_crew
+def test_a_closed_executor_takes_no_call(kind, method):
+    """As the standard library's executors do, a closed one raises RuntimeError at `submit`."""
+    with opened(kind, 1, method) as crew:
+        pass
+    with pytest.raises(RuntimeError, match="after"):
+        crew.executor.submit(own_tasks.fine)
+
+
+@every_crew
+def test_asking(kind, method):
+    """What is asked of one worker comes back, or as a LabError with the worker's traceback."""
+    with opened(kind, 1, method) as crew:
+        assert crew.ask(pow, 2, 5) == 32
+        with pytest.raises(LabError, match=r"^a worker raised ValueError: broken on purpose$") as caught:
+            crew.ask(own_tasks.raises)
+    assert "in raises" in caught.value.detail
+
+
+@every_crew
+def test_one_crew_after_the_other(kind, method):
+    """A crew can be opened again and again, with other numbers of workers."""
+    for workers in (1, 2, 1):
+        with opened(kind, workers, method) as crew:
+            assert crew.executor.submit(abs, -workers).result(LIVENESS_S) == workers
+
+
+@pytest.mark.parametrize(("kind", "method"), TOGETHER, ids=[method or kind for kind, method in TOGETHER])
+def test_usage_is_the_workers_own(kind, method):
+    """What a worker reports to have used is its own: it grows with what it computes, and no other's does."""
+    with opened(kind, 1, method) as crew:
+        before = crew.meet()[0]
+        sum(range(3_000_000))  # the CPU time of this thread, not of the worker
+        idle = crew.meet()[0].cpu_ns - before.cpu_ns
+        crew.meet(sum, (range(3_000_000),))
+        busy = crew.meet()[0].cpu_ns - before.cpu_ns - idle
+    assert 0 <= idle < busy
+
+
+@pytest.mark.skipif(bool(executors.unavailable("interpreters")), reason="no interpreters here")
+def test_a_task_that_no_subinterpreter_can_import(tmp_path, monkeypatch):
+    """A task whose module refuses subinterpreters, as NumPy does, is one sentence with that refusal."""
+    (tmp_path / "refuses_subinterpreters.py").write_text(
+        "import _interpreters\nif _interpreters.get_current()[0]:\n    raise ImportError('does not support this')\n"
+        "VALUE = 1\ndef work():\n    return VALUE\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    work = importlib.import_module("refuses_subinterpreters").work
+    with opened("interpreters", 2) as crew, pytest.raises(LabError) as caught:
+        crew.meet(_worker.call, (work, ()))
+    words = r"a subinterpreter cannot run this task \(ImportError: does not support this\); choose another kind"
+    assert re.match(words, str(caught.value)) and "Traceback" in caught.value.detail
+
+
+def test_settling():
+    """Before a fork, the threads of the crew before are waited for."""
+    ended = []
+
+    def leave():
+        time.sleep(0.1)
+        ended.append(True)
+
+    threading.Thread(target=leave).start()
+    executors.settle()
+    assert ended
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted in /proc")
+def test_a_thread_that_stays_is_waited_for_once(monkeypatch):
+    """A thread that does not leave costs one wait; what leaves afterwards is waited for as before."""
+    waits, now, stay, ended = [], [0.0], threading.Event(), []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        now[0] += 0.25
+
+    stays = threading.Thread(target=stay.wait)
+    stays.start()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(executors, "time", types.SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
+            executors.settle()
+            first, waits[:] = len(waits), []
+            executors.settle()
+        assert first > 0 and waits == []
+        leaves = threading.Thread(target=lambda: (time.sleep(0.1), ended.append(True)))
+        leaves.start()
+        executors.settle()
+        assert ended
+    finally:
+        stay.set()
+        stays.join()
+    executors.settle()
+    assert executors._staying == 1
+
+
+def test_serial_runs_before_submit_returns():
+    """The serial executor has run the call, in this thread, when submit returns."""
+    with opened("serial", 1) as crew:
+        future = crew.executor.submit(threading.get_ident)
+        assert future.done() and future.result() == threading.get_ident()
+        assert isinstance(crew.executor.submit(own_tasks.raises).exception(), ValueError)
+
+
+def test_asyncio_overlaps_as_many_as_asked_for():
+    """As many coroutines wait at once as there are workers, and no more."""
+    now, most = 0, 0
+
+    async def visit(barrier):
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await barrier.wait()
+        now -= 1
+
+    async def make():
+        return asyncio.Barrier(3)
+
+    with opened("asyncio", 3) as crew:
+        barrier = crew.executor.submit(make).result(LIVENESS_S)
+        futures = [crew.executor.submit(visit, barrier) for _ in range(9)]
+        assert len(wait(futures, LIVENESS_S).done) == 9
+    assert most == 3
+
+
+def test_asyncio_exits_arrive_as_text():
+    """A coroutine that calls sys.exit gives a Failure too: SystemExit would end the loop and hang its waiters."""
+    assert asyncio.run(_worker.call_async(own_tasks.exits_async, ())).type == "SystemExit"
+
+
+def test_asyncio_errors_arrive_as_text():
+    """What a coroutine raises arrives as a Failure."""
+
+    async def broken():
+        raise own_tasks.TwoArguments("one", "two")
+
+    with opened("asyncio", 2) as crew:
+        failure = crew.executor.submit(_worker.call_async, broken, ()).result(LIVENESS_S)
+    assert (failure.type, failure.message) == ("TwoArguments", "one and two")
+
+
+def test_asyncio_can_be_cancelled():
+    """Shutting down with cancel_futures ends coroutines that would wait for ever."""
+    executor = AsyncioExecutor(2)
+    futures = [executor.submit(asyncio.sleep, 3600) for _ in range(4)]
+    executor.shutdown(cancel_futures=True)
+    for future in futures:
+        with pytest.raises(CancelledError):
+            future.result(LIVENESS_S)
+    executor.shutdown()  # once more is harmless
+
+
+def test_unknown_start_method():
+    """A start method that does not exist here is refused with the list of those that do."""
+    with pytest.raises(LabError, match="'threaded' does not exist on this platform; one of: "):
+        opened("processes", 2, "threaded").__enter__()
+
+
+def test_threads_that_cannot_start(monkeypatch):
+    """Where a thread cannot be started, the sentence says so, and those already waiting are let go."""
+    before = threading.enumerate()
+    start, starts = threading.Thread.start, []
+
+    def refuse_the_third(thread):
+        starts.append(thread)
+        if len(starts) == 3:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
+    with pytest.raises(LabError, match=r"could not start 4 threads \(can't start new thread\); ask for fewer"):
+        opened("threads", 4).__enter__()
+    assert threading.enumerate() == before
+
+
+@pytest.mark.skipif("spawn" not in executors.start_methods(), reason="no spawn here")
+def test_processes_that_cannot_start(monkeypatch):
+    """Where a process cannot be started, the sentence says so, and those already waiting are let go."""
+    from multiprocessing import util
+
+    spawn, spawns = util.spawnv_passfds, []
+
+    def refuse_the_second(path, args, passfds):
+        spawns.append(args)
+        if len(spawns) == 2:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return spawn(path, args, passfds)
+
+    with opened("processes", 1, "spawn"):
+        pass  # the resource tracker is started the same way and stays
+    monkeypatch.setattr(util, "spawnv_passfds", refuse_the_second)
+    with pytest.raises(LabError, match="could not start 3 spawn processes"):
+        opened("processes", 3, "spawn").__enter__()
+    assert len(spawns) == 2
+
+
+def test_semaphores_that_cannot_be_made(monkeypatch):
+    """Where the semaphores of a pool's workers cannot be made, the sentence says so."""
+    from multiprocessing import context
+
+    def refuse(self, *args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(context.BaseContext, "Semaphore", refuse)
+    with pytest.raises(LabError, match=f"could not start 2 {executors.start_methods()[0]} processes .*No space left"):
+        opened("processes", 2, executors.start_methods()[0]).__enter__()
+
+
+MODULES_OF_A_BARE_WORKER = """
+import concurrent.futures, json, multiprocessing
+look = "(__import__('resource').getrusage(0), sorted(__import__('sys').modules))[1]"
+with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+    print(json.dumps(executor.submit(eval, look).result()))
+"""
+MODULES_OF_A_CREW = """
+import json
+from conc_lab import _worker, executors, tasks
+with executors.open_crew("processes", 1, "spawn") as crew:
+    crew.meet(_worker.call, (tasks.count_primes, (100,)))
+    print(json.dumps(crew.executor.submit(eval, "sorted(__import__('sys').modules)").result()))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the bare worker's look needs the resource module")
+def test_a_spawned_worker_imports_no_more_than_a_bare_one():
+    """A spawned worker imports what a bare pool's does, and conc_lab's worker and tasks."""
+    environment = os.environ | {"PYTHONPATH": str(Path(conc_lab.__file__).parent.parent)}
+
+    def modules(code):
+        return set(json.loads(subprocess.check_output([sys.executable, "-P", "-c", code], env=environment)))
+
+    extra = modules(MODULES_OF_A_CREW) - modules(MODULES_OF_A_BARE_WORKER)
+    assert extra == {"conc_lab", "conc_lab._worker", "conc_lab.tasks"}
+
+
+def test_a_worker_that_dies_breaks_no_more_than_the_pool():
+    """A killed worker gives an error at once, and the crew closes."""
+    method = executors.start_methods()[0]
+    with opened("processes", 2, method) as crew:
+        future = crew.executor.submit(os._exit, 9)
+        assert "terminated" in str(future.exception(LIVENESS_S))
+
+
+def test_descriptors_after_close():
+    """Crews of every kind give back the files they opened."""
+    for kind, method in CREWS:
+        with opened(kind, 2, method):
+            pass  # what is opened once and kept: the resource tracker's pipe, forkserver's
+        before = helpers.descriptors()
+        for _ in range(3):
+            with opened(kind, 2, method):
+                pass
+        assert helpers.descriptors().keys() == before.keys(), (kind, method)

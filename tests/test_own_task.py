@@ -1,0 +1,369 @@
+"""conc_lab.own: a cell with `%%task` becomes a task that every kind of worker can run."""
+
+import builtins
+import os
+import pickle
+import re
+import subprocess
+import sys
+import time
+
+import helpers
+import pytest
+
+import conc_lab as lab
+from conc_lab import __main__, executors, own, parameters, tasks
+from conc_lab.errors import LabError
+
+DIGITS = """
+import math
+
+
+def digits(number=300):
+    return sum(map(int, str(math.factorial(number))))
+"""
+NAP = "import asyncio\n\nasync def nap(seconds=0.001):\n    await asyncio.sleep(seconds)\n    return seconds\n"
+IN_WORKER = """\
+import multiprocessing
+
+def digits():
+    if multiprocessing.parent_process():
+        raise ValueError({what!r})
+"""
+KERNEL_S = 120  # these notebooks take about 5 s here
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The notebook's folder, which is empty, and from which a notebook imports."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def refused(cell, name="digits"):
+    """The one sentence that refuses the cell, which then leaves no task."""
+    with pytest.raises(LabError) as caught:
+        own.define(name, cell)
+    assert name not in own.kept() and "\n" not in str(caught.value)
+    return caught.value
+
+
+def failure(**params):
+    """The error of a small run of the task digits."""
+    with pytest.raises(LabError) as caught:
+        helpers.small(task="digits", **params)
+    return caught.value
+
+
+VARIANTS = [("threads", "spawn"), ("interpreters", "spawn")]
+VARIANTS += [("processes", method) for method in executors.start_methods()]
+
+
+@pytest.mark.parametrize(("kind", "method"), VARIANTS)
+def test_every_kind_of_worker_runs_it(kind, method):
+    """Threads, processes however they are started, and subinterpreters find the function and agree with serial."""
+    if problem := executors.unavailable(kind, method):
+        pytest.skip(problem)
+    own.define("digits", DIGITS)
+    rows = helpers.small(task="digits", kinds=[kind], start_method=method).rows
+    assert {row["kind"] for row in rows} == {"serial", kind} and all(row["results_equal"] for row in rows)
+
+
+@pytest.mark.parametrize("task", ["nap", "naps:nap"])
+def test_a_coroutine(folder, task):
+    """A task that is an async def runs on one event loop, or in a loop of each worker's own."""
+    own.define("nap", NAP)
+    (folder / "naps.py").write_text(NAP)
+    rows = helpers.small(task=task, kinds=["asyncio", "threads", "processes"]).rows
+    assert {row["kind"] for row in rows} == {"serial", "asyncio", "threads", "processes"}
+
+
+def test_asyncio_refuses_a_plain_function():
+    """A task that is no coroutine does not go with asyncio, and the sentence says what would."""
+    own.define("digits", DIGITS)
+    assert "an async def of your own" in str(failure(kinds=["asyncio"]))
+
+
+def test_the_timeline_runs_it():
+    """The recording of two workers takes a task of one's own beside the others."""
+    own.define("digits", DIGITS)
+    result = lab.timeline(work=["digits", "sleep"], kinds="threads", rounds=1, window_ms=10)
+    assert {row["task"] for row in result.rows} == {"digits", "sleep"}
+
+
+def test_the_module_is_the_same_here_and_in_a_worker():
+    """The function that the cell defines here is pickled by the name that a worker imports."""
+    function = own.define("digits", DIGITS)
+    assert function(4) == 6 and pickle.loads(pickle.dumps(function)) is function
+    code = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read())(4))"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(function), capture_output=True, timeout=60
+    )
+    assert (printed.stdout, printed.stderr) == (b"6\n", b"")
+
+
+def test_an_edit_at_once_runs_the_new_code(monkeypatch):
+    """After an edit that changes neither the size nor the second, a worker runs the new code, and the old again."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    second_ns = int(time.time()) * 10**9
+    for number, what in enumerate(("one", "two", "one")):
+        own.define("digits", IN_WORKER.format(what=what))
+        os.utime(own.path("digits"), ns=(0, second_ns + number))
+        error = failure(kinds=["processes"], start_method="spawn")
+        assert str(error) == f"the task digits raised ValueError: {what}"
+    assert list(own.FOLDER.glob("__pycache__/digits_*"))  # else nothing stale could have been run
+
+
+@pytest.mark.parametrize("step_s", [1e-9, 1, 2])
+def test_the_last_version_counts(monkeypatch, step_s):
+    """Versions that are written at once are told apart, also where a file's time counts in steps of 2 s."""
+    step_ns = round(step_s * 1e9)
+    monkeypatch.setattr(own, "_written_ns", lambda file: os.stat(file).st_mtime_ns // step_ns * step_ns)
+    for what in "abcab":
+        own.define("digits", IN_WORKER.format(what=what))
+        assert own.source("digits") == IN_WORKER.format(what=what)
+    assert len(list(own.FOLDER.iterdir())) == 3
+
+
+def test_old_versions_are_removed():
+    """A version is removed once it is too old for a run to need it; other tasks, however named, are left alone."""
+    own.define("digits_1", DIGITS.replace("digits", "digits_1"))
+    own.define("digits", DIGITS)
+    (own.FOLDER / "digits_notes.py").write_text("")
+    old = time.time() - own.KEPT_S - 10
+    for path in own.FOLDER.iterdir():
+        os.utime(path, (old, old))
+    for what in ("one", "two"):
+        own.define("digits", IN_WORKER.format(what=what))
+    assert sorted(re.sub("_[0-9a-f]{8}", "_#", path.name) for path in own.FOLDER.iterdir()) == [
+        "digits_#.py",
+        "digits_#.py",
+        "digits_1_#.py",
+        "digits_notes.py",
+    ]
+    assert list(own.kept()) == ["digits", "digits_1"]
+
+
+@pytest.mark.parametrize(
+    "cell, uses",
+    [
+        ("def digits():\n    return len(data)", "line 3 uses data"),
+        ("def digits():\n    return [x for y in range(3)]", "line 3 uses x"),
+        ("def digits(n=np.pi):\n    return np.sin(n) + df", "line 2 uses np and line 3 uses df"),
+        ("class A:\n    b = 1\n    def c(self):\n        return b\ndef digits():\n    return A", "line 5 uses b"),
+        ("print(total)\ndef digits():\n    return 1\ntotal = lab", "line 5 uses lab"),
+        ("def digits():\n    display(1)\n    return get_ipython()", "line 3 uses display and line 4 uses get_ipython"),
+        ("@cache\ndef digits():\n    return 1", "line 2 uses cache"),
+    ],
+)
+def test_names_that_the_cell_does_not_define(cell, uses, monkeypatch):
+    """A name that the notebook may know, and the cell does not define, is reported with its line in the cell."""
+    monkeypatch.setattr(builtins, "display", print, raising=False)  # as in a notebook
+    monkeypatch.setattr(builtins, "get_ipython", print, raising=False)
+    assert str(refused(cell)).startswith(f"{uses}, which this cell does not define: ")
+
+
+KNOWN = '''\
+"""A cell."""
+from __future__ import annotations
+import os.path, math as m
+from functools import cache
+
+LIMIT: int = 10
+first, *rest = range(3)
+for index in rest:
+    pass
+with open(os.devnull) as file:
+    lines = [line for line in file if (size := len(line))]
+size = 3
+try:
+    LIMIT / 0
+except ZeroDivisionError as error:
+    text = str(error)
+
+class A(Exception):
+    b = 1
+    c = b + 1
+    def d(self):
+        return super().__str__(), __class__, __name__, __file__, __doc__
+
+@cache
+def helper(n):
+    global made
+    made = [lambda x: x + n + index for _ in range(n)]
+    def inner():
+        nonlocal n
+        n += 1
+        return n, later()
+    match n:
+        case [one, *two] | {"a": one, **two}:
+            return one, two
+    return inner(), made, made_in_helper()
+
+def made_in_helper():
+    return made, LIMIT, first, text, A, m.pi
+
+def later():
+    return __debug__, NotImplemented, size
+
+def digits(*numbers: int, **options):
+    import json
+    return json.dumps([number for number in numbers]) and helper(2) and 1
+'''
+
+
+@pytest.mark.parametrize("cell", [KNOWN, "from math import *\ndef digits():\n    return sqrt(4)"])
+def test_names_that_the_cell_defines(cell):
+    """Whatever way of defining a name the cell uses, nothing is reported, and the function works."""
+    assert own.define("digits", cell)() in (1, 2)
+
+
+@pytest.mark.parametrize(
+    "cell, sentence",
+    [
+        ("\ndef digits():\n    retrun 1", "line 4 of this cell is not Python: "),
+        ("def digits():\nreturn 1", "line 3 of this cell is not Python: expected an indented block"),
+        ("def digits():\n    return 1\nreturn 2", "line 4 of this cell is not Python: 'return' outside function"),
+        ("!ls\ndef digits():\n    return 1", "line 2 of this cell is not Python: "),
+        ("", "this cell defines no function digits"),
+        ("def digit():\n    return 1", "this cell defines no function digits"),
+        ("digits = 3", "this cell defines no function digits"),
+        ("def digits(number):\n    return 1", "workers call digits(): give each of its parameters a default (missing"),
+        ("def digits(*, number):\n    return 1", "workers call digits(): give each of its parameters a default"),
+        ("def digits():\n    return 1\nint('x')", "line 4 of this cell raised ValueError: invalid literal"),
+        ("def digits():\n    1 / 0\n\ndigits()", "line 3 of this cell raised ZeroDivisionError: division"),
+        ("import sys\nsys.exit(3)\ndef digits():\n    pass", "line 3 of this cell raised SystemExit: 3"),
+    ],
+)
+def test_a_cell_that_cannot_be_a_task(cell, sentence):
+    """What keeps a cell from being a task is said in a sentence with the line as JupyterLab numbers it."""
+    error = refused(cell)
+    assert str(error).startswith(sentence)
+    line = cell.splitlines()[int(sentence.split()[1]) - 2] if " raised " in sentence else ""
+    assert bool(error.detail) == bool(line) and line in error.detail and "own.py" not in error.detail
+
+
+@pytest.mark.parametrize("name", ["", "two words", "3d", "class", "a-b", "../escape"])
+def test_a_name_that_no_function_can_have(name, folder):
+    """The task's name must be one for a function, and nothing is written for another."""
+    assert "%%task my_task" in str(refused(DIGITS, name)) and repr(name) in str(refused(DIGITS, name))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_name_that_is_taken():
+    """A task of conc_lab's own cannot be replaced, neither by a cell nor by a file."""
+    assert (
+        str(refused("def sleep():\n    return 1", "sleep")) == "'sleep' is one of conc_lab's tasks: choose another name"
+    )
+    own.FOLDER.mkdir(parents=True)
+    (own.FOLDER / "sleep_01234567.py").write_text("")
+    assert own.kept() == {} and tasks.names() == list(tasks.TASKS)
+
+
+def test_a_cell_that_fails_leaves_the_version_before():
+    """After an edit that does not work, the task is still what it was."""
+    own.define("digits", DIGITS)
+    with pytest.raises(LabError):
+        own.define("digits", DIGITS + "\n1 / 0")
+    assert own.source("digits") == DIGITS
+
+
+@pytest.mark.parametrize("kinds", ["threads", "processes"])
+def test_an_error_points_at_the_line_of_the_cell(kinds):
+    """The traceback of a task that fails in a run shows the line of the cell, by number and by text."""
+    own.define("digits", "\ndef digits():\n    first = 1\n    return first / 0  # here\n")
+    error = failure(kinds=kinds)
+    assert str(error) == "the task digits raised ZeroDivisionError: division by zero"
+    assert re.search(r'tasks/digits_\w+\.py", line 5, in digits\n +return first / 0  # here', error.detail)
+
+
+def test_a_folder_that_cannot_be_written(folder):
+    """Where the file cannot be written, the cell says so in one sentence."""
+    (folder / "my_work").write_text("a file where the folder should be")
+    assert str(refused(DIGITS)).startswith("the task could not be written to my_work/tasks: ")
+
+
+def test_every_panel_offers_it(monkeypatch):
+    """A panel that is shown already, and every later one, lists the task; what is chosen there stays chosen."""
+    from test_panels import Panel  # here, because these tests also run on Pythons without widgets
+
+    from conc_lab import panels
+
+    before, recorder = Panel(task="sleep", workers=[3]), Panel("timeline", work=["sleep"])
+    own.define("digits", DIGITS)
+    panels.offer_tasks()
+    for panel in (before, Panel(task="sleep", workers=[3])):
+        assert panel["Task"].value == "sleep" and panel["Workers"].value == "3"
+        assert panel["Task"].options[-1] == ("your own: digits", "digits")
+    for panel in (recorder, Panel("timeline", work=["sleep"])):
+        assert not panel["digits"].value and panel["sleep"].value
+    assert before["Run"] and Panel(task="digits")["Task"].value == "digits"
+
+
+def test_the_function_itself_is_given():
+    """The function that the cell defined is accepted in place of its name, by whose last version it is measured."""
+    function = own.define("digits", DIGITS)
+    own.define("digits", IN_WORKER.format(what="one"))
+    assert parameters.TaskName("").check("task", function) == "digits"
+
+
+def test_a_task_that_is_gone():
+    """A task whose file was removed is refused with what to do."""
+    own.define("digits", DIGITS)
+    own.path("digits").unlink()
+    assert str(failure()).startswith("unknown task 'digits'; one of: ")
+    with pytest.raises(LabError, match="no task 'digits' in my_work/tasks: run its %%task cell first"):
+        own.importable("digits")
+
+
+def test_the_command_line_finds_it(capsys):
+    """The command line runs a task of the folder that it is started in."""
+    own.define("digits", DIGITS)
+    assert __main__.main(["speedup", "--task", "digits", "--workers", "2", "--rounds", "1"]) == 0
+    printed = capsys.readouterr()
+    assert "2 processes" in printed.out and printed.err == ""
+
+
+def in_kernel(folder, *cells):
+    """What the cells print in a kernel of their own, whose notebook lies in the folder."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=KERNEL_S, resources={"metadata": {"path": str(folder)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    return "".join(output.text for output in outputs if output.output_type == "stream")
+
+
+BY_HAND = """\
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    print(list(pool.map(digits, [3, 4])))"""
+MEASURED = "print(len(lab.speedup(task='digits', kinds='processes', start_method='spawn', rounds=1).rows) > 3)"
+LIGHT = "import sys; print({'conc_lab.own', 'conc_lab.panels', 'pandas', 'matplotlib'} & set(sys.modules))"
+
+
+@pytest.mark.slow
+def test_in_a_notebook_and_after_a_restart(folder):
+    """`%%task` comes with the import; its function can be called, mapped by a pool, and measured after a restart."""
+    printed = in_kernel(
+        folder, "import conc_lab as lab", LIGHT, f"%%task digits\n{DIGITS}", "print(digits(5))", BY_HAND
+    )
+    assert printed.splitlines() == [
+        "set()",
+        "digits is a task now: choose it in a panel, or give task='digits' to an experiment.",
+        "3",
+        "[6, 6]",
+    ]
+    assert in_kernel(folder, "import conc_lab as lab", MEASURED) == "True\n"
+
+
+def test_outside_a_notebook():
+    """Importing the package outside IPython imports neither IPython nor anything that a bare worker lacks."""
+    code = "import sys, conc_lab; print({'IPython', 'conc_lab.own', 'conc_lab.errors', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path = {sys.path!r}; {code}"],
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert (done.stdout, done.stderr) == ("set()\n", "")

@@ -1,0 +1,169 @@
+"""conc_lab.scripts: the script that a student takes home runs by itself, without conc_lab and without any package."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+
+import conc_lab as lab
+from conc_lab import executors, own, scripts
+from conc_lab.errors import LabError
+
+DIGITS = """\
+from __future__ import annotations
+
+import math
+
+
+def digits(number: int = 50) -> int:
+    return sum(map(int, str(math.factorial(number))))
+"""
+NAP = "import asyncio\n\nasync def nap(seconds=0.01):\n    await asyncio.sleep(seconds)\n    return seconds\n"
+BARE_S = 60  # a spawned worker without packages takes 0.1 s to start here
+RESULTS = re.compile(r"(\d+) results in \d+\.\d\d s; the first: (.*)")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The notebook's folder, with two tasks."""
+    monkeypatch.chdir(tmp_path)
+    own.define("digits", DIGITS)
+    own.define("nap", NAP)
+    return tmp_path
+
+
+@pytest.fixture
+def bare(tmp_path_factory):
+    """Runs a script where there is nothing: no package, no variable, no file; (exit status, stdout, stderr)."""
+    empty = tmp_path_factory.mktemp("empty")
+
+    def run(path):
+        command = [sys.executable, "-I", "-S", str(path.absolute())]
+        done = subprocess.run(command, cwd=empty, env={}, capture_output=True, timeout=BARE_S)
+        assert list(empty.iterdir()) == []
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    return run
+
+
+def refused(*arguments, **named):
+    """The one sentence that refuses the export, which then writes nothing."""
+    with pytest.raises(LabError) as caught:
+        lab.export(*arguments, **named)
+    assert not list(own.FOLDER.parent.glob("*.py"))
+    return str(caught.value)
+
+
+VARIANTS = [(kind, "spawn") for kind in scripts.KINDS if kind not in ("asyncio", "processes")]
+VARIANTS += [("processes", method) for method in executors.start_methods()]
+
+
+def ran(done, calls, first):
+    """Checks that a bare run told how far it was, and then how many results there are and the first of them."""
+    status, printed, told = done
+    assert status == 0, told
+    assert RESULTS.fullmatch(printed.strip()).groups() == (str(calls), repr(first))
+    assert told.startswith("\r1 of ") and told.endswith(f"\r{calls} of {calls} done")
+
+
+@pytest.mark.parametrize(("kind", "method"), VARIANTS)
+@pytest.mark.parametrize(
+    ("items", "calls", "first"), [(3, 3, 216), (range(5, 40), 35, 3), ([7, 5], 2, 9)], ids=["count", "range", "list"]
+)
+def test_it_runs_where_there_is_nothing(bare, kind, method, items, calls, first):
+    """A script of each kind, for a number of calls or for values, runs in a bare Python and tells how far it is."""
+    if problem := executors.unavailable(kind, method):
+        pytest.skip(problem)
+    ran(bare(lab.export("digits", kind, items, workers=2, start_method=method)), calls, first)
+
+
+@pytest.mark.parametrize(("items", "calls", "first"), [(3, 3, 0.01), ((0.02, 0.01), 2, 0.02)], ids=["count", "tuple"])
+def test_a_coroutine_runs_where_there_is_nothing(bare, items, calls, first):
+    """An async def is awaited by asyncio."""
+    ran(bare(lab.export("nap", "asyncio", items)), calls, first)
+
+
+def test_only_so_many_waits_at_once(bare):
+    """No more than the given number of calls are under way at a time under asyncio."""
+    cell = "import asyncio\nnow = []\nasync def most():\n    now.append(1)\n    await asyncio.sleep(0.01)\n"
+    own.define("most", cell + "    under_way = len(now)\n    now.pop()\n    return under_way\n")
+    ran(bare(lab.export("most", "asyncio", 7, workers=3)), 7, 3)
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_names_of_the_cell_stay_its_own(bare, kind):
+    """What the script imports and defines replaces nothing that the cell defines under the same name."""
+    names = ("sys", "time", "concurrent", "multiprocessing", "main", "items", "workers", "results", "start", "pool")
+    own.define("taken", f"{' = '.join(names)} = 'mine'\n\ndef taken():\n    return {' + '.join(names)}\n")
+    ran(bare(lab.export("taken", kind, 2, workers=2)), 2, "mine" * len(names))
+
+
+@pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
+def test_a_call_that_fails(bare, kind):
+    """The error of a call ends the script with its traceback and a status that is not 0."""
+    own.define("inverse", "def inverse(number=1):\n    return 1 / number\n")
+    status, printed, told = bare(lab.export("inverse", kind, [1, 0, 2], workers=2))
+    assert status == 1 and RESULTS.search(printed) is None and "ZeroDivisionError" in told
+
+
+@pytest.mark.parametrize("kind", scripts.KINDS)
+def test_what_is_written(folder, kind):
+    """The script holds the cell as it is, a guard, valid Python and no word of conc_lab, and says where it lies."""
+    path = lab.export("nap" if kind == "asyncio" else "digits", kind, 4)
+    text = path.read_text(encoding="utf-8")
+    assert path.as_posix() == f"my_work/{'nap' if kind == 'asyncio' else 'digits'}_{kind}.py"
+    assert (NAP if kind == "asyncio" else DIGITS) in text and '\nif __name__ == "__main__":\n' in text
+    assert "conc_lab" not in text and f"python {path.name}" in text.splitlines()[0]
+    assert ("it needs Python 3.14" in text) == (kind == "interpreters")
+    ast.parse(text)
+
+
+def test_what_must_be_installed():
+    """The first line names the packages that the cell imports, wherever it does."""
+    own.define("inner", "def inner():\n    import json, numpy as np\n    from yaml.nodes import Node\n    return 1\n")
+    assert "; it needs numpy and yaml." in lab.export("inner", "serial", 1).read_text().splitlines()[0]
+
+
+def test_the_number_of_workers(monkeypatch):
+    """By default there are as many workers as usable CPUs, and for asyncio 64 calls at once."""
+    monkeypatch.setattr(scripts, "machine", lambda: {"usable_cpus": 6})
+    assert "\n    workers = 6\n" in lab.export("digits", "threads", 1).read_text()
+    assert "\n    workers = 64\n" in lab.export("nap", "asyncio", 1).read_text()
+    assert "\n    workers = 3\n" in lab.export("digits", "threads", 1, workers=3).read_text()
+    assert "workers =" not in lab.export("digits", "serial", 1).read_text()
+
+
+def test_another_path(folder):
+    """A path is made where it is wanted, and what was there before is replaced."""
+    path = folder / "new folder/häufig.py"
+    for items in (1, 2):
+        assert lab.export("digits", "serial", items, path=str(path)) == path
+    assert "range(2)" in path.read_text(encoding="utf-8") and "python häufig.py" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("items", [0, -1, True, [], (), [object()], [float("nan")], range(0)], ids=repr)
+def test_bad_items(items):
+    """Items of which a script cannot be written, or that are none, are refused."""
+    assert refused("digits", "serial", items).startswith("items must be ")
+
+
+@pytest.mark.parametrize(
+    "arguments, named, sentence",
+    [
+        (("digit", "serial", 1), {}, "unknown task 'digit'; one of: "),
+        (("sleep", "serial", 1), {}, "there is no task 'sleep' in my_work/tasks"),
+        (("digits", "thread", 1), {}, "unknown kind 'thread'; one of: serial, threads, "),
+        (("digits", "processes", 1), {"start_method": "fort"}, "unknown start method 'fort'; one of: fork, "),
+        (("digits", "threads", 1), {"workers": 0}, "workers must be a whole number between 1 and 256, got 0"),
+        (("digits", "asyncio", 1), {}, "asyncio cannot run digits"),
+        (("nap", "threads", 1), {}, "nap is an async def, whose waits only asyncio overlaps"),
+        (("bare", "threads", [1]), {}, "bare() takes no argument: give items as a number"),
+        (("digits", "serial", 1), {"path": "my_work"}, "the script could not be written to my_work: "),
+    ],
+)
+def test_what_cannot_be_exported(arguments, named, sentence):
+    """What cannot be run as asked is refused in one sentence that says what can."""
+    own.define("bare", "def bare():\n    return 1\n")
+    assert refused(*arguments, **named).startswith(sentence)

@@ -1,0 +1,133 @@
+"""The timeline: what counts as running, what counts as at once, and how it is drawn."""
+
+import itertools
+
+import helpers
+import pytest
+from made_results import MACHINE
+
+from conc_lab import charts, experiments, parameters, runner
+from conc_lab.charts import timeline as drawn
+from conc_lab.experiments.timeline import at_once, shares
+from conc_lab.result import Result
+
+COLUMNS = {"round", "task", "kind", "worker", "start_ms", "end_ms", "cpu_ms", "running"}
+
+
+def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads", number=0):
+    """A row of the experiment."""
+    cpu_ms = (end_ms - start_ms) * running
+    made = {"round": number, "task": task, "kind": kind, "worker": worker}
+    return made | {"start_ms": start_ms, "end_ms": end_ms, "cpu_ms": cpu_ms, "running": running}
+
+
+def made(rows, usable=2, **given):
+    """A timeline result with these rows."""
+    defaults = parameters.described(experiments.function("timeline"))
+    params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
+    params |= {"work": list(dict.fromkeys(row["task"] for row in rows))} | given
+    return Result("timeline", params, MACHINE | {"usable_cpus": usable}, rows, "2026-01-31T12:00:00+00:00")
+
+
+TURNS = [block(0, 0, 10), block(0, 10, 20, False), block(1, 0, 10, False), block(1, 10, 20)]
+SIDE_BY_SIDE = [block(0, 0, 10), block(1, 0, 5), block(1, 5, 10)]
+
+
+@pytest.mark.parametrize(
+    "rows, share",
+    [
+        (TURNS, 0),
+        (SIDE_BY_SIDE, 1),
+        ([block(0, 0, 10), block(1, 0, 5), block(1, 5, 10, False)], 0.5),
+        ([block(0, 0, 10, False), block(1, 0, 10, False)], 0),
+        ([block(0, 0, 10), block(1, 4, 30)], 1),  # only the time in which both record counts
+        ([block(0, 0, 10), block(1, 12, 20)], 0),
+    ],
+    ids=["turns", "side by side", "half", "sleepers", "late start", "apart"],
+)
+def test_at_once(rows, share):
+    """The share counts the time in which both run, out of the time in which both record."""
+    assert at_once(rows) == pytest.approx(share)
+
+
+def test_shares_are_medians_over_the_rounds():
+    """A variant's share is the median of its rounds; variants are kept apart."""
+    rows = [row | {"round": number} for number in (0, 1) for row in SIDE_BY_SIDE]
+    rows += [row | {"round": 2} for row in TURNS] + [row | {"kind": "processes"} for row in TURNS]
+    assert shares(rows) == {("sleep", "threads"): 1, ("sleep", "processes"): 0}
+
+
+@pytest.fixture(scope="module")
+def measured():
+    given = {"work": ["count_primes", "sleep"], "window_ms": 60, "rounds": 2}
+    return runner.run("timeline", given, timeout_s=helpers.LIVENESS_S)
+
+
+def test_rows(measured):
+    """Every variant has both workers in every round; blocks follow each other; a sleeper never runs."""
+    assert {frozenset(row) for row in measured.rows} == {frozenset(COLUMNS)}
+    lanes = {}
+    for row in measured.rows:
+        lanes.setdefault((row["round"], row["task"], row["kind"], row["worker"]), []).append(row)
+    expected = {
+        (n, t, k, w)
+        for n in (0, 1)
+        for t in ("count_primes", "sleep")
+        for k in ("threads", "processes")
+        for w in (0, 1)
+    }
+    assert set(lanes) == expected
+    for lane in lanes.values():
+        assert all(before["end_ms"] == after["start_ms"] for before, after in itertools.pairwise(lane))
+        assert all(row["end_ms"] > row["start_ms"] >= 0 for row in lane)
+    assert any(row["running"] for row in measured.rows if row["task"] == "count_primes")
+    assert not any(row["running"] for row in measured.rows if row["task"] == "sleep")
+
+
+def test_sleepers_are_never_at_once(measured):
+    """Two sleepers are under way at once and run at once for no time at all."""
+    assert shares(measured.rows)["sleep", "threads"] == shares(measured.rows)["sleep", "processes"] == 0
+
+
+def test_chart():
+    """A panel for each task and kind, threads above processes; bars where a worker ran, a line where it waited."""
+    rows = [row | {"kind": kind} for kind in ("threads", "processes") for row in TURNS]
+    result = made(rows)
+    figure = drawn.CHARTS["timeline"](result, None, None)[0]
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["sleep\nboth at once: 0%"] * 2
+    labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in figure.axes]
+    assert labels == [["thread 1", "thread 2"], ["process 1", "process 2"]]
+    running, waiting, *_ = figure.axes[0].collections
+    assert running.get_label() == "running" and waiting.get_label() == "waiting"
+    heights = [abs(bars.get_paths()[0].get_extents().height) for bars in (running, waiting)]
+    assert heights[0] > 4 * heights[1]  # told apart by more than colour
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 3, 4, 7])
+def test_any_number_of_tasks_has_its_panels(tasks):
+    """Each task has one panel for each kind, whatever their number; panels left over are blank."""
+    names = list(parameters.described(experiments.function("timeline"))["work"].annotation.of.options())[:tasks]
+    rows = [row | {"task": n, "kind": k} for n in names for k in ("threads", "processes") for row in SIDE_BY_SIDE]
+    figure = drawn.CHARTS["timeline"](made(rows), None, None)[0]
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert sorted(titles) == sorted(f"{name}\nboth at once: 100%" for name in names for _ in range(2))
+
+
+def test_words():
+    """The alt text and the sentence hold every share; one usable CPU is said."""
+    rows = TURNS + [row | {"task": "sha256"} for row in SIDE_BY_SIDE]
+    picture = charts.show(made(rows, usable=1))
+    assert "sleep, 2 threads: 0%; sha256, 2 threads: 100%." in picture.alt
+    assert picture.sentence == (
+        "Two threads ran at once for 0% of the time with sleep and 100% of the time with sha256. "
+        "One usable CPU: only one of two runs at any moment here."
+    )
+    assert list(charts.table(made(rows))["both running"]) == ["0%", "100%"]
+
+
+@pytest.mark.parametrize(("usable", "task", "said"), [(2, "sha256", True), (2, "sleep", False), (1, "sha256", False)])
+def test_a_busy_host_is_named(usable, task, said):
+    """Where even processes that compute did not run at once on two usable CPUs, the sentence says why."""
+    rows = [row | {"task": task, "kind": "processes"} for row in TURNS]
+    assert ("measure again when it is quiet" in charts.show(made(rows, usable)).sentence) == said

@@ -231,6 +231,8 @@ def test_settling():
 def test_a_thread_that_stays_is_waited_for_once(monkeypatch):
     """A thread that does not leave costs one wait; what leaves afterwards is waited for as before."""
     waits, now, stay, ended = [], [0.0], threading.Event(), []
+    executors.settle()
+    others = executors._staying
 
     def sleep(seconds):
         waits.append(seconds)
@@ -252,8 +254,10 @@ def test_a_thread_that_stays_is_waited_for_once(monkeypatch):
     finally:
         stay.set()
         stays.join()
+    # Before 3.13 it may still be on its way out, and is then not waited for, as one that stays.
+    assert helpers.becomes_true(lambda: executors._os_threads() <= others, LIVENESS_S)
     executors.settle()
-    assert executors._staying == 1
+    assert executors._staying <= others
 
 
 def test_serial_runs_before_submit_returns():

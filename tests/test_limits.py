@@ -20,6 +20,7 @@ if sys.platform != "linux" or os.geteuid() != 0 or not (shutil.which("unshare") 
     pytest.skip("only root can become another user, and mount, on Linux with util-linux", allow_module_level=True)
 
 USERS = itertools.count(50_000 + os.getpid() % 10_000 * 100)  # limits on processes count all of a user's
+REPOSITORY = Path(helpers.TESTS).parent  # and in it .venv
 TMPFS = "mount -t tmpfs -o mode=1777,size={size} tmpfs {folder}"
 # The user may read this repository and Python wherever they are, as an ordinary user may read his own.
 CAPABILITIES = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
@@ -44,13 +45,16 @@ def limited(experiment, limits=None, fill=(), read_only=(), params=None):
     """What tests/limited.py reports of the experiment under these limits."""
     sizes = {"/dev/shm": "64m", "/tmp": "64m", "/var/tmp": "1m"}
     mounts = [TMPFS.format(size=size, folder=folder) for folder, size in sizes.items()]
+    if REPOSITORY.is_relative_to("/tmp"):  # which the new /tmp would hide
+        shown = f"mkdir -p {REPOSITORY} && mount -c --bind /proc/self/fd/3 {REPOSITORY}"
+        mounts = [f"exec 3<{REPOSITORY}", *mounts, shown]
     mounts += [f"mount -o remount,ro {folder}" for folder in read_only]
     user = str(next(USERS))
     spec = {"experiment": experiment, "params": params or MANY[experiment], "limits": limits or {}, "fill": list(fill)}
     command = ["unshare", "-m", "sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh"]
     command += ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *CAPABILITIES]
     command += [sys.executable, os.path.join(helpers.TESTS, "limited.py"), json.dumps(spec)]
-    environment = os.environ | {"PYTHONPATH": str(Path(helpers.TESTS).parent), "TMPDIR": "/tmp", "HOME": "/"}
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": "/tmp", "HOME": "/"}
     done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=200)
     if "unshare:" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no mounts of one's own here: {done.stderr.strip()}")

@@ -33,6 +33,9 @@ WAYS = ("reference", "pickle", "new block", "same block", "interpreters")
 THROUGH_BLOCK = ("new block", "same block")
 SHM = "/dev/shm"
 COPIES = 6  # of the largest object that may exist at once: ours, dumps, the pipe's buffer, loads, or a block
+# Hand-overs that come before those that count: the first of a size need new memory from the operating system, which
+# takes longer than the copying (10 MB through a pipe took 25, 14, 20 ms, and then 7 ms every time).
+UNCOUNTED = 3
 
 
 def transfer(
@@ -47,11 +50,11 @@ def transfer(
     """Hand bytes over in every way and size, and small tasks in chunks; one row is one observation.
 
     Columns: round, order (its place in the shuffled round), way ("map" is a process pool's map); size_bytes (None
-    for "map"); chunk (None but for "map"); tasks (hand-overs that the row's figures are of); handover_s (from the
-    start of sending to the answer "here", the median of them; for "map" the wall time / tasks); read_s (the worker's
-    first reading of every byte, after the clock; None for "map"); content_equal. Making and attaching a block is
-    within handover_s of "new block" and not of "same block"; giving memory back is outside the clock for every
-    way. Raises LabError when what arrived differs, or a worker ends.
+    for "map"); chunk (None but for "map"); tasks (hand-overs that the row's figures are of, after `UNCOUNTED` others of
+    the same size); handover_s (from the start of sending to the answer "here", the median of them; for "map" the wall
+    time / tasks); read_s (the worker's first reading of every byte, after the clock; None for "map"); content_equal.
+    Making and attaching a block is within handover_s of "new block" and not of "same block"; giving memory back is
+    outside the clock for every way. Raises LabError when what arrived differs, or a worker ends.
     """
     sizes = [KB * size for size in sizes_kb]
     payloads = {size: os.urandom(size) for size in sizes}
@@ -62,11 +65,12 @@ def transfer(
         executors.settle()
         with _workers(ways, start_method) as workers:
             for place, (way, size) in enumerate(random.sample(variants, len(variants))):
-                found = [_handed_over(way, *workers[_kind(way)], payloads[size]) for _ in range(_repeats(way, size))]
+                found = _handed_over(way, *workers[_kind(way)], payloads[size], UNCOUNTED + _repeats(way, size))
                 if {check for _, check, _ in found} != {checks[size]}:
                     raise LabError(f"{way}: other bytes arrived than the {size} that were sent, so no time is shown")
-                handover_s, _, read_s = map(statistics.median, zip(*found, strict=True))
-                yield _row(number, place, way, handover_s, len(found), size_bytes=size, read_s=read_s)
+                counted = found[UNCOUNTED:]
+                handover_s, _, read_s = map(statistics.median, zip(*counted, strict=True))
+                yield _row(number, place, way, handover_s, len(counted), size_bytes=size, read_s=read_s)
                 yield step(number, place, places, rounds)
         with executors.open_crew("processes", 1, start_method) as crew:
             for place, chunk in enumerate(random.sample(chunks, len(chunks)), len(variants)):
@@ -86,20 +90,25 @@ def check(params, machine):
     for kind in kinds:
         if problem := executors.unavailable(kind, params["start_method"]):
             raise LabError(problem)
-    size = KB * max(params["sizes_kb"])
+    together, largest = KB * sum(params["sizes_kb"]), KB * max(params["sizes_kb"])
     executors.check_free(
-        f"handing over {size / 1e6:g} MB needs, with its copies,",
-        COPIES * size,
-        f"sizes_kb up to {machine['memory_free_bytes'] // COPIES // KB}",
+        f"handing over {together / 1e6:g} MB needs, with its copies,",
+        together + (COPIES - 1) * largest,
+        f"sizes_kb up to {machine['memory_free_bytes'] // COPIES // KB} in all",
         machine,
     )
-    if os.path.isdir(SHM) and not set(THROUGH_BLOCK).isdisjoint(params["ways"]):
-        room = shutil.disk_usage(SHM).free // 2
-        if size > room:  # past the end of /dev/shm a write is a SIGBUS, not an exception
-            raise LabError(
-                f"a block of {size / 1e6:g} MB is more than half of what is free for shared memory ({SHM}): "
-                f"sizes_kb up to {room // KB} would fit, or leave the shared ways out"
-            )
+    if not set(THROUGH_BLOCK).isdisjoint(params["ways"]):
+        _check_block(largest)
+
+
+def _check_block(size):
+    """Refuse a block over half of what is free: past the end of /dev/shm a write is a SIGBUS, not an exception."""
+    room = shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else size
+    if size > room:
+        raise LabError(
+            f"a block of {size / 1e6:g} MB is more than half of what is free for shared memory ({SHM}): "
+            f"sizes_kb up to {room // KB} would fit, or leave the shared ways out"
+        )
 
 
 def _kind(way):
@@ -108,7 +117,7 @@ def _kind(way):
 
 def _repeats(way, size):
     """Hand-overs in one observation: many of those that are short, so that one interruption makes no figure."""
-    return 7 if size <= KB * KB or way == "reference" else 1
+    return 7 if size <= KB * KB or way == "reference" else 3
 
 
 def _row(number, place, way, handover_s, tasks, **more):
@@ -127,7 +136,7 @@ def _workers(ways, start_method):
             if kind in kinds:
                 send, answer = workers[kind] = stack.enter_context(opener())
                 stack.callback(send, far.END)
-                _handed_over("warm-up", send, answer, b"warm")
+                _handed_over("warm-up", send, answer, b"warm", 1)
         yield workers
 
 
@@ -193,35 +202,37 @@ def _interpreter():
             os.close(descriptor)
 
 
-def _handed_over(way, send, answer, payload):
-    """(seconds until the answer, CRC-32, seconds of reading) of one hand-over."""
-    if way in THROUGH_BLOCK:
-        return _through_block(way == "same block", send, answer, payload)
-    start = perf_counter_ns()
-    send(payload)
-    return _answered(answer, start)
+def _handed_over(way, send, answer, payload, times):
+    """(seconds until the answer, CRC-32, seconds of reading) of so many hand-overs."""
+    if way == "new block":
+        return [found for _ in range(times) for found in _through_block(send, answer, payload, 1)]
+    if way == "same block":
+        return _through_block(send, answer, payload, times)
+    return [_sent(send, answer, payload, perf_counter_ns()) for _ in range(times)]
 
 
-def _through_block(again, send, answer, payload):
+def _through_block(send, answer, payload, times):
+    """The same, through one block; making and opening it is within the time of the first."""
+    found = []
+    _check_block(len(payload))  # again, because another program may have taken the room meanwhile
     start = perf_counter_ns()
     with executors.uninterrupted():
         block = SharedMemory(create=True, size=len(payload))
     try:
-        for _ in range(2 if again else 1):
+        for _ in range(times):
             block.buf[: len(payload)] = payload
-            send((block.name, len(payload)))
-            found = _answered(answer, start)
+            found.append(_sent(send, answer, (block.name, len(payload)), start))
             start = perf_counter_ns()
     finally:
         block.close()
         with executors.uninterrupted():
             block.unlink()
-    send((block.name, None))
-    _answered(answer, start)
+    _sent(send, answer, (block.name, None), perf_counter_ns())
     return found
 
 
-def _answered(answer, start):
+def _sent(send, answer, item, start):
+    send(item)
     answer()
     handover_s = (perf_counter_ns() - start) / 1e9
     return handover_s, *executors.value(answer(), "the worker could not open what was sent:")

@@ -24,7 +24,7 @@ START_METHODS = ("fork", "forkserver", "spawn")
 # What one idle worker process adds to the machine, rounded up from its PSS (conc_lab's own memory
 # measurements on Linux, CPython 3.11 and 3.13). Used to refuse what cannot fit, never shown as a result.
 WORKER_BYTES = {"fork": 5 << 20, "forkserver": 12 << 20, "spawn": 12 << 20}
-_staying = 1  # threads that `settle` expects to stay
+_staying = set()  # the system's ids of threads that `settle` has waited for once
 WINDOWS_MOST_PROCESSES = 61  # WaitForMultipleObjects; ProcessPoolExecutor refuses more
 
 
@@ -242,13 +242,15 @@ def settle():
     """
     global _staying
     deadline = time.monotonic() + 1
-    while (now := _os_threads()) > _staying and time.monotonic() < deadline:
+    while (now := _other_threads()) - _staying and time.monotonic() < deadline:
         time.sleep(0.0005)
-    _staying = max(1, now)
+    _staying = now
 
 
-def _os_threads():
-    return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
+def _other_threads():
+    """The system's ids of this process's threads, less the main one and this one."""
+    listed = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ()
+    return set(listed) - {str(os.getpid()), str(threading.get_native_id())}
 
 
 def start_methods() -> list[str]:

@@ -13,8 +13,8 @@ from conc_lab.experiments.races import LOCKS, METHODS, ORDERS
 from conc_lab.result import Result
 
 
-def made(*rows, usable=2, gil=True):
-    machine = MACHINE | {"usable_cpus": usable, "gil": gil}
+def made(*rows, usable=2, quota=None, gil=True):
+    machine = MACHINE | {"usable_cpus": usable, "cpu_quota": quota, "gil": gil}
     return Result("races", {"rounds": 1}, machine, list(rows), "2026-01-31T12:00:00+00:00")
 
 
@@ -104,7 +104,7 @@ def test_sentence_of_a_whole_run():
 PLAIN = {
     "none lost, GIL": (0, True, "no promise"),
     "some lost, GIL": (7, True, "the GIL does not make += between threads safe"),
-    "some lost, no GIL": (7, False, "This Python has no GIL: both threads"),
+    "some lost, no GIL": (7, False, "This Python has no GIL: nothing keeps"),
     "none lost, no GIL": (0, False, "was luck"),
 }
 
@@ -118,10 +118,13 @@ def test_sentence_about_plain(case):
     assert reason in words and not any(other in words for other in others)
 
 
-@pytest.mark.parametrize("usable, lost, told", [(1, 0, True), (1, 9, False), (2, 0, False)])
-def test_sentence_on_one_cpu(usable, lost, told):
-    """On one usable CPU, processes that lost nothing by += are said to take long turns there."""
-    result = made(row("plain", "shared", lost=lost), row("plain", "shared", "lock"), usable=usable)
+CASES = [(1, None, 0, True), (1, None, 9, False), (2, None, 0, False), (1, 1.0, 0, False)]
+
+
+@pytest.mark.parametrize("usable, quota, lost, told", CASES)
+def test_sentence_on_one_cpu(usable, quota, lost, told):
+    """On one CPU, but not under a limit of one CPU's time, processes that lost nothing are said to take long turns."""
+    result = made(row("plain", "shared", lost=lost), row("plain", "shared", "lock"), usable=usable, quota=quota)
     assert ("One usable CPU" in said(result)) == told
 
 

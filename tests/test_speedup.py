@@ -297,6 +297,24 @@ def test_different_results_show_no_times(task):
     assert "no" in str(caught.value).partition(":")[2]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="counts the CPUs of the affinity mask")
+@pytest.mark.parametrize(
+    ("task", "quota", "count"), [("sum_squares", 0.5, 50), ("sum_squares", None, 16), ("sleep", 0.5, 16)]
+)
+def test_a_limit_on_cpu_time(monkeypatch, task, quota, count):
+    """Under a limit below the CPUs, work that computes lasts many of the limit's periods; waiting is not limited."""
+    timed = []
+
+    def stand_in(task, args, expected, count, kind, workers, start_method):
+        timed.append((kind, workers, count))
+        return row(kind, workers=workers, tasks=count)
+
+    monkeypatch.setattr(module, "_timed", stand_in)
+    monkeypatch.setattr(module.this_machine, "cpu_quota", lambda: quota)
+    list(module.speedup(task, [2], ["threads"], None, task_ms=20, rounds=1))
+    assert ("threads", 2, count) in timed
+
+
 def test_the_affinity_is_restored():
     """After a pinned probe this thread may run where it could before."""
     if not hasattr(os, "sched_setaffinity"):

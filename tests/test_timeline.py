@@ -1,13 +1,18 @@
 """The timeline: what counts as running, what counts as at once, and how it is drawn."""
 
+import contextlib
 import itertools
+import random
+import types
 
 import helpers
 import pytest
 from made_results import MACHINE
 
-from conc_lab import charts, experiments, parameters, runner
+from conc_lab import charts, experiments, parameters, runner, tasks
 from conc_lab.charts import timeline as drawn
+from conc_lab.errors import LabError
+from conc_lab.experiments import timeline
 from conc_lab.experiments.timeline import at_once, shares
 from conc_lab.result import Result
 
@@ -21,12 +26,14 @@ def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads
     return made | {"start_ms": start_ms, "end_ms": end_ms, "cpu_ms": cpu_ms, "running": running}
 
 
-def made(rows, usable=2, **given):
+def made(rows, usable=2, quota=None, **given):
     """A timeline result with these rows."""
     defaults = parameters.described(experiments.function("timeline"))
     params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
     params |= {"work": list(dict.fromkeys(row["task"] for row in rows))} | given
-    return Result("timeline", params, MACHINE | {"usable_cpus": usable}, rows, "2026-01-31T12:00:00+00:00")
+    return Result(
+        "timeline", params, MACHINE | {"usable_cpus": usable, "cpu_quota": quota}, rows, "2026-01-31T12:00:00+00:00"
+    )
 
 
 TURNS = [block(0, 0, 10), block(0, 10, 20, False), block(1, 0, 10, False), block(1, 10, 20)]
@@ -84,6 +91,45 @@ def test_rows(measured):
     assert not any(row["running"] for row in measured.rows if row["task"] == "sleep")
 
 
+def test_running(monkeypatch):
+    """A block is running from CPU time for half of its wall time on; times count from the first block."""
+    blocks = [(0, 1000, 490), (1000, 2000, 500), (2000, 3000, 510)]
+    crew = types.SimpleNamespace(meet=lambda *args: None, together=lambda *args: [(blocks, None), (blocks, None)])
+    monkeypatch.setattr(timeline.executors, "open_crew", lambda *args: contextlib.nullcontext(crew))
+    rows = list(timeline._recorded(0, tasks.find("sleep"), "threads", (0.001,), None, 1))
+    assert [row["running"] for row in rows] == [False, True, True] * 2
+    assert rows[2] | {"running": None} == rows[5] | {"running": None, "worker": 0}
+    assert (rows[2]["start_ms"], rows[2]["end_ms"], rows[2]["cpu_ms"]) == (0.002, 0.003, 0.00051)
+
+
+def test_what_does_not_fit(monkeypatch):
+    """Worker processes that the free memory cannot hold are refused; threads need none."""
+    params = parameters.checked(timeline.timeline, {"work": ["matmul"]})
+    with pytest.raises(LabError, match=r"^2 .* processes need about"):
+        timeline.check(params, {"memory_free_bytes": 1 << 20})
+    timeline.check(params | {"kinds": ["threads"]}, {"memory_free_bytes": 1 << 20})
+
+
+def test_at_once_of_many_blocks():
+    """The share that is found block by block, in one pass, is what comparing every block with every other one gives."""
+    random_ = random.Random(7)
+    rows = []
+    for worker in (0, 1):
+        ends = sorted(random_.sample(range(1, 4000), 400))
+        rows += [
+            {"worker": worker, "start_ms": a, "end_ms": b, "running": random_.random() < 0.6}
+            for a, b in itertools.pairwise([0, *ends])
+        ]
+    running = [[row for row in rows if row["worker"] == worker and row["running"]] for worker in (0, 1)]
+    end = min(max(row["end_ms"] for row in rows if row["worker"] == worker) for worker in (0, 1))
+    both = sum(
+        max(0, min(a["end_ms"], b["end_ms"]) - max(a["start_ms"], b["start_ms"]))
+        for a in running[0]
+        for b in running[1]
+    )
+    assert timeline.at_once(rows) == pytest.approx(both / end) and both > 0
+
+
 def test_sleepers_are_never_at_once(measured):
     """Two sleepers are under way at once and run at once for no time at all."""
     assert shares(measured.rows)["sleep", "threads"] == shares(measured.rows)["sleep", "processes"] == 0
@@ -124,6 +170,9 @@ def test_words():
         "One usable CPU: only one of two runs at any moment here."
     )
     assert list(charts.table(made(rows))["both running"]) == ["0%", "100%"]
+    limited = charts.show(made(rows, usable=1, quota=1.0)).sentence
+    assert "A limit leaves this notebook 1 CPU's worth of time: two may run at once for a part" in limited
+    assert "only one of two" not in limited
 
 
 @pytest.mark.parametrize(("usable", "task", "said"), [(2, "sha256", True), (2, "sleep", False), (1, "sha256", False)])

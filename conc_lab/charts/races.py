@@ -84,7 +84,8 @@ def races_sentence(result: Result) -> str:
     plain = {item["way"]: item for item in by_method.get("plain", ()) if item["lock"] == "none"}
     if "threads" in plain:
         said.append(_about_plain(plain["threads"]["lost"], result.machine["gil"]))
-    if "shared" in plain and not plain["shared"]["lost"] and result.machine["usable_cpus"] == 1:
+    alone = result.machine["usable_cpus"] == 1 and not style.capped(result)
+    if "shared" in plain and not plain["shared"]["lost"] and alone:
         said.append("one usable CPU: processes take long turns on it, so += seldom meets another one here")
     for item in by_method.get("deadlock", ()):
         gave_up = f"{_figures(item)}, after each had held one lock and waited for the other"
@@ -109,7 +110,8 @@ def _losses(items):
 def _about_plain(lost, gil):
     if not gil:
         luck = "so that threads lost nothing by plain += was luck: run it again, with more increments"
-        return f"this Python has no GIL{': both threads run += at the same time' if lost else f', {luck}'}"
+        why = ": nothing keeps one thread's += out of the middle of another's"
+        return f"this Python has no GIL{why if lost else f', {luck}'}"
     if lost:
         return "so the GIL does not make += between threads safe"
     return (

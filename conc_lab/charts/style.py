@@ -140,3 +140,9 @@ def grouped(items, *keys):
 def capacity(result):
     """CPUs' worth of time: a quota of 1.5 is two usable CPUs, and no more than 1.5 of them at once."""
     return min(result.machine["usable_cpus"], result.machine["cpu_quota"] or math.inf)
+
+
+def capped(result):
+    """Whether it is a limit on CPU time, not the number of CPUs, that leaves one usable: then two may run at once."""
+    facts = result.machine
+    return facts["usable_cpus"] == 1 and bool(facts["cpu_quota"]) and facts["logical_cpus"] != 1

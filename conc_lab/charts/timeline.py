@@ -66,7 +66,14 @@ def _chart(result, bet, earlier):
     for (task, kind), share in found.items():
         said.setdefault(kind, []).append(f"{share:.0%} of the time with {task}")
     words = style.sentence("; ".join(f"two {kind} ran at once for {style.listed(each)}" for kind, each in said.items()))
-    one = " One usable CPU: only one of two runs at any moment here." if result.machine["usable_cpus"] == 1 else ""
+    one = ""
+    if style.capped(result):
+        one = (
+            f" A limit leaves this notebook {result.machine['cpu_quota']:g} CPU's worth of time: two may run at once "
+            f"for a part of each period of the limit (mostly a tenth of a second), and are then both stopped."
+        )
+    elif result.machine["usable_cpus"] == 1:
+        one = " One usable CPU: only one of two runs at any moment here."
     return figure, alt, words + (one or _held_up(found))
 
 

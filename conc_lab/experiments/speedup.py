@@ -5,12 +5,13 @@ plain serial runs of its own round. Every speedup is taken apart into what the w
 hardware does: speedup = cores busy / CPU cost (see `decompose`).
 """
 
+import math
 import os
 import statistics
 from collections.abc import Iterator
 from time import perf_counter_ns
 
-from .. import _worker, executors, tasks
+from .. import _worker, executors, tasks, this_machine
 from ..errors import LabError
 from ..parameters import ByProfile, Number, OneOf, Several, TaskName
 from ..summary import grouped, interval
@@ -20,6 +21,9 @@ from . import Progress, in_rounds
 # to a fifth of the time, with 16 for less than a tenth.
 FEWEST_TASKS = 48 if os.name == "nt" else 16  # Windows counts CPU time in steps of 16 ms
 TASKS_PER_WORKER = 4
+# A limit on CPU time is a budget for each period, mostly 0.1 s: several workers may spend one at once and be stopped
+# for the rest of the period. So they win up to one period, which must be little in the whole.
+LIMITED_S = 1
 NO_GAIN = (0.9, 1.1)
 MOSTLY_WAITING = 0.3  # cores busy in serial, below which a task is said to wait
 COST_LIMIT = 1.15  # above this CPU cost the hardware, not the kind of worker, sets the speedup
@@ -45,12 +49,15 @@ def speedup(
     """
     yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
     found = tasks.find(task)
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    limited = (this_machine.cpu_quota() or math.inf) < (len(cpus) or os.cpu_count() or 1)
     with found.prepare(task_ms / 1000) as args:
         expected = executors.value(_worker.call(found.function, args), f"the task {task} raised")
         count = max(FEWEST_TASKS, TASKS_PER_WORKER * max(workers))
+        if limited and found.kind != tasks.WAITING:
+            count = max(count, math.ceil(1000 * LIMITED_S / task_ms))
         variants = [("serial", 1, "A"), ("serial", 1, "B")]
         variants += [(kind, number, None) for kind in kinds for number in workers]
-        cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         rows = []
         for number, place, (kind, size, repeat), progress in in_rounds(variants, rounds):
             row = _timed(found, args, expected, count, kind, size, start_method)

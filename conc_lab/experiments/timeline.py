@@ -6,7 +6,6 @@ for a CPU, or for what the task waits for. No tracer and no special rights are n
 alone would not do: a sleeper's blocks have none.
 """
 
-import itertools
 import os
 import statistics
 from collections.abc import Iterator
@@ -47,6 +46,13 @@ def timeline(
         yield progress
 
 
+def check(params, machine):
+    """Refuse worker processes that do not fit into the memory."""
+    if "processes" in params["kinds"]:
+        most = max(tasks.outline(task).worker_bytes for task in params["work"])
+        executors.check_room(WORKERS, params["start_method"], most, machine)
+
+
 def _recorded(number, task, kind, args, start_method, window_ms):
     with executors.open_crew(kind, WORKERS, start_method) as crew:
         crew.meet(_worker.call, (task.function, args))  # imports and first touches are not the task
@@ -73,9 +79,12 @@ def at_once(rows: list[dict]) -> float:
     lanes = [[row for row in rows if row["worker"] == worker] for worker in range(WORKERS)]
     opened = max(lane[0]["start_ms"] for lane in lanes)
     closed = min(lane[-1]["end_ms"] for lane in lanes)
-    both = 0.0
-    for a, b in itertools.product(*([row for row in lane if row["running"]] for lane in lanes)):
+    running, other = ([row for row in lane if row["running"]] for lane in lanes)
+    both, places = 0.0, [0, 0]
+    while places[0] < len(running) and places[1] < len(other):  # the block that ends first is done with
+        a, b = running[places[0]], other[places[1]]
         both += max(0.0, min(a["end_ms"], b["end_ms"], closed) - max(a["start_ms"], b["start_ms"], opened))
+        places[a["end_ms"] > b["end_ms"]] += 1
     return both / (closed - opened) if closed > opened else 0.0
 
 

@@ -181,8 +181,10 @@ def test_no_process_can_be_started(monkeypatch):
 def test_what_the_machine_lacks():
     """Interpreters before Python 3.14, and more processes than memory holds, are refused with a sentence."""
     params = parameters.checked(module.faults, {"workers": ["Pool", "Process"], "start_method": METHODS[0]})
-    with pytest.raises(LabError, match=r"^4 .* processes need about .* MB are free"):
+    with pytest.raises(LabError, match=r"^2 programs need about .* MB are free"):
         module.check(params, {"memory_free_bytes": 1 << 20})
+    with pytest.raises(LabError, match=r"^4 .* processes need about .* MB are free"):
+        module.check(params, {"memory_free_bytes": 2 * module.PROGRAM_BYTES + 1})
     module.check(params, {"memory_free_bytes": 1 << 30})
     interpreters = params | {"workers": ["InterpreterPoolExecutor"]}
     if sys.version_info < (3, 14):

@@ -479,7 +479,7 @@ def test_breakeven_in_words():
     assert picture.sentence == (
         "Two workers on two usable CPUs can be done sooner than serial, at best, when the work takes longer than this "
         "in serial: interpreter from 34 ms, fork from 10 ms, forkserver (first) from 202 ms, forkserver (next) from "
-        "42 ms, spawn from 162 ms. Threads are left out: with the GIL they compute no sooner."
+        "42 ms, spawn from 162 ms. Threads are left out: with the GIL they run pure Python no sooner."
     )
     for words in ("fork setup 5 ms, from 10 ms", "spawn setup 81 ms, from 162 ms"):
         assert words in picture.alt

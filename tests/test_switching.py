@@ -475,6 +475,10 @@ def test_echo_sentence():
     flat = {key: 40.0 for key in made.ECHO}
     words = sentence(made.echo(flat, gil=False))
     assert "times as long" not in words and words.endswith("runs without the GIL: there is no interval to wait for.")
+    words = sentence(made.echo(gil=False))  # one CPU for all: it is not the GIL that was waited for
+    assert "switch interval:" not in words and words.endswith(
+        "no interval to wait for, and where the echo took longer it waited for a CPU."
+    )
     words = sentence(made.echo(flat))
     assert "GIL" not in words and "waited" not in words
     slow = sentence(made.echo(made.ECHO | {("threads", 1, 5000): 400.0}))  # ten times as long, and yet no interval

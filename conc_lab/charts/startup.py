@@ -150,7 +150,7 @@ def breakeven_sentence(result: Result) -> str:
             f"{workers} started by {_name(found[0])} add {style.duration(found[0]['setup_s'])} to it."
         )
     parts = [f"{_name(item)} {_pays(item, cpus)}" for item in found]
-    gil = " Threads are left out: with the GIL they compute no sooner." if result.machine["gil"] else ""
+    gil = " Threads are left out: with the GIL they run pure Python no sooner." if result.machine["gil"] else ""
     return (
         f"{style.count(workers, 'worker').capitalize()} on {style.count(cpus, 'usable CPU')} can be done sooner than "
         f"serial, at best, when the work takes longer than this in serial: {', '.join(parts)}.{gil}"

@@ -207,10 +207,11 @@ def echo_sentence(result: Result) -> str:
         stepped.append(times >= 5 and us / 2 < median < 3 * us)
     parts.append(f"beside {style.name('processes', count)} {_us(found['processes', count, None])}")
     words = ["; ".join(parts)]
-    if stepped[0]:
+    if not result.machine["gil"]:
+        cpu = ", and where the echo took longer it waited for a CPU" if stepped[0] else ""
+        words.append(f"this Python runs without the GIL: there is no interval to wait for{cpu}")
+    elif stepped[0]:
         words.append("the echo waited for about one switch interval: the thread that computes keeps the GIL that long")
-    elif not result.machine["gil"]:
-        words.append("this Python runs without the GIL: there is no interval to wait for")
     return style.sentence(*words)
 
 

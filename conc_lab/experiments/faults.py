@@ -23,6 +23,7 @@ from . import Progress
 FAULTS = ("raise", "exit", "segfault", "memory", "hang", "kill")
 WORKERS = ("Thread", "ThreadPoolExecutor", "InterpreterPoolExecutor", "Process", "ProcessPoolExecutor", "Pool")
 IN_PROCESS = WORKERS[:3]
+PROGRAM_BYTES = 25 << 20  # a bare interpreter with the standard library's pools, rounded up from its RSS
 LIMIT_S = 2 * _faults_worker.START_S  # for a whole program, patience apart
 FOUND = ("told", "others_finished", "usable_again", "stoppable")
 
@@ -68,9 +69,11 @@ def check(params, machine):
     """Refuse kinds of worker that this Python or platform lacks."""
     if "InterpreterPoolExecutor" in params["workers"] and (problem := executors.unavailable("interpreters")):
         raise LabError(problem)
-    processes = [worker for worker in params["workers"] if worker not in IN_PROCESS]
-    if processes:
-        executors.check_room(2 * len(processes), params["start_method"], 0, machine)
+    programs_bytes = len(params["workers"]) * PROGRAM_BYTES  # which run at the same time
+    executors.check_free(f"{len(params['workers'])} programs need", programs_bytes, "fewer kinds of worker", machine)
+    left = machine | {"memory_free_bytes": machine["memory_free_bytes"] - programs_bytes}
+    if processes := [worker for worker in params["workers"] if worker not in IN_PROCESS]:
+        executors.check_room(2 * len(processes), params["start_method"], 0, left)
 
 
 def unavailable(fault: str, platform: str = sys.platform) -> str | None:

@@ -85,7 +85,7 @@ def _race(method, way, lock, turns, start_method):
         with executors.uninterrupted(start_method):
             cell = context.RawValue("q", 0) if way == "shared" else _races_worker.Cell()
             shared = _shared(context, cell, context.Lock() if lock == "lock" else None, None)
-        pool = ProcessPoolExecutor(2, context, _races_worker.arm, (shared,))
+            pool = ProcessPoolExecutor(2, context, _races_worker.arm, (shared,))
     else:
         requests = queue.Queue() if way == "queue" else None
         shared = _shared(threading, _races_worker.Cell(), threading.Lock() if lock == "lock" else None, requests)

@@ -218,7 +218,7 @@ def _exchange(write, read):
         answered = b""
     if not answered:
         raise LabError(
-            "a worker ended before it answered: this machine may allow no more threads; ask for fewer workers"
+            "a worker ended before it answered: if this machine limits threads or memory, ask for fewer workers"
         )
 
 

@@ -18,6 +18,7 @@ _HOMES = {
     "bet": "lesson",
     "question": "lesson",
     "claims": "claim_table",
+    "expect": "expectations",
     "check": "lesson",
     "export": "scripts",
 }

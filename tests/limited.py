@@ -11,8 +11,9 @@ import traceback
 
 import helpers
 
-from conc_lab import runner
+from conc_lab import experiments, parameters, runner
 from conc_lab.errors import LabError
+from conc_lab.this_machine import machine
 
 
 def outcome(experiment, params):
@@ -27,6 +28,8 @@ def outcome(experiment, params):
 
 def limited(experiment, params, limits, fill):
     """The outcome under the limits, {name: value}, and with the file systems `fill` full; what it left."""
+    parameters.checked(experiments.function(experiment), params)  # a kernel has imported what this and
+    machine()  # this import before a limit is reached
     before = helpers.traces()
     hard = {name: resource.getrlimit(getattr(resource, name))[1] for name in limits}
     for folder in fill:

@@ -1,0 +1,69 @@
+"""The box that says what to expect: what concerns this machine is told from what does not."""
+
+import json
+import re
+
+import pytest
+from made_results import MACHINE
+from test_notebooks import NOTEBOOKS
+
+from conc_lab import expectations as module
+from conc_lab.errors import LabError
+from conc_lab.expectations import FOLDER, WORDS, expect, is_meant
+
+ELSEWHERE = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")}
+
+
+def test_every_lesson_has_its_box():
+    """Every lesson shows the box of its own name, and there is no other."""
+    for path in NOTEBOOKS:
+        assert f'lab.expect(\\"{path.stem}\\")' in path.read_text(encoding="utf-8"), path.name
+    assert set(ELSEWHERE) == {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("lesson", ELSEWHERE)
+def test_texts(lesson):
+    """A lesson has several places, each with a name, known words and a text; one CPU and other systems are named."""
+    places = ELSEWHERE[lesson]
+    assert len(places) >= 2
+    for place in places:
+        assert place.keys() == {"where", "when", "text"} and set(place["when"]) <= WORDS.keys()
+        assert place["where"] and place["text"].endswith(".") and place["text"].count("`") % 2 == 0
+    for facts in ({"usable_cpus": 1}, {"system": "Windows"}, {"system": "macOS"}):
+        assert any(is_meant(place, MACHINE | facts) for place in places)
+
+
+def test_words_of_a_machine():
+    """Each word is true of a machine that has it, and of no other."""
+    plain = MACHINE | {"python": "3.11.7", "start_methods": ["fork", "spawn"]}
+    assert {word for word, holds in WORDS.items() if holds(plain)} == {"several CPUs", "Linux", "by fork"}
+    other = MACHINE | {"usable_cpus": 1, "cpu_quota": 0.5, "binder": True, "system": "macOS", "gil": False}
+    other |= {"python": "3.14.0", "start_methods": ["spawn", "fork"]}
+    expected = {"one CPU", "CPU limit", "Binder", "macOS", "no GIL", "Python 3.14", "by spawn"}
+    assert {word for word, holds in WORDS.items() if holds(other)} == expected
+
+
+def test_what_is_here_comes_first():
+    """What concerns the machine stands first and is marked; its facts are said; the rest stands under Elsewhere."""
+    text = expect("02_cpu_bound", MACHINE | {"usable_cpus": 1, "cpu_quota": 1.0}).text
+    here, elsewhere = text.split("Elsewhere")
+    assert "1 usable CPU (a limit of 1), Linux, Python 3.14.0 with the GIL, processes by forkserver." in here
+    assert "▸ <b>One usable CPU</b>" in here and "▸ <b>A limit on CPU time" in here and "▸" not in elsewhere
+    assert "<b>macOS and Windows</b>" in elsewhere and "<b>A free-threaded Python</b>" in elsewhere
+    without = expect("02_cpu_bound", MACHINE | {"gil": False}).text
+    assert "without the GIL" in without and "▸ <b>A free-threaded Python</b>" in without
+
+
+def test_no_text_is_read_as_html(monkeypatch, tmp_path):
+    """A text is escaped, and what stands in backticks is code."""
+    made = [{"where": "a < b", "when": [], "text": "use `x < y` & more."}]
+    (tmp_path / "made.json").write_text(json.dumps(made), encoding="utf-8")
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    text = expect("made", MACHINE).text
+    assert "<b>a &lt; b</b>: use <code>x &lt; y</code> &amp; more." in text and not re.search(r"<b>Elsewhere", text)
+
+
+def test_an_unknown_lesson():
+    """A lesson that does not exist is refused with those that do."""
+    with pytest.raises(LabError, match=r"unknown lesson '99_nothing'; one of: .*02_cpu_bound"):
+        expect("99_nothing")

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from .. import EXPERIMENTS as NAMES
+from .. import executors
 from ..errors import LabError
+from ..parameters import Number, OneOf
+
+# Parameters that most experiments have.
+START_METHOD = OneOf(executors.start_methods, "how worker processes start")
+DEFAULT_START_METHOD = executors.start_methods()[0]
+ROUNDS = Number(1, 99, "rounds of all variants")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .. import executors, programs
 from ..errors import LabError
 from ..parameters import ByProfile, Number, OneOf, Several
 from ..summary import grouped
-from . import Progress, in_rounds
+from . import ROUNDS, Progress, in_rounds
 
 MB = 1_000_000
 TOUCHES = ("untouched", "read", "written")
@@ -44,7 +44,7 @@ def memory(
     parent_data: OneOf(lambda: ("none", "bytes", "ints"), "what the program holds before its workers start") = "none",
     data_mb: Number(0, 100, "how much of it, in millions of bytes") = ByProfile(20, 100, 100),
     touch: Several(OneOf(lambda: TOUCHES, "what each worker does with the data"), "touch") = ("untouched",),
-    rounds: Number(1, 99, "rounds of all variants") = ByProfile(1, 3, 5),
+    rounds: ROUNDS = ByProfile(1, 3, 5),
 ) -> Iterator[dict | Progress]:
     """Measure the memory that workers add; one row is one variant in one round.
 

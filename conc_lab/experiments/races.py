@@ -19,7 +19,7 @@ from .. import _races_worker, _worker, executors
 from ..errors import LabError, cannot_start
 from ..parameters import ByProfile, Number, OneOf, Several
 from ..summary import grouped
-from . import Progress, in_rounds
+from . import DEFAULT_START_METHOD, ROUNDS, START_METHOD, Progress, in_rounds
 
 # threads: two threads, one count; processes: each has a count of its own; shared: two processes, one count in
 # shared memory; queue: two threads, one of which owns the count and is asked for updates through a queue.Queue.
@@ -34,11 +34,11 @@ SWITCH_INTERVAL_S = 1e-5  # 500 times as often as usual: an update that can be l
 def races(
     ways: Several(OneOf(lambda: WAYS, "who updates which count"), "way") = WAYS,
     methods: Several(OneOf(lambda: METHODS, "what happens between read and write"), "method") = METHODS,
-    start_method: OneOf(executors.start_methods, "how worker processes start") = executors.start_methods()[0],
+    start_method: START_METHOD = DEFAULT_START_METHOD,
     turns: Number(1, 100_000, "updates by each worker, handshake and call") = ByProfile(50, 500, 2000),
     increments: Number(1, 10_000_000, "updates by each worker, plain") = ByProfile(20_000, 200_000, 1_000_000),
     patience_ms: Number(1, 10_000, "milliseconds until a deadlock counts as one") = ByProfile(200, 500, 500),
-    rounds: Number(1, 99, "rounds of all variants") = ByProfile(1, 3, 5),
+    rounds: ROUNDS = ByProfile(1, 3, 5),
 ) -> Iterator[dict | Progress]:
     """Count what two workers add to one count, with and without a lock; one row is one variant in one round.
 

@@ -15,7 +15,7 @@ from .. import _worker, executors, tasks, this_machine
 from ..errors import LabError
 from ..parameters import ByProfile, Number, OneOf, Several, TaskName
 from ..summary import grouped, interval
-from . import Progress, in_rounds
+from . import DEFAULT_START_METHOD, ROUNDS, START_METHOD, Progress, in_rounds
 
 # Workers take tasks as they get done: with 8 tasks on two unequal CPUs the one that ended first idled for up
 # to a fifth of the time, with 16 for less than a tenth.
@@ -34,9 +34,9 @@ def speedup(
     task: TaskName("what every worker does") = "count_primes",
     workers: Several(Number(1, 256, "how many workers"), "workers") = (1, 2),
     kinds: Several(OneOf(lambda: executors.KINDS, "kinds of worker"), "kind") = ("threads", "processes"),
-    start_method: OneOf(executors.start_methods, "how worker processes start") = executors.start_methods()[0],
+    start_method: START_METHOD = DEFAULT_START_METHOD,
     task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = ByProfile(2, 10, 30),
-    rounds: Number(1, 99, "rounds of all variants") = ByProfile(2, 5, 9),
+    rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Iterator[dict | Progress]:
     """Time the same tasks with every kind and number of workers; one row is one variant in one round.
 
@@ -103,7 +103,8 @@ def _timed(task, args, expected, count, kind, workers, start_method):
         after = crew.meet()
         closing = perf_counter_ns()
     closed = perf_counter_ns()
-    if any(executors.value(outcome, f"the task {task.name} raised") != expected for outcome in outcomes):
+    values = [executors.value(outcome, f"the task {task.name} raised") for outcome in outcomes]
+    if not all(tasks.alike(value, expected) for value in values):
         raise LabError(
             f"{task.name} returned something else with {workers} {kind} than in the serial run: "
             f"times would compare different work, so none is shown"

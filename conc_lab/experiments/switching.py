@@ -24,7 +24,7 @@ from functools import partial
 from .. import _switching_worker, _worker, executors, programs, tasks, this_machine
 from ..errors import LabError
 from ..parameters import ByProfile, Number, OneOf, Several
-from . import Progress, in_rounds
+from . import DEFAULT_START_METHOD, ROUNDS, Progress, in_rounds
 
 QUESTIONS = ("hand-over", "switches", "interval", "echo")
 PLACES = ("same CPU", "other CPU", "not pinned")
@@ -48,10 +48,8 @@ def switching(
     run_ms: Number(1, 10_000, "milliseconds of round trips, or of computing for each worker", whole=False) = ByProfile(
         20, 100, 300
     ),
-    start_method: OneOf(executors.start_methods, "how worker processes start (switches)") = executors.start_methods()[
-        0
-    ],
-    rounds: Number(1, 99, "rounds of all variants") = ByProfile(2, 5, 9),
+    start_method: OneOf(executors.start_methods, "how worker processes start (switches)") = DEFAULT_START_METHOD,
+    rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Iterator[dict | Progress]:
     """Measure what changing workers costs; one row is one run, or one worker of a run.
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from .. import _worker, executors, tasks
 from ..parameters import ByProfile, Number, OneOf, Several, TaskName
 from ..summary import grouped
-from . import Progress, in_rounds
+from . import DEFAULT_START_METHOD, ROUNDS, START_METHOD, Progress, in_rounds
 
 WORKERS = 2
 RUNNING = 0.5  # share of a block's time that must be CPU time
@@ -27,10 +27,10 @@ def timeline(
         "sleep",
     ),
     kinds: Several(OneOf(lambda: ("threads", "processes"), "kinds of worker"), "kind") = ("threads", "processes"),
-    start_method: OneOf(executors.start_methods, "how worker processes start") = executors.start_methods()[0],
+    start_method: START_METHOD = DEFAULT_START_METHOD,
     block_ms: Number(0.5, 1000, "milliseconds a block takes alone", whole=False) = BLOCK_MS,
     window_ms: Number(10, 10_000, "milliseconds of recording") = WINDOW_MS,
-    rounds: Number(1, 99, "rounds of all variants") = ByProfile(2, 5, 9),
+    rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Iterator[dict | Progress]:
     """Record two workers of each kind at each task; one row is one block of one worker.
 

@@ -26,7 +26,7 @@ from .. import executors
 from ..errors import LabError, cannot_start
 from ..parameters import ByProfile, Number, OneOf, Several
 from ..summary import grouped
-from . import Progress, step
+from . import DEFAULT_START_METHOD, ROUNDS, START_METHOD, Progress, step
 
 KB = 1000
 WAYS = ("reference", "pickle", "new block", "same block", "interpreters")
@@ -44,8 +44,8 @@ def transfer(
     ),
     ways: Several(OneOf(lambda: WAYS, "how it is handed over"), "way") = WAYS[:4],
     chunks: Several(Number(1, 10_000, "small tasks handed over in one message"), "chunk") = (1, 10, 100),
-    start_method: OneOf(executors.start_methods, "how worker processes start") = executors.start_methods()[0],
-    rounds: Number(1, 99, "rounds of all ways and sizes") = ByProfile(2, 5, 9),
+    start_method: START_METHOD = DEFAULT_START_METHOD,
+    rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Iterator[dict | Progress]:
     """Hand bytes over in every way and size, and small tasks in chunks; one row is one observation.
 

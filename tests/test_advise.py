@@ -17,7 +17,19 @@ from conc_lab.result import Result
 COLUMNS = {*advising.FIGURES, "round", "kind", "workers", "chunk", "argument_bytes", "result_bytes", "refused"}
 
 
-def row(kind, workers, item_ms, start_ms=0.0, *, number=0, cpu_ms=None, chunk=1, switches=0, handover_ms=None):
+def row(
+    kind,
+    workers,
+    item_ms,
+    start_ms=0.0,
+    *,
+    number=0,
+    cpu_ms=None,
+    chunk=1,
+    switches=0,
+    handover_ms=None,
+    result_bytes=5,
+):
     """A row of the experiment: a batch of 100 items."""
     cpu_ms = item_ms if cpu_ms is None else cpu_ms
     return {
@@ -31,10 +43,10 @@ def row(kind, workers, item_ms, start_ms=0.0, *, number=0, cpu_ms=None, chunk=1,
         "teardown_s": start_ms / 1000 * 0.25,
         "cpu_s": cpu_ms / 10,
         "cores_busy": cpu_ms / item_ms,
-        "voluntary_switches": 100 * switches,
+        "voluntary_switches": None if switches is None else 100 * switches,
         "handover_s": None if handover_ms is None else handover_ms / 1000,
         "argument_bytes": 5,
-        "result_bytes": 5,
+        "result_bytes": result_bytes,
         "refused": None,
     }
 
@@ -109,6 +121,21 @@ OUTCOMES = {
         made({("threads", 2): (0.98, 1), ("processes", 2): (0.2, 40, {"cpu_ms": 90.0, "handover_ms": 50})}),
         ("serial", 1),
         "to hand one item over 50 ms",
+    ),
+    "threads first, processes later": (
+        made({("threads", 2): (1.5, 1), ("processes", 2): (1.9, 2000)}, items=20),
+        ("threads", 2),
+        "from about 2 items on this is the choice, and from about 2,",
+    ),
+    "large to hand over": (
+        made({("processes", 2): (1.5, 40, {"cpu_ms": 10.0, "handover_ms": 8})}, result_bytes=20_000_000),
+        ("processes", 2),
+        "to hand one item over 8 ms (20 MB pickled)",
+    ),
+    "off the CPU, uncounted": (
+        made({("threads", 2): (1.0, 1)}, cpu_ms=6.0, switches=None),
+        ("serial", 1),
+        "takes 10 ms alone and is off the CPU for 40% of that: it waits, or other programs run",
     ),
     "packed in chunks": (
         made({("threads", 2): (0.1, 1), ("processes", 2): (1.8, 40, {"cpu_ms": 10.0, "chunk": 50})}),
@@ -316,6 +343,7 @@ def test_a_kind_that_cannot_do_it(here, function, kind, words):
     "function, words",
     [
         ("raises", "the task own_tasks:raises raised ValueError: broken on purpose"),
+        ("never_returns", r"one item of own_tasks:never_returns took more than 3 s, .*: make an item smaller, 1.5 s"),
         ("sleeps_long", r"one item of own_tasks:sleeps_long took \d+\.\d s.*: make an item smaller, 1.5 s at most"),
     ],
 )

@@ -90,6 +90,10 @@ SENTENCES = {
         [row("hang", "Thread")],
         "The program could not end: hang in Thread. The caller got nothing within 1.5 s: hang in Thread.",
     ),
+    "the wait ended at once": (
+        [row("raise", "Thread"), row("memory", "Thread")],
+        "The caller was told nothing: raise and memory in Thread.",
+    ),
     "nothing was told": (
         [row("kill", "Pool"), row("exit", "Pool")],
         "The caller got nothing within 1.5 s: kill and exit in Pool.",
@@ -125,8 +129,9 @@ def test_the_lessons_sentence():
     assert charts.show(made()).sentence == (
         "The whole program ended: segfault in Thread and ThreadPoolExecutor. "
         "The program could not end: hang in Thread and ThreadPoolExecutor. "
-        "The caller got nothing within 1.5 s: raise and hang in Thread; segfault and hang in Pool; "
-        "hang in ThreadPoolExecutor and ProcessPoolExecutor. "
+        "The caller was told nothing: raise in Thread. "
+        "The caller got nothing within 1.5 s: segfault and hang in Pool; "
+        "hang in Thread, ThreadPoolExecutor and ProcessPoolExecutor. "
         "The other worker's task was lost, although the program went on: segfault in ProcessPoolExecutor. "
         "In 3 of 12 cases the caller got the error and everything else went on."
     )

@@ -108,8 +108,8 @@ def test_progress():
         (
             "win32",
             {
-                "segfault": "Windows has no signals that end a process",
-                "kill": "Windows has no signals that end a process",
+                "segfault": "ctypes turns this read into an exception on Windows",
+                "kill": "Windows ends a process without a signal",
                 "memory": "Windows has no RLIMIT_AS",
             },
         ),

@@ -92,6 +92,7 @@ def advise_sentence(result: Result) -> str:
             f"about {time} instead of {_time(predicted_s(serial, items))} in a plain loop"
             f"; from about {_items(since)} on this is the choice"
         )
+        which += "".join(f", and from about {_items(number)} on {kind}" for number, kind in changes if number > items)
     speeds = [_best(found, kind, items) for kind in dict.fromkeys(fit.kind for fit in found[1:])]
     why = [
         f"one item takes {_time(serial.alone_s)} alone {_nature(result, serial)}",
@@ -99,7 +100,8 @@ def advise_sentence(result: Result) -> str:
     ]
     for fit in speeds:
         if fit.kind == "processes":
-            handed = f", and to hand one item over {_time(fit.handover_s)}" if fit.handover_s is not None else ""
+            size = f" ({_bytes(result)} pickled)" if _bytes(result) else ""
+            handed = f", and to hand one item over {_time(fit.handover_s)}{size}" if fit.handover_s is not None else ""
             why.append(f"to start and end these processes takes {_time(fit.start_s)}{handed}")
     why += [f"{kind} cannot do it: {reason}" for kind, reason in refusals(result.rows).items()]
     return style.sentence(which) + " " + style.sentence("; ".join([*why, _sure(result, chosen)]))
@@ -111,8 +113,18 @@ def _nature(result, serial):
             return "and computes all the while"
         case "starved":
             return f"while other programs, or a CPU limit, leave it {serial.busy:.2f} of a core"
+        case _ if any(row["voluntary_switches"] is None for row in result.rows if row["kind"] == "serial"):
+            return f"and is off the CPU for {1 - serial.busy:.0%} of that: it waits, or other programs run"
         case _:
             return f"and waits for {1 - serial.busy:.0%} of that"
+
+
+def _bytes(result):
+    """The size of an item's pickled argument and result together, in words; "" where it is none to speak of."""
+    size = sum(result.rows[0][name] or 0 for name in ("argument_bytes", "result_bytes"))
+    if size < 1e3:
+        return ""
+    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
 
 
 def _sure(result, chosen):

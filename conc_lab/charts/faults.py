@@ -90,11 +90,13 @@ def faults_sentence(result: Result) -> str:
     """Where the program ended, could not end, was told nothing or lost another task; and what was not shown."""
     tried = [row for row in result.rows if not row["reason"]]
     lived = [row for row in tried if row["survived"]]
+    untold = [row for row in lived if row["told"] == NOTHING]
     bad = {
         "the whole program ended": [row for row in tried if not row["survived"]],
         "the program could not end": [row for row in lived if row["ended"] == "never"],
+        "the caller was told nothing": [row for row in untold if _at_once(row)],
         f"the caller got nothing within {result.params['patience_s']:g} s": [
-            row for row in lived if row["told"] == NOTHING
+            row for row in untold if not _at_once(row)
         ],
         "the caller got a result, as if nothing had failed": [row for row in lived if row["told"] == RESULT],
         "the other worker's task was lost, although the program went on": [
@@ -108,6 +110,11 @@ def faults_sentence(result: Result) -> str:
     for reason, rows in style.grouped(result.rows, "reason").items():
         parts += [f"not shown here, because {reason}: {_cases(rows)}"] if reason else []
     return style.sentence(*parts)
+
+
+def _at_once(row):
+    """Whether the caller's wait ended at once: join() returns when its thread has ended, and tells no reason."""
+    return row["worker"] == "Thread" and row["fault"] != "hang"
 
 
 def _cases(rows):

@@ -7,23 +7,26 @@ and the time for an item at its measured throughput (see `predicted_s`). Process
 """
 
 import asyncio
+import contextlib
 import itertools
 import math
 import os
 import pickle
 import random
+import signal
 import statistics
 import time
 from collections import namedtuple
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from functools import partial
+from math import inf
 from time import perf_counter
 
 from .. import _worker, executors, tasks, this_machine
 from ..errors import LabError
-from ..parameters import ByProfile, Number, OneOf, TaskName
-from . import Progress
+from ..parameters import ByProfile, Number, TaskName
+from . import DEFAULT_START_METHOD, START_METHOD, Progress
 from .speedup import character
 
 KINDS = ("serial", "threads", "asyncio", "processes")  # the simplest first
@@ -49,7 +52,7 @@ Fit = namedtuple("Fit", "kind workers chunk alone_s start_s item_s speedup busy 
 def advise(
     task: TaskName("the task; one item is one call of it") = "count_primes",
     items: Number(1, 10**9, "how many items are to be done") = 10_000,
-    start_method: OneOf(executors.start_methods, "how worker processes start") = executors.start_methods()[0],
+    start_method: START_METHOD = DEFAULT_START_METHOD,
     task_ms: Number(0.1, 1000, "milliseconds an item of a built-in task takes alone", whole=False) = 10,
     within_s: Number(1, 60, "seconds for measuring", whole=False) = ByProfile(2, 12, 12),
 ) -> Iterator[dict | Progress]:
@@ -98,7 +101,7 @@ def check(params, machine):
     """Refuse a start method that this platform lacks, and a memory that cannot hold a process for each CPU."""
     found = tasks.TASKS.get(params["task"])
     room = found.worker_bytes if found else 0
-    executors.check_room(machine["usable_cpus"], params["start_method"], room, machine)
+    executors.check_room(_most("processes", machine["usable_cpus"]), params["start_method"], room, machine)
 
 
 def _one(found, args):
@@ -111,16 +114,23 @@ def _one(found, args):
             number += 1
         return value, (perf_counter() - begun) / number, (time.thread_time() - cpu) / number
 
-    value, seconds, cpu_s = calls(0)
+    with _limited(2 * SLOWEST_S) as ended:
+        try:
+            value, seconds, cpu_s = calls(0)
+        except LabError:
+            if not ended:
+                raise
+            seconds = inf
     if seconds > SLOWEST_S:
+        took = f"more than {2 * SLOWEST_S:g} s" if ended else f"{seconds:.1f} s"
         raise LabError(
-            f"one item of {found.name} took {seconds:.1f} s, and comparing the kinds of worker is to take 15 s: "
+            f"one item of {found.name} took {took}, and comparing the kinds of worker is to take 15 s: "
             f"make an item smaller, {SLOWEST_S} s at most"
         )
     steady = False
     if seconds < SLOW_S:
         again, seconds, cpu_s = calls(BATCH_S)
-        steady = _alike(value, again)
+        steady = tasks.alike(value, again)
     pickled, problem = _pickled(args, "its argument")
     result, result_problem = _pickled(value, "its result")
     copies = [args]
@@ -131,18 +141,32 @@ def _one(found, args):
     return Item(value, steady, seconds, cpu_s, copies, *sizes, problem or result_problem)
 
 
+@contextlib.contextmanager
+def _limited(seconds):
+    """End what runs within this by a TimeoutError, and add to the list that this yields; not on Windows."""
+    ended = []
+    if not hasattr(signal, "setitimer"):
+        yield ended
+        return
+
+    def end(*_):
+        ended.append(True)
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield ended
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _pickled(value, what):
     try:
         return pickle.dumps(value), None
     except Exception as error:  # whatever a student's class raises
         return None, f"{what} cannot be pickled ({type(error).__name__}: {error})"
-
-
-def _alike(one, other):
-    try:
-        return bool(one == other)
-    except Exception:  # NumPy's arrays have no one truth value
-        return pickle.dumps(one) == pickle.dumps(other)
 
 
 def _counts(kind, item):
@@ -151,8 +175,14 @@ def _counts(kind, item):
         return [1]
     cpus = this_machine.usable_cpus(this_machine.cpu_quota())
     busy = min(1, max(item.cpu_s / item.seconds, 1 / MOST[kind]))
-    most = max(2, cpus, min(MOST[kind], round(cpus / busy)))
+    most = max(2, min(_most(kind, cpus), max(cpus, round(cpus / busy))))
     return sorted({2, round(math.sqrt(2 * most)), most})
+
+
+def _most(kind, cpus):
+    """The most workers of this kind that are tried on a machine with so many usable CPUs."""
+    most = max(MOST[kind], cpus)
+    return min(most, executors.WINDOWS_MOST_PROCESSES) if kind == "processes" and os.name == "nt" else most
 
 
 def _observed(found, args, item, start_method, kind, workers, count=None):
@@ -197,7 +227,7 @@ def _batch(found, args, item, start_method, kind, workers, chunk, count):
         after = crew.meet()
         closing = perf_counter()
     closed = perf_counter()
-    if item.steady and not _alike(value, item.value):
+    if item.steady and not tasks.alike(value, item.value):
         raise LabError(f"{found.name} returned something else with {workers} {kind} than in the serial run")
     used = _worker.spent(before, after)
     return {

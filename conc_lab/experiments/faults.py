@@ -18,7 +18,7 @@ from .. import _faults_worker, executors, programs
 from ..errors import LabError, cannot_start
 from ..parameters import ByProfile, Number, OneOf, Several
 from ..summary import grouped
-from . import Progress
+from . import DEFAULT_START_METHOD, START_METHOD, Progress
 
 FAULTS = ("raise", "exit", "segfault", "memory", "hang", "kill")
 WORKERS = ("Thread", "ThreadPoolExecutor", "InterpreterPoolExecutor", "Process", "ProcessPoolExecutor", "Pool")
@@ -36,7 +36,7 @@ def faults(
         "ProcessPoolExecutor",
         "Pool",
     ),
-    start_method: OneOf(executors.start_methods, "how worker processes start") = executors.start_methods()[0],
+    start_method: START_METHOD = DEFAULT_START_METHOD,
     patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = ByProfile(1.5, 3, 10),
 ) -> Iterator[dict | Progress]:
     """Make a worker of each kind fail in each way, in a program of its own; one row is one case.
@@ -78,8 +78,10 @@ def check(params, machine):
 
 def unavailable(fault: str, platform: str = sys.platform) -> str | None:
     """Why this platform cannot show a fault, or None."""
-    if platform == "win32" and fault in ("segfault", "kill"):
-        return "Windows has no signals that end a process"
+    if platform == "win32" and fault == "segfault":
+        return "ctypes turns this read into an exception on Windows"
+    if platform == "win32" and fault == "kill":
+        return "Windows ends a process without a signal"
     if platform == "win32" and fault == "memory":
         return "Windows has no RLIMIT_AS"
     if platform == "darwin" and fault == "memory":

@@ -19,14 +19,15 @@ from .. import executors, programs
 from ..errors import LabError
 from ..parameters import ByProfile, Number, OneOf, Several
 from ..summary import grouped
-from . import Progress, in_rounds
+from . import ROUNDS, Progress, in_rounds
 
 WAYS = ("thread", "interpreter", "fork", "forkserver", "spawn")
 # What a main file may import, and what that adds to a process: rounded up, to refuse what cannot fit.
 IMPORTS = {"nothing": 0, "decimal": 2 << 20, "asyncio": 15 << 20, "numpy": 40 << 20}
 UNCOUNTED = {"thread": 40, "forkserver": 0}  # a turn's first starts; thread's grow quicker up to the thirtieth or so
 THREADS_MORE = 10  # times as many starts a turn for threads: all others are compared with them, and they take no time
-# It has the workers' function, as a main file does: from 3.14 forkserver's server runs it, and the workers do not.
+# It has the workers' function, as a main file does: forkserver's server runs it from 3.13.8 and 3.14.1 on, and the
+# workers then do not.
 MAIN = "import os, conc_lab._startup_worker\npid = os.getpid()  # tells a worker whether it ran this file itself\n"
 
 
@@ -44,7 +45,7 @@ def startup(
     workers: Several(Number(1, 32, "how many workers start together"), "workers") = (1, 2),
     main_imports: OneOf(lambda: tuple(IMPORTS), "what the program's main file imports") = "nothing",
     starts: Number(2, 50, "starts in a row, each time it is a variant's turn") = ByProfile(2, 5, 9),
-    rounds: Number(1, 99, "rounds of all variants") = ByProfile(2, 5, 9),
+    rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Iterator[dict | Progress]:
     """Time workers from asking for them to their first answer; one row is one start of `workers` together.
 

@@ -25,6 +25,22 @@ METHODS = [
 ]
 # Runs here take up to about 3 s, and a stuck one must fail rather than wait for the runner's 300 s.
 LIVENESS_S = 60
+# A small run of every experiment, with worker processes where it has any; each question of switching is one.
+RUNS = {
+    "speedup": {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1},
+    "startup": {"workers": [2], "rounds": 1},
+    "memory": {"workers": [2], "rounds": 1},
+    "switching": {"question": "switches", "waits": 10, "run_ms": 2, "rounds": 1},
+    "switching hand-over": {"question": "hand-over", "run_ms": 2, "rounds": 1},
+    "switching echo": {"question": "echo", "run_ms": 2, "intervals_us": [5000], "rounds": 1},
+    "switching interval": {"question": "interval", "run_ms": 2, "intervals_us": [5000, 10], "rounds": 1},
+    "transfer": {"sizes_kb": [1], "chunks": [1], "rounds": 1},
+    "sharing": {},
+    "races": {"ways": ["threads", "shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1},
+    "faults": {"faults": ["raise", "segfault", "hang"], "workers": ["Thread", "Pool"], "patience_s": 0.5},
+    "timeline": {"work": ["count_primes"], "window_ms": 20, "rounds": 1},
+    "advise": {"task": "sum_squares", "task_ms": 0.2, "within_s": 1},
+}
 SMALL = {"task": "sum_squares", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 
 

@@ -7,25 +7,14 @@ import threading
 
 import helpers
 import pytest
+from helpers import RUNS as SMALL
 
 from conc_lab import experiments, parameters, runner
 from conc_lab.errors import LabError, RunStopped
+from conc_lab.experiments import switching
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and at sessions")
 
-# Small runs that start worker processes.
-SMALL = {
-    "speedup": {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1},
-    "startup": {"workers": [2], "rounds": 1},
-    "memory": {"workers": [2], "rounds": 1},
-    "switching": {"question": "switches", "waits": 10, "run_ms": 2, "rounds": 1},
-    "transfer": {"sizes_kb": [1], "chunks": [1], "rounds": 1},
-    "sharing": {},
-    "races": {"ways": ["threads", "shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1},
-    "faults": {"faults": ["raise", "segfault", "hang"], "workers": ["Thread", "Pool"], "patience_s": 0.5},
-    "timeline": {"work": ["count_primes"], "window_ms": 20, "rounds": 1},
-    "advise": {"task": "sum_squares", "task_ms": 0.2, "within_s": 1},
-}
 # The same without an end in sight.
 LONG = {name: params | {"rounds": 99} for name, params in SMALL.items() if "rounds" in params} | {
     "sharing": {},
@@ -33,31 +22,51 @@ LONG = {name: params | {"rounds": 99} for name, params in SMALL.items() if "roun
     "advise": SMALL["advise"] | {"within_s": 60},
 }
 WAYS = {"startup": "ways", "memory": "kinds", "sharing": "kinds"}  # where the start method is one of several
+# The switching questions whose workers are no processes of multiprocessing's, and how many processes such a run has.
+BARE = {"switching hand-over": 3, "switching echo": 3, "switching interval": 2}
+CASES = pytest.mark.parametrize(
+    ("case", "method"),
+    [
+        pytest.param(
+            case, method.values[0] if hasattr(method, "values") else method, marks=getattr(method, "marks", ())
+        )
+        for case in SMALL
+        if case not in BARE
+        for method in helpers.METHODS
+    ]
+    + [(case, None) for case in BARE],
+)
 
 
-def params_of(params, experiment, method):
-    return params[experiment] | ({WAYS[experiment]: [method]} if experiment in WAYS else {"start_method": method})
+def params_of(params, case, method):
+    if case in BARE:
+        return params[case]
+    return params[case] | ({WAYS[case]: [method]} if case in WAYS else {"start_method": method})
 
 
-@pytest.mark.parametrize("method", helpers.METHODS)
-@pytest.mark.parametrize("experiment", experiments.NAMES)
-def test_a_run_that_is_done(nothing_left, experiment, method):
+def test_every_experiment_is_here():
+    """Every experiment is run here, and so is every question of the one that has several."""
+    assert {case.split()[0] for case in SMALL} == set(experiments.NAMES)
+    assert {params["question"] for params in SMALL.values() if "question" in params} == set(switching.QUESTIONS)
+
+
+@CASES
+def test_a_run_that_is_done(nothing_left, case, method):
     """A run that is done leaves nothing behind."""
-    assert runner.run(experiment, params_of(SMALL, experiment, method), timeout_s=helpers.LIVENESS_S).rows
+    assert runner.run(case.split()[0], params_of(SMALL, case, method), timeout_s=helpers.LIVENESS_S).rows
 
 
-@pytest.mark.parametrize("method", helpers.METHODS)
+@CASES
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-@pytest.mark.parametrize("experiment", experiments.NAMES)
-def test_a_run_that_is_ended(nothing_left, experiment, how, method):
+def test_a_run_that_is_ended(nothing_left, case, how, method):
     """A run that is stopped, or whose process is killed, once it has workers leaves nothing behind."""
-    given = params_of(LONG, experiment, method)
+    given, experiment = params_of(LONG, case, method), case.split()[0]
     one = runner.Run(experiment, parameters.checked(experiments.function(experiment), given), helpers.LIVENESS_S)
 
     def end():
         # Beside the child and its watchdog, the resource tracker alone is not enough: a child that is killed while it
         # makes semaphores may leave the one that the tracker has not been told of yet.
-        helpers.becomes_true(lambda: len(runner.alive(one.pid)) > 3, helpers.LIVENESS_S)
+        helpers.becomes_true(lambda: len(runner.alive(one.pid)) >= BARE.get(case, 4), helpers.LIVENESS_S)
         one.stop() if how == "stopped" else os.kill(one.pid, signal.SIGKILL)
 
     threading.Thread(target=end).start()

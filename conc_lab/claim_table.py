@@ -5,6 +5,7 @@ wording, and which experiment with which parameters decides; how it decides is i
 """
 
 import html
+import itertools
 import json
 import textwrap
 import time
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from . import lesson, result, runner
-from .errors import LabError
+from .errors import LabError, RunStopped
 from .result import Result
 from .verdicts import DECIDE, Verdict
 
@@ -38,68 +39,106 @@ TABLE = json.loads((Path(__file__).parent / "claims.json").read_text(encoding="u
 
 def claims() -> "Claims":
     """The table of claims from what the lessons kept in my_work/results, the newest of each; missing ones are named."""
-    found, unread = [], []
+    found, unread = {}, []
     for path in sorted(result.KEPT.glob("*.json")):
         try:
-            found.append(result.load(path))
+            found[path.name] = result.load(path)
         except LabError as error:
             unread.append(str(error))
     return Claims(found, {}, unread)
 
 
 def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT_S) -> "Claims":
-    """The table with what is missing measured here, in `limit_s` seconds in all; `say` gets lines of progress."""
-    end, found, failed = time.monotonic() + limit_s, list(known.found), {}
+    """The table with what is missing measured here, in `limit_s` seconds in all; `say` gets lines of progress.
+
+    Raises RunStopped when a run is interrupted.
+    """
+    end, new, failed = time.monotonic() + limit_s, {}, {}
     for number, (name, run) in enumerate(TABLE["runs"].items(), 1):
-        if newest(found, name):
+        if name not in known.lacking or fitting(new, name):
             continue
         params = {key: value for key, value in (run["needs"] | run["measure"]).items() if value is not None}
         step = f"{number} of {len(TABLE['runs'])}: {name}"
         progress = partial(_report, say, step)
         progress(0)
         try:
-            found.append(runner.run(run["experiment"], params, max(0, end - time.monotonic()), on_progress=progress))
+            found = runner.run(run["experiment"], params, max(0, end - time.monotonic()), on_progress=progress)
+            new[f"the run of {name}"] = found
+        except RunStopped:
+            raise
         except LabError as error:
             late = time.monotonic() >= end
             failed[name] = f"the {limit_s:g} s were over before it was measured" if late else str(error)
-    return Claims(found, failed, known.unread)
+    return Claims(known.found | new, failed, known.broken)
 
 
 def _report(say, step, fraction, *_):
     say(f"{step}, {fraction:.0%}")
 
 
-def newest(found: list[Result], name: str) -> Result | None:
-    """The newest of the results that has what the run called `name` is for."""
+def fitting(found: dict[str, Result], name: str) -> list[str]:
+    """Which of the results have what the run called `name` is for, the newest first."""
     run = TABLE["runs"][name]
-    fits = [one for one in found if one.experiment == run["experiment"] and _has(one.params, run["needs"])]
-    return max(fits, key=lambda one: one.started, default=None)
+    fits = [key for key, one in found.items() if one.experiment == run["experiment"] and _has(one.params, run["needs"])]
+    return sorted(fits, key=lambda key: found[key].started, reverse=True)
 
 
 def _has(params, needs):
     return all(
-        set(value) <= set(params.get(key, ())) if isinstance(value, list) else params.get(key) == value
+        isinstance(params.get(key), list | tuple) and all(item in params[key] for item in value)
+        if isinstance(value, list)
+        else params.get(key) == value
         for key, value in needs.items()
     )
 
 
-class Claims:
-    """The table, which shows itself in a cell; a row is a dict with id, says, bet, word, why, figure and lesson."""
+def _decided(decide, found, fits):
+    """The verdict of the newest results with which there is one, or None; and what had to be left out, and why."""
+    first = problem = None
+    for names in itertools.product(*fits):
+        try:
+            verdict = decide(*(found[name] for name in names))
+        except result.ODD as error:
+            first = first or names
+            problem = problem or textwrap.shorten(f"{type(error).__name__}: {error}", 100)
+            continue
+        left_out = [name for name, mine in zip(names, fits, strict=True) for name in mine[: mine.index(name)]]
+        return verdict, _not_whole(" and ".join(left_out), problem) if left_out else None
+    return None, _not_whole(" or ".join(first), problem) if first else None
 
-    def __init__(self, found: list[Result], failed: dict[str, str], unread: list[str]):
-        self.found, self.unread, self.rows = found, unread, []
+
+def _not_whole(names, problem):
+    return f"{names}, whose rows are not those of a whole run ({problem})"
+
+
+class Claims:
+    """The table, which shows itself in a cell.
+
+    A row is a dict with id, says, bet, answer (to the lesson's question), word, why, figure and lesson. `lacking` names
+    the runs whose results are missing, or carry no verdict.
+    """
+
+    def __init__(self, found: dict[str, Result], failed: dict[str, str], broken: list[str]):
+        self.found, self.broken, self.unread = found, broken, list(broken)
+        self.rows, self.lacking = [], set()
         for claim, decide in zip(TABLE["claims"], DECIDE, strict=True):
-            results = {name: newest(found, name) for name in claim["runs"]}
-            lacking = [name for name, one in results.items() if one is None]
-            if any(name in failed for name in lacking):
-                verdict = Verdict("cannot tell", "; ".join(dict.fromkeys(filter(None, map(failed.get, lacking)))))
-            elif lacking:
-                lessons = dict.fromkeys(TABLE["runs"][name]["lesson"] for name in lacking)
-                verdict = Verdict("missing", f"run {' and '.join(lessons)}")
-            else:
-                verdict = decide(*results.values())
-            bets = "; ".join(filter(None, (lesson.Bet(name).said for name in claim["bets"])))
-            self.rows.append({"id": claim["id"], "says": claim["says"], "bet": bets, **vars(verdict)})
+            fits = [fitting(found, name) for name in claim["runs"]]
+            verdict, left_out = _decided(decide, found, fits)
+            if left_out and left_out not in self.unread:
+                self.unread.append(left_out)
+            if verdict is None:
+                lacking = [name for name, mine in zip(claim["runs"], fits, strict=True) if not mine] or claim["runs"]
+                self.lacking.update(lacking)
+                lessons = " and ".join(dict.fromkeys(TABLE["runs"][name]["lesson"] for name in lacking))
+                problems = dict.fromkeys(failed[name] for name in lacking if name in failed)
+                verdict = Verdict("missing", f"run {lessons}")
+                if problems:
+                    verdict = Verdict("cannot tell", "; ".join(problems))
+            said = {
+                key: "; ".join(filter(None, (lesson.Bet(name).said for name in claim[f"{key}s"])))
+                for key in ("bet", "answer")
+            }
+            self.rows.append({"id": claim["id"], "says": claim["says"]} | said | vars(verdict))
             self.rows[-1]["lesson"] = claim["lesson"]
 
     @property
@@ -123,12 +162,13 @@ class Claims:
         blocks = []
         for row in self.rows:
             parts = [f"{row['id']:4} {row['says']}", f"{SIGNS[row['word']]}: {row['why']}"]
-            parts += [f"{name}: {row[key]}" for name, key in (("figures", "figure"), ("your bet", "bet")) if row[key]]
+            labels = {"figures": "figure", "your bet": "bet", "you answered": "answer"}
+            parts += [f"{label}: {row[key]}" for label, key in labels.items() if row[key]]
             first, *rest = [*parts, f"lesson: {row['lesson']}"]
             blocks.append(textwrap.fill(first, 100, subsequent_indent=" " * 5))
             blocks += [textwrap.fill(part, 100, initial_indent=" " * 5, subsequent_indent=" " * 7) for part in rest]
             blocks.append("")
-        return "\n".join([*blocks, self.sentence])
+        return _sendable("\n".join([*blocks, self.sentence]))
 
     __repr__ = __str__
 
@@ -136,16 +176,27 @@ class Claims:
         rows = "".join(
             f'<tr><th scope="row"><b>{row["id"]}</b> {_text(row["says"])} '
             f'<a href="{row["lesson"]}.ipynb">Lesson {_text(row["lesson"].replace("_", " "))}</a></th>'
-            f"<td>{_text(row['bet']) or '–'}</td>"
+            f"<td>{_text(_said(row)) or '–'}</td>"
             f"<td><b>{_text(SIGNS[row['word']])}</b>: {_text(row['why'])}</td>"
             f"<td>{_text(row['figure']) or '–'}</td></tr>"
             for row in self.rows
         )
-        heads = "".join(f'<th scope="col">{name}</th>' for name in ("claim", "your bet", "verdict", "your figures"))
-        return (
+        heads = "".join(
+            f'<th scope="col">{name}</th>' for name in ("claim", "your bet or answer", "verdict", "your figures")
+        )
+        return _sendable(
             f'{CSS}<div class="conc-lab-claims"><table><caption>{_text(self.sentence)}</caption>'
             f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
+
+
+def _said(row):
+    return "; ".join(filter(None, (row["bet"], row["answer"] and f"answered: {row['answer']}")))
+
+
+def _sendable(text):
+    """Without the half characters that a file may hold, and no page or terminal takes."""
+    return text.encode(errors="replace").decode()
 
 
 def _text(words):

@@ -14,6 +14,7 @@ from .errors import LabError
 SCHEMA = 1
 KEPT = Path("my_work/results")  # beside the notebook: what its cells and panels found
 KIND = "conc_lab result"
+ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration)  # what odd rows raise
 
 
 def now() -> str:

@@ -17,6 +17,8 @@ WORDS = ("holds", "does not hold", "depends", "cannot tell", "missing")
 SAME_TIME = (0.1, 0.25)  # shares of the time: up to the first two workers took turns, from the second on they did not
 BUSY = 1.2  # cores busy, above which more than one is
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
+FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
+TOO_FEW = "there are too few rounds"
 NOISE = "the rounds differ too much"
 ONE_CPU = "with one usable CPU all workers together get one CPU's time at most, whatever their kind"
 
@@ -58,14 +60,15 @@ def c2(shared: Result) -> Verdict:
 
 def c3(shared: Result, kept: Result) -> Verdict:
     """What processes have of the parent's, by start method, and what each adds."""
-    cells = {}
+    cells = {"spawn": {}}  # which no platform lacks
     for row in shared.rows:
         if row["kind"] in ("fork", "forkserver", "spawn") and row["reason"] is None:
             cells.setdefault(row["kind"], {})[row["thing"]] = row["cell"]
     cost = {item["kind"]: item["each_bytes"] for item in memory.conclusions(kept.rows)}
+    by = memory.meter(kept.rows).upper()
     figure = "; ".join(
         f"{kind}: a module's value {mine[sharing.VALUE]}, open file {mine[sharing.FILE]}"
-        + (f", one more adds {megabytes(cost[kind])} MB by {memory.meter(kept.rows).upper()}" if kind in cost else "")
+        + (f", one more adds {megabytes(cost[kind])} MB by {by}" if kind in cost or kind == "spawn" else "")
         for kind, mine in cells.items()
     )
     found = {(mine[sharing.VALUE], mine[sharing.OBJECT], mine[sharing.FILE]) for mine in cells.values()}
@@ -118,15 +121,19 @@ def c6(waiting: Result) -> Verdict:
     figure = f"{most} workers: processes {_speed(processes)}, threads {_speed(threads)}; to start and end them " + (
         ", ".join(f"{kind} {_range(all_, style.duration)}" for kind, all_ in reversed(setup.items()))
     )
+    if most < 2:
+        return Verdict("cannot tell", "one worker alone has no waits to overlap", figure)
     if problem := _unclear(threads, processes):
         return Verdict("cannot tell", problem, figure)
+    how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
+    if processes["direction"] != "faster" and threads["direction"] == "faster":
+        return Verdict("depends", how_long, figure)
     if processes["direction"] != "faster":
         return Verdict("does not hold", "these processes did not make the waits overlap", figure)
     if min(setup["processes"]) <= max(setup["threads"]):
         return Verdict("does not hold", "these processes cost no more to start and end than threads", figure)
     if processes["high"] < 0.8 * threads["low"]:
-        how = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
-        return Verdict("depends", how, figure)
+        return Verdict("depends", how_long, figure)
     return Verdict("holds", "the waits overlap in both, and processes are dearer to start", figure)
 
 
@@ -143,7 +150,7 @@ def c7(computing: Result) -> Verdict:
         return Verdict("cannot tell", "other programs took the CPU away, even from the serial runs", figure)
     (p_low, p_high, sure), (t_low, t_high, _) = (interval(busy[kind]) for kind in ("processes", "threads"))
     if sure < 0.9:
-        return Verdict("cannot tell", "there are too few rounds", figure)
+        return Verdict("cannot tell", TOO_FEW, figure)
     if p_high <= BUSY:
         return Verdict("does not hold", "these processes kept no more than one core busy", figure)
     if p_low > BUSY and t_high <= BUSY:
@@ -220,6 +227,8 @@ def c12(started: Result) -> Verdict:
         + _between(item["low"], item["against_thread"], item["high"], _digits)
         for item in found
     )
+    if min(item["rounds"] for item in found) < FEWEST:
+        return Verdict("cannot tell", TOO_FEW, figure)
     slow = [item["low"] >= TENFOLD for item in found]
     if all(slow):
         return Verdict("holds", "how long a process takes depends on the start method", figure)
@@ -267,8 +276,14 @@ def c14(moved: Result, raced: Result) -> Verdict:
         + ", ".join(f"{way} {_range(times[size, way], style.duration)}" for way in ("reference", "pickle"))
         for size in dict.fromkeys((sizes[0], sizes[-1]))
     )
-    lost, made = (sum(r[name] for r in raced.rows if _bare(r)) for name in ("lost", "expected"))
+    lost, made = map(sum, zip(*((r["lost"], r["expected"]) for r in raced.rows if _bare(r)), strict=True))
     price = f"its price is races: {lost:,} of {made:,} updates were lost without a lock"
+    if not lost:
+        price = f"of {made:,} updates without a lock none was lost here"
+    if min(map(len, times.values())) < FEWEST:
+        return Verdict("cannot tell", TOO_FEW, figure)
+    if len(sizes) == 1:
+        return Verdict("cannot tell", "one size alone does not show what depends on the size", figure)
     slower, faster = transfer.crossing(moved.rows, "reference")
     if faster == sizes[0]:
         return Verdict("holds", price, figure)
@@ -302,6 +317,8 @@ def _at_once(recorded, words, otherwise):
     pure, hashing, control = ran.values()
     if recorded.machine["usable_cpus"] == 1:
         return Verdict("cannot tell", ONE_CPU, figure)
+    if min(map(len, shares.values())) < FEWEST:
+        return Verdict("cannot tell", TOO_FEW, figure)
     if not (pure or hashing or control):
         return Verdict("cannot tell", "not even two processes ran at once: other programs had the CPUs", figure)
     if pure is None or hashing is None:
@@ -323,7 +340,7 @@ def _item(found, kind, workers):
 def _unclear(*items):
     """Why speedups allow no verdict, or None."""
     if any(item["direction"] == "too few" for item in items):
-        return "there are too few rounds"
+        return TOO_FEW
     unclear = [item for item in items if item["direction"] == "unclear"]
     doubts = [item["doubt"] for item in unclear if item["doubt"]]
     return "; ".join([NOISE, *doubts[:1]]) if unclear else None

@@ -1,15 +1,19 @@
 """The claims: every outcome of every verdict from made rows, what is kept and found, and the table that is shown."""
 
+import dataclasses
 import datetime
+import html
 import itertools
 import json
 import os
 import platform
 import re
+from pathlib import Path
 
 import made_faults
 import made_startup
 import made_switching
+import nbformat
 import pytest
 import test_memory_charts
 import test_sharing
@@ -20,12 +24,16 @@ from test_memory import row as memory_row
 from test_races import row as races_row
 
 import conc_lab as lab
-from conc_lab import __main__, cells, claim_table, experiments, lesson, parameters, runner, verdicts
-from conc_lab.claim_table import TABLE, Claims, newest
-from conc_lab.errors import LabError
+from conc_lab import __main__, cells, claim_table, experiments, lesson, parameters, runner, summary, verdicts
+from conc_lab.claim_table import TABLE, Claims, fitting
+from conc_lab.errors import LabError, RunStopped
 from conc_lab.experiments import sharing as shared
 from conc_lab.result import Result, load
 
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+CELLS = [
+    cell.source for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+]
 NOISY = [0.7, 1.4, 0.9, 1.3, 1.0]
 IDS = [claim["id"] for claim in TABLE["claims"]]
 
@@ -69,15 +77,16 @@ def busy(threads, processes, **how):
     return made(TWO, busy={("threads", 2): threads, ("processes", 2): processes}, rounds=how.pop("rounds", 5), **how)
 
 
-def waits(threads, processes, dearer=True, **how):
-    result = made({("threads", 16): threads, ("processes", 16): processes}, waits=True, alone=0.01, rounds=5, **how)
+def waits(threads, processes, dearer=True, workers=16, **how):
+    speeds = {("threads", workers): threads, ("processes", workers): processes}
+    result = made(speeds, waits=True, alone=0.01, rounds=5, **how)
     for row in result.rows:
         row["setup_s"] = row["setup_s"] if dearer else 0.01
         row["teardown_s"] = row["teardown_s"] if dearer else 0.01
     return result
 
 
-def recorded(pure, hashing, usable=2, processes=0.9):
+def recorded(pure, hashing, usable=2, processes=0.9, rounds=5):
     """A timeline whose two threads, and two processes at pure Python, ran at once for these shares of the time."""
     cases = (
         ("count_primes", "threads", pure),
@@ -85,7 +94,7 @@ def recorded(pure, hashing, usable=2, processes=0.9):
         ("count_primes", "processes", processes),
     )
     rows = []
-    for (task, kind, share), number in itertools.product(cases, range(3)):
+    for (task, kind, share), number in itertools.product(cases, range(rounds)):
         which = {"task": task, "kind": kind, "number": number}
         rows += [test_timeline.block(0, 0, 10, **which), test_timeline.block(1, 0, 10 * share, **which)]
         rows += [test_timeline.block(1, 10 * share, 10, False, **which)]
@@ -112,10 +121,10 @@ def crash(threads=None, processes=None, reason=None):
     )
 
 
-def starts(**milliseconds):
+def starts(rounds=5, **milliseconds):
     """A start-up result with a thread of 0.1 ms."""
     costs = {("thread", False): 0.1} | {(way, False): value for way, value in milliseconds.items()}
-    return made_startup.made_startup(costs, rounds=5)
+    return made_startup.made_startup(costs, rounds=rounds)
 
 
 def handed(threads, processes, lock, **how):
@@ -124,8 +133,9 @@ def handed(threads, processes, lock, **how):
     return made_switching.handover(values, **how)
 
 
-def moved(reference, pickle):
-    return test_transfer_charts.result_of({"reference": reference, "pickle": pickle})
+def moved(reference, pickle, rounds=5):
+    sizes = (1000, 10_000, 100_000)[: len(reference)]
+    return test_transfer_charts.result_of({"reference": reference, "pickle": pickle}, sizes, rounds)
 
 
 def raced(lost=500):
@@ -164,9 +174,12 @@ OUTCOMES = {  # (claim, what the rows say): (results, verdict, words of its reas
     ("C5", "one CPU"): ([recorded(0.0, 0.0, usable=1)], "cannot tell", "one usable CPU"),
     ("C5", "no CPU to spare"): ([recorded(0.0, 0.0, processes=0.05)], "cannot tell", "not even two processes"),
     ("C5", "in between"): ([recorded(0.0, 0.17)], "cannot tell", "too seldom"),
+    ("C5", "few rounds"): ([recorded(0.02, 0.9, rounds=4)], "cannot tell", "too few rounds"),
     ("C6", "true"): ([waits(14.0, 13.5)], "holds", "dearer to start"),
     ("C6", "short waits"): ([waits(14.0, 6.0, task_ms=5)], "depends", "5 ms here"),
-    ("C6", "no overlap"): ([waits(14.0, 1.0)], "does not hold", "did not make the waits overlap"),
+    ("C6", "too short for processes"): ([waits(14.0, 0.9, task_ms=0.5)], "depends", "0.5 ms here"),
+    ("C6", "no overlap"): ([waits(1.0, 1.0)], "does not hold", "did not make the waits overlap"),
+    ("C6", "one worker"): ([waits(1.0, 1.0, workers=1)], "cannot tell", "one worker alone"),
     ("C6", "as cheap"): ([waits(14.0, 14.0, dearer=False)], "does not hold", "cost no more"),
     ("C6", "noise"): ([waits(14.0, NOISY)], "cannot tell", "differ too much"),
     ("C7", "GIL"): ([busy(1.0, 1.8)], "holds", "not yet speed"),
@@ -195,10 +208,12 @@ OUTCOMES = {  # (claim, what the rows say): (results, verdict, words of its reas
     ("C11", "one CPU"): ([recorded(0.0, 0.0, usable=1)], "cannot tell", "one usable CPU"),
     ("C11", "no CPU to spare"): ([recorded(0.0, 0.0, processes=0.05)], "cannot tell", "not even two processes"),
     ("C11", "in between"): ([recorded(0.17, 0.9)], "cannot tell", "too seldom"),
+    ("C11", "few rounds"): ([recorded(0.9, 0.9, rounds=1)], "cannot tell", "too few rounds"),
     ("C12", "true"): ([starts(fork=2, spawn=40)], "holds", "start method"),
     ("C12", "a cheap fork"): ([starts(fork=0.5, spawn=40)], "depends", "on the start method"),
     ("C12", "all cheap"): ([starts(fork=0.2, spawn=0.5)], "does not hold", "ten times"),
     ("C12", "noise"): ([starts(spawn=[0.5, 2, 0.5, 2, 2])], "cannot tell", "differ too much"),
+    ("C12", "few rounds"): ([starts(rounds=4, fork=2, spawn=40)], "cannot tell", "too few rounds"),
     ("C13", "true"): ([handed(5.0, 6.0, 14.0)], "depends", "by a lock they do not"),
     ("C13", "always faster"): ([handed(5.0, 6.0, 4.0)], "holds", "the same pipe"),
     ("C13", "slower"): ([handed(7.0, 6.0, 14.0)], "does not hold", "processes were faster"),
@@ -208,11 +223,18 @@ OUTCOMES = {  # (claim, what the rows say): (results, verdict, words of its reas
         "depends",
         "by a lock they do not",
     ),
-    ("C14", "true"): ([moved(QUICK, [1e-3, 1e-2, 1e-1]), raced()], "holds", "500 of 1,000 updates"),
-    ("C14", "large only"): ([moved(QUICK, [1e-6, 1e-2, 1e-1]), raced(0)], "depends", "from 0.01 MB on"),
+    ("C14", "true"): ([moved(QUICK, [1e-3, 1e-2, 1e-1]), raced()], "holds", "races: 500 of 1,000 updates"),
+    ("C14", "nothing lost"): (
+        [moved(QUICK, [1e-3, 1e-2, 1e-1]), raced(0)],
+        "holds",
+        "of 1,000 updates without a lock none",
+    ),
+    ("C14", "large only"): ([moved(QUICK, [1e-6, 1e-2, 1e-1]), raced()], "depends", "from 0.01 MB on"),
     ("C14", "never"): ([moved(QUICK, [1e-6, 1e-6, 1e-6]), raced()], "does not hold", "never slower"),
+    ("C14", "one size"): ([moved([20e-6], [1e-3]), raced()], "cannot tell", "one size alone"),
+    ("C14", "few rounds"): ([moved(QUICK, [1e-3, 1e-2, 1e-1], 4), raced()], "cannot tell", "too few rounds"),
     ("C14", "noise"): (
-        [moved([[1, 3, 1], [3, 1, 1], [1, 1, 3]], [2, 2, 2]), raced()],
+        [moved([[1, 3, 1, 3, 1], [3, 1, 1, 1, 3], [1, 1, 3, 3, 1]], [2, 2, 2]), raced()],
         "cannot tell",
         "differ too much",
     ),
@@ -234,6 +256,17 @@ def test_every_claim_has_its_outcomes(claim):
     assert len({word for (name, _), (_, word, _) in OUTCOMES.items() if name == claim}) >= (
         2 if claim in ("C1", "C2") else 3
     )
+
+
+def test_the_fewest_rounds():
+    """A verdict needs as many rounds as an interval needs to hold the median with nine tenths."""
+    coverage = {rounds: summary.interval(range(rounds))[2] for rounds in (verdicts.FEWEST - 1, verdicts.FEWEST)}
+    assert list(coverage.values()) == [0.875, 0.9375]
+
+
+def test_no_loss_is_no_price():
+    """Where no update was lost, no price is named."""
+    assert "price" not in verdicts.c14(moved(QUICK, [1e-3, 1e-2, 1e-1]), raced(0)).why
 
 
 def test_figures_have_their_interval():
@@ -278,7 +311,7 @@ def test_what_is_needed_can_be_measured(name):
     given = {key: value for key, value in (run["needs"] | run["measure"]).items() if value is not None}
     params = parameters.checked(experiments.function(run["experiment"]), given)
     result = Result(run["experiment"], params, MACHINE, [], LATER)
-    assert newest([result], name) is result and newest([ALL_RESULTS[name]], name)
+    assert fitting({"measured": result, "made": ALL_RESULTS[name]}, name) == ["measured", "made"]
 
 
 def test_the_newest_that_has_what_is_needed():
@@ -286,8 +319,17 @@ def test_the_newest_that_has_what_is_needed():
     old, other = speeds(1.0, task="count_primes"), speeds(1.9, task="zlib")
     less = made({("threads", 1): 1.0, ("processes", 1): 1.0}, task="count_primes")
     new = Result("speedup", old.params, MACHINE, old.rows, LATER)
-    assert newest([old, new, other, less], "computing") is new and newest([new, old], "computing") is new
-    assert newest([other, less], "computing") is None
+    found = {"old": old, "new": new, "other": other, "less": less}
+    assert fitting(found, "computing") == ["new", "old"]
+    assert fitting({"other": other, "less": less}, "computing") == []
+
+
+@pytest.mark.parametrize("odd", [3, "count_primes", None, [["threads"]], {"threads": 1}], ids=repr)
+def test_parameters_that_are_none(odd):
+    """Parameters of other types than an experiment's have nothing that a run is for."""
+    result = speeds(1.0, task="count_primes")
+    for name in ("kinds", "workers"):
+        assert fitting({"odd": dataclasses.replace(result, params=result.params | {name: odd})}, "computing") == []
 
 
 def test_every_claim_once():
@@ -295,8 +337,24 @@ def test_every_claim_once():
     assert [f"C{number}" for number in range(1, 15)] == IDS and len(verdicts.DECIDE) == 14
     for claim in TABLE["claims"]:
         assert claim["lesson"] and {run for run in claim["runs"]} <= set(TABLE["runs"])
-        assert all(lesson.Bet(name).said == "" for name in claim["bets"])
+        assert all(lesson.Bet(name).said == "" for name in claim["bets"] + claim["answers"])
     assert set(claim_table.SIGNS) == set(verdicts.WORDS)
+
+
+def test_bets_and_answers_are_told_apart():
+    """What a claim shows as a bet is asked for as a bet in a lesson, and what it shows as an answer as a question."""
+    for key, call in (("bets", "bet"), ("answers", "question")):
+        asked = set(re.findall(rf"lab\.{call}\(\"(\w+)\"", "\n".join(CELLS)))
+        assert {name for claim in TABLE["claims"] for name in claim[key]} <= asked
+    bet, answer = lesson.bet("echo"), lesson.question("one_cpu")
+    bet.commit(2)
+    answer.commit(0)
+    found = lab.claims()
+    rows = {row["id"]: (row["bet"], row["answer"]) for row in found.rows}
+    assert (rows["C9"], rows["C13"], rows["C1"]) == ((bet.said, ""), ("", ""), ("", answer.said))
+    assert f"you answered: {answer.said[:30]}" in str(found) and f"your bet: {bet.said[:30]}" in str(found)
+    page = html.unescape(found._repr_html_())
+    assert f"<td>answered: {answer.said}<" in page and f"<td>{bet.said}<" in page
 
 
 def test_all_is_kept():
@@ -308,9 +366,9 @@ def test_all_is_kept():
     found = lab.claims()
     assert [row["id"] for row in found.rows] == IDS and "missing" not in {row["word"] for row in found.rows}
     bets = {row["id"]: row["bet"] for row in found.rows}
-    assert bets["C4"].startswith("About twice as fast") and bets["C7"] == "2 threads 1×, 2 processes 1.5×"
+    assert bets["C4"] == lesson.bet("cpu_threads").said and bets["C7"] == "2 threads 1×, 2 processes 1.5×"
     assert bets["C1"] == "" and "Missing" not in found.sentence
-    assert list(found.frame.columns) == ["id", "says", "bet", "word", "why", "figure", "lesson"]
+    assert list(found.frame.columns) == ["id", "says", "bet", "answer", "word", "why", "figure", "lesson"]
 
 
 def test_missing_ones_are_named():
@@ -336,6 +394,52 @@ def test_a_broken_file_is_named(folder):
     assert "Left out: a<b>.json is not a whole result" in found.sentence
     assert "a&lt;b&gt;.json" in found._repr_html_() and "a<b>" not in found._repr_html_()
     assert {row["word"] for row in found.rows} == {"holds", "missing"}
+
+
+PARTS = {  # what may be lacking in a file: its facts, all columns, all rows but the first or the last
+    "no facts": lambda result: dataclasses.replace(result, machine={}),
+    "no columns": lambda result: dataclasses.replace(result, rows=[{}]),
+    "the first row": lambda result: dataclasses.replace(result, rows=result.rows[:1]),
+    "the last row": lambda result: dataclasses.replace(result, rows=result.rows[-1:]),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", TABLE["runs"])
+def test_a_partial_file_does_not_count(name, part, folder):
+    """A newer file that carries no verdict is left out by its name, and the one before it decides."""
+    for number, result in enumerate(ALL_RESULTS.values()):
+        result.save(folder / f"{number}.json")
+    whole = {row["id"]: row for row in lab.claims().rows}
+    dataclasses.replace(PARTS[part](ALL_RESULTS[name]), started=LATER).save(folder / "part.json")
+    found = lab.claims()
+    concerned = [claim["id"] for claim in TABLE["claims"] if name in claim["runs"]]
+    for row in found.rows:
+        assert row == whole[row["id"]] or (row["id"] in concerned and row["word"] == "cannot tell"), row
+    if part == "no columns":
+        assert "Left out: part.json, whose rows are not those of a whole run (" in found.sentence
+        assert (
+            found.sentence.count("part.json") == len(found.unread) and {row["id"]: row for row in found.rows} == whole
+        )
+
+
+def test_only_a_partial_file(folder):
+    """Where no file carries a verdict the claim is missing, the files are named, and measuring fills it."""
+    stopped = [row for row in ALL_RESULTS["faults"].rows if row["fault"] != "segfault"]
+    dataclasses.replace(ALL_RESULTS["faults"], rows=stopped).save(folder / "stopped.json")
+    dataclasses.replace(ALL_RESULTS["hashing"], machine={}).save(folder / "hashing.json")
+    dataclasses.replace(ALL_RESULTS["computing"], rows=[{"kind": "threads"}]).save(folder / "computing.json")
+    strange = [row | {"kind": "word " * 99} for row in ALL_RESULTS["memory"].rows]
+    dataclasses.replace(ALL_RESULTS["memory"], rows=strange).save(folder / "memory.json")
+    found = lab.claims()
+    words = {row["id"]: row["word"] for row in found.rows}
+    assert set(words.values()) == {"missing"} and {"faults", "hashing", "computing", "memory"} <= found.lacking
+    assert "Left out: stopped.json, whose rows are not those of a whole run (KeyError: " in found.sentence
+    assert "Left out: computing.json or hashing.json, whose rows " in found.sentence
+    assert "Left out: memory.json, whose rows " in found.sentence and found.sentence.count("word") < 30
+    again = Claims(found.found | {"new": dataclasses.replace(ALL_RESULTS["faults"], started=LATER)}, {}, found.broken)
+    assert {row["id"] for row in again.rows if row["word"] != "missing"} == {"C10"}
+    assert "stopped.json" not in again.sentence
 
 
 def test_one_file_for_the_same_parameters(folder):
@@ -398,6 +502,14 @@ def test_the_page():
     assert page.count("– not measured yet") == 13 and '<a href="06_switching.ipynb">Lesson 06 switching</a>' in page
 
 
+def test_half_a_character():
+    """A text of a file that UTF-8 cannot hold costs neither the page nor the print."""
+    counted((0, 0, 0), uncounted={"threads": "no \ud800 counts"}).keep()
+    found = lab.claims()
+    for shown in (found._repr_html_(), str(found)):
+        assert "no ? counts" in shown and shown.encode()
+
+
 def test_the_text():
     """Printed, each claim stands with its wording, verdict, figures, bet and lesson, in lines of 100 at most."""
     for result in ALL_RESULTS.values():
@@ -409,7 +521,7 @@ def test_the_text():
         "C10  Processes make",
         "± depends: on what you call",
         "figures: after a crash",
-        "your bet: It is lost",
+        f"your bet: {lesson.bet('crash').said[:30]}",
     ):
         assert word in text
     assert "lesson: 09_when_workers_fail" in text and text.splitlines()[-1].startswith("Of 14 claims: holds ")
@@ -450,10 +562,40 @@ def test_what_cannot_be_measured_is_told(monkeypatch):
         return ALL_RESULTS.get(experiment, ALL_RESULTS["switches"])
 
     monkeypatch.setattr(runner, "run", run)
-    rows = {row["id"]: row for row in claim_table.measured(Claims([], {}, []), lambda text: None, 8).rows}
+    rows = {row["id"]: row for row in claim_table.measured(Claims({}, {}, []), lambda text: None, 8).rows}
     assert rows["C1"]["word"] == "does not hold" and rows["C5"]["word"] == "depends"
     assert (rows["C10"]["word"], rows["C10"]["why"]) == ("cannot tell", "no room for faults")
     assert (rows["C8"]["word"], rows["C8"]["why"]) == ("cannot tell", "the 8 s were over before it was measured")
+
+
+def test_an_odd_result_is_measured_again(monkeypatch, folder):
+    """What is kept but carries no verdict is measured like what is missing, and the rest is not."""
+    for number, (name, result) in enumerate(ALL_RESULTS.items()):
+        (dataclasses.replace(result, rows=[{}]) if name == "faults" else result).save(folder / f"{number}.json")
+    ran = []
+
+    def run(experiment, params, timeout_s, on_progress):
+        ran.append(experiment)
+        return dataclasses.replace(ALL_RESULTS["faults"], started=LATER)
+
+    monkeypatch.setattr(runner, "run", run)
+    rows = {row["id"]: row for row in claim_table.measured(lab.claims(), lambda text: None).rows}
+    assert ran == ["faults"] and rows["C10"]["word"] == "depends"
+
+
+def test_an_interrupt_ends_the_command(monkeypatch, capsys):
+    """A run that is interrupted ends the measuring, and the command with 1 and one sentence."""
+    ran = []
+
+    def run(experiment, params, timeout_s, on_progress):
+        ran.append(experiment)
+        raise RunStopped(runner.STOPPED)
+
+    monkeypatch.setattr(runner, "run", run)
+    with pytest.raises(RunStopped):
+        claim_table.measured(lab.claims(), lambda text: None)
+    assert __main__.main(["claims"]) == 1 and len(ran) == 2
+    assert capsys.readouterr() == ("", f"{runner.STOPPED}\n")
 
 
 def test_the_command(monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
 
-With `advise` on the command line it scores the advice instead; words after it name the cases.
+Words on the command line name the parts: importing, waiting, computing, starting, cores_busy, stopping, repeating,
+claiming. With `advise` it scores the advice instead; words after it name the cases.
 Not a test: the figures depend on the machine. Close other programs first.
 """
 
@@ -17,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 PAIRS = 9
+REPEATS = 5
 
 BY_HAND = """
 from concurrent.futures import ThreadPoolExecutor
@@ -60,12 +62,12 @@ def start(make):
     return seconds
 
 if __name__ == "__main__":
-    way, number = sys.argv[1], int(sys.argv[2])
+    way, number, uncounted = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     process = way not in ("thread", "interpreter")
     context = get_context(way if process else None)
     make = context.Process if process else threading.Thread
     target = answer_from_interpreter if way == "interpreter" else answer
-    for _ in range(2):
+    for _ in range(uncounted):
         start(make)
     print(sorted(start(make) for _ in range(number))[number // 2])
 """
@@ -150,14 +152,15 @@ def cores_busy():
 def starting():
     """Seconds to a worker's first answer, by the laboratory against a loop in a program of its own, alternately."""
     from conc_lab import runner
-    from conc_lab.experiments.startup import WAYS, unavailable
+    from conc_lab.experiments.startup import THREADS_MORE, UNCOUNTED, WAYS, unavailable
 
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "program.py")
         program.write_text(STARTS_BY_HAND)
 
         def by_hand(way, number):
-            command = [sys.executable, str(program), way, str(number)]
+            count = number * THREADS_MORE if way == "thread" else number
+            command = [sys.executable, str(program), way, str(count), str(max(1, UNCOUNTED.get(way, 1)))]
             return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
         def laboratory(way, number):
@@ -166,12 +169,55 @@ def starting():
             return statistics.median(row["answer_s"] for row in rows if not row["cold"])
 
         for way in [way for way in WAYS if not unavailable(way)]:
-            ratios, number = [], 50 if way == "thread" else 10
+            ratios, number = [], 10
             for turn in range(PAIRS):
                 first, second = (by_hand, laboratory) if turn % 2 else (laboratory, by_hand)
                 times = {first: first(way, number), second: second(way, number)}
                 ratios.append(times[laboratory] / times[by_hand])
             say(f"starting by {way}, laboratory / by hand", ratios, "0.8 to 1.2")
+
+
+def repeating():
+    """Five runs each: memory's figures and start-up's ratios against their medians, and whether tables are equal."""
+    from conc_lab import runner
+    from conc_lab.experiments import memory, startup
+
+    def spread(figures):
+        """The largest distance from the median, in parts of it, for every name."""
+        for name in figures[0]:
+            middle = statistics.median(found[name] for found in figures)
+            yield name, middle, max(abs(found[name] / middle - 1) for found in figures)
+
+    added = []
+    for _ in range(REPEATS):
+        rows = runner.run("memory", {"workers": [1, 4]}).rows
+        added.append({(item["kind"], item["workers"]): item["added_bytes"] for item in memory.conclusions(rows)})
+    for (kind, workers), middle, off in spread(added):
+        print(f"memory, {workers} {kind}: {middle / 1e6:.2f} MB ± {off:.1%} (target ± 3 %)")
+    ratios = []
+    for _ in range(REPEATS):
+        costs = startup.costs(runner.run("startup", {}).rows)
+        ratios.append({(c["way"], c["cold"], c["workers"]): c["against_thread"] for c in costs if c["way"] != "thread"})
+    for (way, cold, workers), middle, off in spread(ratios):
+        what = f"{workers} by {way}{', cold' if cold else ''}"
+        print(f"start-up, {what}: {middle:.0f} times a thread ± {off:.0%} (target ± 30 %)")
+    for name, params in (("sharing", {"kinds": ["thread", "fork", "forkserver", "spawn"]}), ("faults", {})):
+        tables = [json.dumps(_without_ids(runner.run(name, params).rows)) for _ in range(REPEATS)]
+        print(f"{name}: {len(set(tables))} different tables in {REPEATS} runs (target 1)")
+
+
+def _without_ids(rows):
+    """Rows of a table without what a process or a file is called, which differs in every run."""
+    return [{key: value for key, value in row.items() if key != "evidence"} for row in rows]
+
+
+def claiming():
+    """Seconds of `python -m conc_lab claims` where nothing has been measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "conc_lab", "claims"], cwd=folder, capture_output=True, text=True)
+        print(done.stdout)
+        print(f"claims, all measured: {time.perf_counter() - start:.0f} s (target <= 120)")
 
 
 def stopping():
@@ -240,6 +286,7 @@ def advice(*names):
     """The advised variant's time against the best of all variants that bare executors ran, case by case."""
     from conc_lab import runner
     from conc_lab.charts import show
+    from conc_lab.errors import LabError
     from conc_lab.experiments.advise import choice, chunksize, fits, predicted_s
 
     tests = Path(__file__).parent
@@ -248,7 +295,12 @@ def advice(*names):
     for name in names or CASES:
         task, items = CASES[name]
         begun = time.perf_counter()
-        result = runner.run("advise", {"task": task, "items": items})
+        try:
+            result = runner.run("advise", {"task": task, "items": items})
+        except LabError as error:
+            hits.append(False)
+            print(f"{name}, {items} items: MISS, refused: {error}", flush=True)
+            continue
         took_s = time.perf_counter() - begun
         found = fits(result.rows)
         chosen, method = choice(found, items), result.params["start_method"]
@@ -281,5 +333,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["advise"]:
         advice(*sys.argv[2:])
         sys.exit()
-    for part in (importing, waiting, computing, starting, cores_busy, stopping):
-        part()
+    parts = (importing, waiting, computing, starting, cores_busy, stopping, repeating, claiming)
+    for part in parts:
+        if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
+            part()

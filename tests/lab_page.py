@@ -42,7 +42,7 @@ READY = """async () => {
 class Server:
     """JupyterLab on a port of its own, with a folder of its own and none of the user's settings."""
 
-    def __init__(self, folder, home):
+    def __init__(self, folder, home, profile="quick"):
         self.folder = folder
         for name, content in SETTINGS.items():
             file = home / f"{name}.jupyterlab-settings"
@@ -58,7 +58,7 @@ class Server:
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", *as_root]
         command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
         command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
-        env = os.environ | dict.fromkeys(homes, str(home)) | {"CONC_LAB_PROFILE": "quick"}
+        env = os.environ | dict.fromkeys(homes, str(home)) | {"CONC_LAB_PROFILE": profile}
         with open(home / "log", "wb") as log:
             self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + LOAD_S

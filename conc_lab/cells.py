@@ -20,8 +20,9 @@ def experiment_call(name: str) -> Callable[..., Result]:
     experiment = experiments.function(name)
 
     def call(*task, bet=None, timeout_s: float = runner.TIMEOUT_S, **params) -> Result:
-        if task:
-            params = call.__signature__.bind(*task, **params).arguments
+        if task:  # what is no parameter is refused with all others
+            known = {name: value for name, value in params.items() if name in call.__signature__.parameters}
+            params |= call.__signature__.bind(*task, **known).arguments
         live = _Live(bet) if _in_notebook() else None
         try:
             result = runner.run(

@@ -53,7 +53,7 @@ class Number:
             inside = False
         if not inside:
             kind = "a whole number" if self.whole else "a number"
-            raise LabError(f"{name} must be {kind} between {self.low} and {self.high}, got {value!r}")
+            raise LabError(f"{name} must be {kind} between {self.low} and {self.high}, got {quoted(value)}")
         return number
 
 
@@ -66,8 +66,8 @@ class OneOf:
 
     def check(self, name, value):
         allowed = list(self.options())
-        if value not in allowed:
-            raise LabError(f"unknown {name.replace('_', ' ')} {value!r}; one of: {', '.join(allowed)}")
+        if not isinstance(value, str) or value not in allowed:
+            raise LabError(f"unknown {name.replace('_', ' ')} {quoted(value)}; one of: {', '.join(allowed)}")
         return value
 
 
@@ -89,7 +89,7 @@ class TaskName:
             value = _importable_name(value)
         if isinstance(value, str) and (value in tasks.names() or _is_own(value)):
             return value
-        raise LabError(f"unknown task {value!r}; one of: {', '.join(tasks.names())}")
+        raise LabError(f"unknown task {quoted(value)}; one of: {', '.join(tasks.names())}")
 
 
 @dataclass(frozen=True)
@@ -135,20 +135,28 @@ def _plain(name):
 
 def _is_own(value):
     """Whether "module:function" names a module that can be found from here (it is not imported here)."""
-    import importlib.util
+    from . import tasks
 
     module, colon, function = value.partition(":")
     if not colon:
         return False
-    try:
-        found = importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        found = False
-    if not found:
+    if tasks.spec(module) is None:
         raise LabError(f"no file for the task {value!r}: there is no module {module!r} beside this notebook")
     if not function.isidentifier():
         raise LabError(f"the task {value!r} must name a function of the module {module!r}, as in '{module}:function'")
     return True
+
+
+def quoted(value) -> str:
+    """The value as Python writes it, for a sentence, and no more than 100 characters of it.
+
+    Not by reprlib, which fails before 3.14 on a whole number of more than 4300 digits.
+    """
+    try:
+        text = repr(value)
+    except Exception:  # such a number, or a student's __repr__
+        return f"a value of type {type(value).__name__} that cannot be written"
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def parsed(word: str) -> int | float | str:

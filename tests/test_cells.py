@@ -99,6 +99,18 @@ def test_positional_arguments_are_refused():
             call(*given)
 
 
+def test_unknown_parameter_beside_a_position():
+    """A parameter that does not exist is refused in the same sentence, whether the task is given by position or not."""
+    said = []
+    for args, params in ((("sha256",), {}), ((), {"task": "sha256"})):
+        with pytest.raises(LabError) as caught:
+            lab.speedup(*args, wokers=2, **params)
+        said.append(str(caught.value))
+    assert said[0] == said[1] and said[0].startswith("speedup has no parameter 'wokers'")
+    with pytest.raises(TypeError, match="multiple values for argument 'task'"):
+        lab.speedup("sha256", task="zlib")
+
+
 def test_in_a_notebook(page, monkeypatch):
     """In a cell the line of progress and the chart are updated in place, and only the chart stays."""
     bet, seen = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})(), []

@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+import sys
 
 import own_tasks
 import pytest
@@ -80,6 +81,18 @@ def test_unknown_task(value):
     assert refused(task=value) == f"unknown task {value!r}; one of: {', '.join(tasks.TASKS)}"
 
 
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("name", ["workers", "task_ms", "kinds", "start_method", "task"])
+@pytest.mark.parametrize("value", [10**5000, "x" * 10_000, Unprintable()], ids=["huge", "long", "unprintable"])
+def test_value_that_fits_no_sentence(name, value):
+    """A value that cannot be written, or only at length, is refused in a short sentence all the same."""
+    assert len(refused(**{name: value})) < 300
+
+
 def test_unknown_parameter():
     """An unknown parameter is refused with the list of those that the experiment has."""
     assert refused(worker=2).startswith("speedup has no parameter 'worker'; its parameters are: task, workers, ")
@@ -118,6 +131,34 @@ def test_function_that_no_worker_can_import(function):
 def test_task_file_that_is_not_there(value):
     """The name of a task that cannot be imported is refused and quoted."""
     assert repr(value) in refused(task=value)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A student's folder with a package that cannot be imported, and folders that are none."""
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg/__init__.py").write_text("import sys\nsys.exit('this package is imported')\n")
+    (tmp_path / "pkg/mod.py").write_text("async def f():\n    return 1\n")
+    (tmp_path / "bare/below").mkdir(parents=True)
+    (tmp_path / "bare/below/mod.py").write_text("def f():\n    return 1\n")
+    (tmp_path / "latin.py").write_bytes(b"# \xe9\ndef f():\n    return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["bare", "bare.below", "pkg.none", "pkg.mod.none"])
+def test_folder_that_is_no_module(package, name):
+    """A folder, or what is not in a package, is no module that could hold a task."""
+    assert f"there is no module '{name}'" in refused(task=f"{name}:f")
+
+
+@pytest.mark.parametrize(
+    "name, coroutine", [("pkg.mod", True), ("bare.below.mod", None), ("latin", None), ("pkg", None)]
+)
+def test_package_is_not_imported(package, name, coroutine):
+    """A task in a package is found, and looked at, without importing the package in the kernel."""
+    assert parameters.checked(SPEEDUP, {"task": f"{name}:f"})["task"] == f"{name}:f"
+    assert tasks.outline(f"{name}:f").coroutine is coroutine
+    assert not {"pkg", "bare", "latin"} & set(sys.modules)
 
 
 def test_task_file_that_is_there():
@@ -220,7 +261,8 @@ def test_every_parameter_refuses_what_it_cannot_be(nothing_starts, experiment, p
         with pytest.raises(LabError) as caught:
             runner.run(experiment, {parameter.name: value})
         begin, end = allowed(parameter.name, kind)
-        wanted = f"{parameter.name} must not be empty: give at least one" if empty else f"{begin}{bad[0]!r}{end}"
+        received = "" if empty else repr(bad[0]) if len(repr(bad[0])) < 100 else f"{bad[0]!r:.100}…"
+        wanted = f"{parameter.name} must not be empty: give at least one" if empty else f"{begin}{received}{end}"
         assert str(caught.value) == wanted and not caught.value.detail
         refused += 1
     assert refused >= 10

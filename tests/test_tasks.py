@@ -192,6 +192,18 @@ def test_calibrate_a_coarse_clock(monkeypatch):
     assert 300 < tasks.calibrate(clock.run, 0.03) < 30_000
 
 
+def test_alike():
+    """Values are compared by `==`, and by their pickles where that does not decide, as for NumPy's arrays."""
+    import numpy
+
+    for one, same, other in (
+        (42, 42, 43),
+        (numpy.arange(3), numpy.arange(3), numpy.arange(4)),
+        ([numpy.arange(3)], [numpy.arange(3)], [numpy.arange(3.0)]),
+    ):
+        assert tasks.alike(one, same) and not tasks.alike(one, other)
+
+
 def test_an_own_task_gets_its_item(monkeypatch):
     """A student's function is called without arguments, or with what `function_item()` beside it makes."""
     monkeypatch.syspath_prepend(helpers.TESTS)

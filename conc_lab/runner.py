@@ -21,9 +21,10 @@ from pathlib import Path
 from . import experiments, parameters, programs
 from .errors import TEMPORARY, LabError, RunStopped, cannot_start
 from .result import Result, now
-from .this_machine import machine
+from .this_machine import Facts, machine
 
 TIMEOUT_S = 300
+TIMEOUT = parameters.Number(0, 86_400, "seconds after which a run is ended", whole=False)
 GRACE_S = 0.6  # between SIGTERM and SIGKILL
 # Removes the names of semaphores and shared memory when the others are gone, and then leaves by itself.
 # On a busy machine it may only just have begun to start: it is killed last.
@@ -31,6 +32,7 @@ RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 SCRATCH = ("TMPDIR", "TEMP", "TMP", "CONC_LAB_SCRATCH")  # the variables that name the child's temporary folder
 STOPPED = "the run was stopped before it was done; run it again to measure"
 PAUSE_S = 0.4  # after each round, for the chart: drawing it (0.2 s) would take a CPU from the next variant
+LAST_EVENTS_S = 1  # after the child's exit, for the events that its pipe still holds
 KEPT_OUTPUT = 8192  # bytes of what the task printed, for the error message
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -53,25 +55,36 @@ def run(
 
     on_start gets the `Run`, so that it can be stopped; on_progress the fraction done, what is being done and
     the seconds left (None while unknown); on_round the result so far, whenever a round is complete.
-    Raises LabError for parameters that cannot be run, while another experiment runs in this kernel, and
-    what `Run.wait` raises.
+    Raises what `checked` raises, LabError while another experiment runs in this kernel, what `Run.wait` raises, and
+    RunStopped after an interrupt at any moment of the run.
     """
-    checked = parameters.checked(experiments.function(experiment), params)
-    facts = machine()
-    if check := getattr(experiments.module(experiment), "check", None):
-        check(checked, facts)
+    given, facts = checked(experiment, params)
+    timeout_s = TIMEOUT.check("timeout_s", timeout_s)
     if not _ONE_AT_A_TIME.acquire(blocking=False):
         raise LabError(
             "another experiment is running in this notebook: wait for it or press Stop there, "
             "because two at once would disturb each other's times"
         )
     try:
-        return _run(experiment, checked, facts, timeout_s, on_start, on_progress, on_round)
+        return _run(experiment, given, facts, timeout_s, on_start, on_progress, on_round)
+    except KeyboardInterrupt:
+        raise RunStopped(STOPPED) from None
     finally:
         _ONE_AT_A_TIME.release()
 
 
-def _run(experiment, checked, facts, timeout_s, on_start, on_progress, on_round):
+def checked(experiment: str, params: dict) -> tuple[dict, Facts]:
+    """All parameters, given or default, and the facts about this machine.
+
+    Raises LabError for a parameter that is not allowed, or for some that do not go together or exceed this machine.
+    """
+    given, facts = parameters.checked(experiments.function(experiment), params), machine()
+    if check := getattr(experiments.module(experiment), "check", None):
+        check(given, facts)
+    return given, facts
+
+
+def _run(experiment, given, facts, timeout_s, on_start, on_progress, on_round):
     rows, started, begun = [], now(), time.monotonic()
 
     def handle(event):
@@ -80,18 +93,42 @@ def _run(experiment, checked, facts, timeout_s, on_start, on_progress, on_round)
         elif event["event"] == "started":
             facts.update(event["python"])
         elif event["event"] == "round" and on_round:
-            on_round(Result(experiment, checked, facts, list(rows), started))
+            on_round(Result(experiment, given, facts, list(rows), started))
         elif event["event"] == "progress":
             done, spent = event["fraction"], time.monotonic() - begun
             on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
 
-    one = Run(experiment, checked, timeout_s, pause_s=PAUSE_S if on_round else 0)
+    one = None
     try:
+        with _interrupts_held_back():
+            one = Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)
         on_start(one)
         one.wait(handle)
     finally:
-        one.close()
-    return Result(experiment, checked, facts, rows, started)
+        if one:
+            one.close()
+    return Result(experiment, given, facts, rows, started)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back():
+    """Let an interrupt come at the end of the block, not between the start of a child and its being known.
+
+    Not by pthread_sigmask: where this thread has blocked a signal, another thread of the kernel takes it, and the
+    interrupt is raised here all the same.
+    """
+    handler, held = signal.getsignal(signal.SIGINT), []
+    # Other threads get no interrupt; a handler that Python does not know could not be put back.
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: held.append(1))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if held:
+            signal.raise_signal(signal.SIGINT)
 
 
 class Run:
@@ -103,7 +140,15 @@ class Run:
         self._arrivals = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._printed = b""
-        spec = {"experiment": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
+        self._exited = False
+        self._process, self._threads = None, []
+        try:
+            folder = os.getcwd()
+        except OSError as error:
+            raise LabError(
+                f"the folder that this notebook runs in is gone ({error.strerror}): open the notebook where it is now"
+            ) from error
+        spec = {"experiment": experiment, "params": params, "folder": folder, "pause_s": pause_s}
         try:
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
             # The name is short because a socket's path may have no more than 104 characters on macOS.
@@ -114,23 +159,20 @@ class Run:
             pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
             environment = _environment() | dict.fromkeys(SCRATCH, self._scratch.name)
             self._process = programs.start("_child", **pipes, env=environment, start_new_session=True)
-        except LabError:
-            self._scratch.cleanup()
-            raise
-        self._threads = []
-        try:
             for reader in (self._read_events, self._read_printed, self._await_exit):
                 thread = threading.Thread(target=reader, daemon=True)
                 thread.start()
                 self._threads.append(thread)
-        except RuntimeError as error:
+            with contextlib.suppress(BrokenPipeError):  # the exit of the child says more
+                self._process.stdin.write(json.dumps(spec).encode() + b"\n")
+                self._process.stdin.flush()  # and stays open: its closing is what ends the watchdog
+        except BaseException as error:
             self.close()
-            self._process.stdout.close()  # no reader may have got it
-            self._process.stderr.close()
-            raise LabError(cannot_start("the threads that watch a run", error)) from error
-        with contextlib.suppress(BrokenPipeError):  # the exit of the child says more
-            self._process.stdin.write(json.dumps(spec).encode() + b"\n")
-            self._process.stdin.flush()  # and stays open: its closing is what ends the watchdog
+            for pipe in (self._process.stdout, self._process.stderr) if self._process else ():
+                pipe.close()  # no reader may have got it
+            if isinstance(error, RuntimeError):
+                raise LabError(cannot_start("the threads that watch a run", error)) from error
+            raise
 
     @property
     def pid(self) -> int:
@@ -168,6 +210,8 @@ class Run:
             except queue.Empty:
                 if left_s > 1:
                     continue
+                if self._exited:  # a daemon of the task's, in a session of its own, holds the pipe
+                    raise self._died() from None
                 raise LabError(
                     f"the run was ended after {self._timeout_s:g} s without finishing; "
                     f"ask for less work, or for more time with timeout_s",
@@ -178,17 +222,17 @@ class Run:
             if what == "event":
                 return value
             if what == "end":
-                self.close()
-                raise LabError(f"the experiment's process ended before it was done ({self._fate()})", self._detail())
+                raise self._died()
             # The child's exit. Its orphans may hold its pipe open: end them, so that "end" arrives after
             # whatever events the pipe still holds.
             self._end_session()
+            self._exited, self._deadline = True, time.monotonic() + LAST_EVENTS_S
 
-    def _fate(self):
+    def _died(self):
+        self.close()
         code = self._process.returncode
-        if code is None or code >= 0:
-            return f"exit code {code}"
-        return f"killed by {signal.Signals(-code).name}"
+        fate = f"exit code {code}" if code is None or code >= 0 else f"killed by {_signal_name(-code)}"
+        return LabError(f"the experiment's process ended before it was done ({fate})", self._detail())
 
     def _detail(self, text=""):
         printed = self._printed.decode(errors="replace").strip()
@@ -212,7 +256,8 @@ class Run:
 
     def close(self) -> None:
         """Leave nothing behind: no process of the session, no thread, no open pipe, no file. May be repeated."""
-        if self._process.stdin.closed:
+        if not self._process or self._process.stdin.closed:
+            self._scratch.cleanup()
             return
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -245,6 +290,13 @@ class Run:
                 time.sleep(0.02)
             else:
                 return
+
+
+def _signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal between the first and the last
+        return f"signal {number}"
 
 
 def alive(session: int) -> list[int]:

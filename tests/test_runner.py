@@ -13,13 +13,12 @@ import helpers
 import pytest
 
 import conc_lab
-from conc_lab import executors, runner, tasks
+from conc_lab import executors, programs, runner, tasks
 from conc_lab.errors import LabError, RunStopped
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and at sessions")
 
-# Ending a session takes up to 1.5 s (the watchdog waits after SIGTERM); five times that on a busy machine.
-SOON_S = 8
+SOON_S = 3  # the watchdog ends a session after 1.55 s, of which it waits 1.5 s between SIGTERM and SIGKILL
 METHODS = executors.start_methods()
 LONG = {"kinds": ["threads", "processes"], "task_ms": 5, "rounds": 99}
 NO_END = {"task": "own_tasks:never_returns"}
@@ -176,6 +175,30 @@ def test_child_that_dies(nothing_left, task, fate):
     assert str(error) == f"the experiment's process ended before it was done ({fate})"
 
 
+@pytest.mark.parametrize(
+    ("end", "fate"),
+    [
+        ("os._exit(3)", "exit code 3"),
+        ("os.kill(os.getpid(), 9)", "killed by SIGKILL"),
+        ("os.kill(os.getpid(), 37)", "killed by signal 37"),
+    ],
+)
+def test_child_that_dies_beside_a_daemon(runs, own_file, tmp_path, end, fate):
+    """A daemon in a session of its own that holds the dead child's pipe does not hold up the sentence."""
+    own_file(
+        "daemonic",
+        "import os, time\ndef leaves():\n    if not (pid := os.fork()):\n        os.setsid()\n        time.sleep(60)\n"
+        f"    open('daemon', 'w').write(str(pid))\n    {end}\n",
+    )
+    begun = time.monotonic()
+    try:
+        error = refused(task="daemonic:leaves", timeout_s=50)
+    finally:
+        os.kill(int((tmp_path / "daemon").read_text()), signal.SIGKILL)
+    assert str(error) == f"the experiment's process ended before it was done ({fate})"
+    assert time.monotonic() - begun < 25  # typically 4 s; it took the 50 s
+
+
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "forkserver"])
 def test_child_killed_under_a_live_pool(nothing_left, method):
     """A child killed beside its live workers, who hold its pipe, gives an error too, and no orphan stays."""
@@ -270,22 +293,20 @@ def test_an_observer_of_the_start_that_fails(nothing_left):
         runner.run("speedup", helpers.SMALL | NO_END, on_start=lambda run: 1 / 0)
 
 
-def test_folder_that_is_gone(monkeypatch):
-    """Where the present folder no longer exists, no child is left waiting for its spec."""
-    made, popen = [], subprocess.Popen
+def test_folder_that_is_gone(nothing_left, tmp_path, monkeypatch):
+    """Where the present folder no longer exists, one sentence says so, and nothing is started."""
+    monkeypatch.setattr(programs, "start", lambda *args, **pipes: pytest.fail("a child was started"))
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert str(refused()).startswith("the folder that this notebook runs in is gone (No such file or directory)")
 
-    def remember(*args, **kwargs):
-        made.append(popen(*args, **kwargs))
-        return made[-1]
 
-    def gone():
-        raise FileNotFoundError(2, "No such file or directory")
-
-    monkeypatch.setattr(subprocess, "Popen", remember)
-    monkeypatch.setattr(os, "getcwd", gone)
-    with pytest.raises((OSError, LabError)):
-        helpers.small()
-    assert [runner.alive(process.pid) for process in made] == [[]] * len(made)
+@pytest.mark.parametrize("timeout_s", ["x", None, float("nan"), -1, 86_401, [1]], ids=repr)
+def test_timeout_that_is_none(monkeypatch, timeout_s):
+    """A time-out that is no number of seconds is refused in one sentence, before anything is started."""
+    monkeypatch.setattr(runner, "Run", lambda *args, **kwargs: pytest.fail("a child was started"))
+    assert str(refused(timeout_s)).startswith("timeout_s must be a number between 0 and 86400, got ")
 
 
 def interrupt_main():
@@ -317,6 +338,47 @@ def test_interrupt_in_an_observer(nothing_left):
     """A KeyboardInterrupt while an event is being handled becomes RunStopped."""
     with pytest.raises(RunStopped):
         runner.run("speedup", helpers.SMALL | LONG, on_progress=interrupt_here)
+
+
+@pytest.mark.parametrize("where", ["before the child", "after the child", "a thread", "the spec"])
+def test_interrupt_while_starting(nothing_left, monkeypatch, where):
+    """A KeyboardInterrupt at any moment of a run's start becomes RunStopped, and no child is left."""
+    start, begin, dumps, made = programs.start, threading.Thread.start, json.dumps, []
+
+    def started(*args, **pipes):
+        if where == "before the child":
+            interrupt_here()
+        made.append(start(*args, **pipes))
+        if where == "after the child":
+            interrupt_here()
+        return made[-1]
+
+    def begun(thread):
+        begin(thread)
+        if where == "a thread":
+            interrupt_here()
+
+    monkeypatch.setattr(programs, "start", started)
+    monkeypatch.setattr(threading.Thread, "start", begun)
+    monkeypatch.setattr(json, "dumps", lambda *args: (where == "the spec" and interrupt_here(), dumps(*args))[1])
+    with pytest.raises(RunStopped):
+        runner.run("speedup", helpers.SMALL | NO_END, 60)
+    assert made and runner.alive(made[0].pid) == [] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_interrupt_of_a_bare_start(nothing_left, monkeypatch):
+    """A `Run` that is interrupted while it is made ends its child."""
+    start, made = threading.Thread.start, []
+
+    def begun(thread):
+        start(thread)
+        made.append(thread)
+        interrupt_here()
+
+    monkeypatch.setattr(threading.Thread, "start", begun)
+    with pytest.raises(KeyboardInterrupt), helpers.started(**NO_END):
+        pytest.fail("the start went on")
+    assert len(made) == 1
 
 
 def test_interrupt_while_ending(runs, monkeypatch):
@@ -355,9 +417,10 @@ runner.run(
     ]
     + [pytest.param(NO_END, id="busy")],
 )
-def test_kernel_that_is_killed(params):
-    """When the kernel is killed in the middle of a run, the run's session ends by itself."""
-    environment = os.environ | {"PYTHONPATH": str(Path(conc_lab.__file__).parent.parent)}
+def test_kernel_that_is_killed(tmp_path_factory, params):
+    """When the kernel is killed in the middle of a run, the run's session ends by itself and takes its files along."""
+    scratch = tmp_path_factory.mktemp("t")  # a short name: forkserver puts a socket there
+    environment = os.environ | {"PYTHONPATH": str(Path(conc_lab.__file__).parent.parent), "TMPDIR": str(scratch)}
     command = [sys.executable, "-c", KERNEL, json.dumps(helpers.SMALL | {"task_ms": 20, "rounds": 99} | params)]
     before = helpers.shared_memory()
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as kernel:
@@ -365,10 +428,10 @@ def test_kernel_that_is_killed(params):
         wanted = 0.0 if params is NO_END else 0.01  # of 99 rounds: in the second
         while float(kernel.stdout.readline()) < wanted:
             pass
-        assert runner.alive(session)
+        assert runner.alive(session) and list(scratch.glob("lab-*"))
         kernel.kill()
-    # Typical: 1.55 s, the watchdog's 1.5 s between SIGTERM and SIGKILL.
     assert helpers.becomes_true(lambda: not runner.alive(session), SOON_S)
+    assert list(scratch.iterdir()) == []
     assert helpers.becomes_true(lambda: helpers.shared_memory() <= before, 5)
 
 
@@ -416,31 +479,46 @@ def test_finished_runs_leave_nothing(nothing_left):
         assert helpers.small(kinds=["threads", "processes"], start_method=method).rows
 
 
-@pytest.fixture
-def warnings_of_runs(nothing_left, runs, monkeypatch):
-    """What the runs of the test printed, DeprecationWarnings included.
+NOTICES_THREADS = """
+import os
+def look():
+    if len(os.listdir("/proc/self/task")) > 1:
+        os.write(2, b"a fork beside a thread\\n")
+os.register_at_fork(before=look)
+"""
 
-    Not "error": os.fork (3.12 to 3.14) drops its warning about threads when that would be an error.
+
+@pytest.fixture
+def warnings_of_runs(nothing_left, runs, tmp_path, monkeypatch):
+    """What the runs of the test printed, DeprecationWarnings and forks beside a thread included.
+
+    Not "error": os.fork (3.12 to 3.14) drops its warning about threads when that would be an error. Every interpreter
+    of a run imports sitecustomize, and so looks for itself in any version.
     """
+    (tmp_path / "sitecustomize.py").write_text(NOTICES_THREADS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONWARNINGS", "always::DeprecationWarning")
     return lambda: b"".join(run._printed for run in runs).decode()
 
 
-@pytest.mark.skipif("fork" not in METHODS, reason="no fork here")
-@pytest.mark.parametrize("task", tasks.TASKS)
-def test_fork_from_one_thread(warnings_of_runs, task):
-    """Every task forks its workers without the warning that 3.12 gives where there are threads beside the fork."""
-    rows = helpers.small(task=task, kinds=["threads", "processes"], start_method="fork", workers=[1, 2], rounds=2).rows
+@pytest.mark.parametrize(
+    ("task", "method"),
+    [(task, "fork") for task in tasks.TASKS if "fork" in METHODS]
+    + [("sum_squares", method) for method in METHODS if method != "fork"],
+)
+def test_fork_from_one_thread(warnings_of_runs, task, method):
+    """Whatever the task and the start method, no process of a run that has a second thread forks another."""
+    rows = helpers.small(task=task, kinds=["threads", "processes"], start_method=method, workers=[1, 2], rounds=2).rows
     assert {(row["kind"], row["workers"]) for row in rows} >= {("serial", 1), ("processes", 1), ("processes", 2)}
     assert warnings_of_runs() == ""
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the warning came with 3.12")
 @pytest.mark.skipif("fork" not in METHODS, reason="no fork here")
 def test_fork_beside_a_thread_is_noticed(warnings_of_runs):
-    """A task that leaves a thread beside the fork is warned about: the test above can fail."""
+    """A task that leaves a thread beside the fork is noticed, and warned about from 3.12 on: the test above can fail."""
     helpers.small(task="own_tasks:leaves_a_thread", kinds=["processes"], start_method="fork", workers=1)
-    assert "use of fork() may lead to deadlocks" in warnings_of_runs()
+    assert "a fork beside a thread" in warnings_of_runs()
+    assert ("use of fork() may lead to deadlocks" in warnings_of_runs()) == (sys.version_info >= (3, 12))
 
 
 @pytest.fixture
@@ -500,6 +578,26 @@ def test_the_end_before_the_spec():
     command = [sys.executable, "-P", "-c", "from conc_lab._child import main; main()"]
     done = subprocess.run(command, input=b'{"half": ', capture_output=True, env=environment, timeout=helpers.LIVENESS_S)
     assert done.returncode == 1 and b"no spec" in done.stderr
+
+
+def test_one_blas_thread(nothing_left, own_file, monkeypatch):
+    """Whatever the kernel's environment says, the libraries that NumPy multiplies with get one thread in a run."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    for name in names:
+        monkeypatch.setenv(name, "7")
+    own_file("blas", f"import os\ndef look():\n    raise ValueError([os.environ.get(name) for name in {names}])\n")
+    assert str(refused(task="blas:look")).endswith("raised ValueError: ['1', '1', '1', '1']")
+
+
+@pytest.mark.parametrize(("values", "equal"), [("3.0", True), ("float(os.getpid())", False)])
+def test_task_that_returns_an_array(nothing_left, own_file, values, equal):
+    """A task may return a NumPy array, whose equality has no one truth value; a different one is noticed."""
+    own_file("arrays", f"import os\ndef one():\n    import numpy\n    return numpy.full(4, {values})\n")
+    given = {"task": "arrays:one", "kinds": "processes", "workers": 1}
+    if equal:
+        assert helpers.small(**given).rows
+    else:
+        assert str(refused(**given)).startswith("arrays:one returned something else with 1 processes")
 
 
 def test_nothing_is_imported_that_measuring_does_not_need(nothing_left, own_file):

@@ -9,8 +9,9 @@ import inspect
 import weakref
 
 import ipywidgets as widgets
+import pandas  # noqa: F401 - for the table: after the first round it would take a CPU from what is timed
 
-from . import charts, experiments, parameters, tasks
+from . import charts, experiments, parameters, runner, tasks
 from .cells import progress_text
 from .errors import LabError
 from .job import Job
@@ -24,12 +25,13 @@ _PANELS = weakref.WeakSet()
 TENFOLD = [10**power for power in range(7)]  # for what goes into the thousands
 
 
-def panel(experiment: str = "speedup", bet=None, **initial) -> widgets.VBox:
+def panel(experiment: str = "speedup", bet=None, timeout_s: float = runner.TIMEOUT_S, **initial) -> widgets.VBox:
     """A panel for the experiment; keyword arguments set its controls, `bet` is laid over its chart.
 
-    Raises LabError for parameters the experiment does not take or cannot use.
+    A run that takes longer than `timeout_s` is ended. Raises LabError for parameters the experiment does not take or
+    cannot use.
     """
-    return _Panel(experiment, bet, initial).box
+    return _Panel(experiment, bet, timeout_s, initial).box
 
 
 def offer_tasks() -> None:
@@ -39,10 +41,11 @@ def offer_tasks() -> None:
 
 
 class _Panel:
-    def __init__(self, experiment, bet, initial):
+    def __init__(self, experiment, bet, timeout_s, initial):
         function = experiments.function(experiment)
         start = parameters.checked(function, initial)
         self._experiment, self._bet = experiment, bet
+        self._timeout_s = runner.TIMEOUT.check("timeout_s", timeout_s)
         self._job = Job(self._changed)
         self._controls = {
             name: _control(name, parameter.annotation, start[name])
@@ -81,10 +84,10 @@ class _Panel:
 
     def _on_run(self, button):
         try:
-            # Checked here as well, so that a slip in a control does not cost the chart that is shown.
+            # Checked here as well, so that what cannot be run is said at once, as "not run".
             given = {name: control.read() for name, control in self._controls.items()}
-            parameters.checked(experiments.function(self._experiment), given)
-            self._job.start(self._experiment, given)
+            runner.checked(self._experiment, given)
+            self._job.start(self._experiment, given, self._timeout_s)
         except LabError as error:
             self._line.value = _problem("Not run", error)
 
@@ -103,9 +106,8 @@ class _Panel:
             self._run.disabled, self._stop.disabled = running, not running
             self._save.disabled = running or job.result is None
         self._bar.value = 1 if job.state == "done" else job.progress[0]
-        if "result" in what and job.result:
+        if "result" in what:
             self._chart.value = charts.show(job.result, bet=self._bet, earlier=job.previous)._repr_html_()
-        if job.state in ("done", "cancelled") and job.result:
             self._table.value = _folded("Medians", charts.table(job.result).to_html(index=False, border=0))
         match job.state:
             case "running":
@@ -113,8 +115,8 @@ class _Panel:
             case "done":
                 self._line.value = _status("Done.")
             case "cancelled":
-                kept = "; the chart shows the rounds that were complete" if job.result else ""
-                self._line.value = _status(f"Stopped{kept}.")
+                shown = "the rounds that were complete" if job.has_rounds else "the run before"
+                self._line.value = _status(f"Stopped{f'; the chart shows {shown}' if job.result else ''}.")
             case "failed":
                 self._line.value = _problem("Not finished", job.error)
 

@@ -15,8 +15,8 @@ from conc_lab.job import Job
 class MadeRun:
     """A call of `runner.run` that waits for the test to say how it goes on; also its own `Run`."""
 
-    def __init__(self, experiment, params, on_start, on_progress, on_round):
-        self.called_with = experiment, params
+    def __init__(self, experiment, params, timeout_s, on_start, on_progress, on_round):
+        self.called_with = experiment, params, timeout_s
         self.adopt, self.progress, self.round = lambda: on_start(self), on_progress, on_round
         self._end = queue.SimpleQueue()
         self.stops = 0
@@ -41,8 +41,8 @@ def runs(monkeypatch):
     """The runs that were started, in order. Each ends with the test, and its thread too."""
     started, before = [], set(threading.enumerate())
 
-    def run(experiment, params, *, on_start, on_progress, on_round):
-        started.append(MadeRun(experiment, params, on_start, on_progress, on_round))
+    def run(experiment, params, timeout_s, *, on_start, on_progress, on_round):
+        started.append(MadeRun(experiment, params, timeout_s, on_start, on_progress, on_round))
         return started[-1].wait()
 
     monkeypatch.setattr(runner, "run", run)
@@ -68,7 +68,7 @@ def job(changes):
 def start(job, runs, params=None):
     """Start a run of the job and return it once its thread has called the runner."""
     count = len(runs)
-    job.start("speedup", params or {})
+    job.start("speedup", params or {}, 7)
     assert becomes_true(lambda: len(runs) == count + 1, LIVENESS_S)
     return runs[-1]
 
@@ -88,7 +88,7 @@ def test_idle(job, changes):
 def test_running_then_done(job, runs, changes):
     """A run's progress and complete rounds are the job's, and its result stays when it is done."""
     run = start(job, runs, {"rounds": 3})
-    assert job.state == "running" and run.called_with == ("speedup", {"rounds": 3})
+    assert job.state == "running" and run.called_with == ("speedup", {"rounds": 3}, 7)
     run.progress(0.5, "round 1 of 2", 7.0)
     assert job.progress == (0.5, "round 1 of 2", 7.0)
     first = made(TWO, rounds=1)
@@ -100,6 +100,15 @@ def test_running_then_done(job, runs, changes):
     assert [state for state, _ in changes] == ["running"] * 3 + ["done"]
     assert [what for _, what in changes][1:] == [{"progress"}, {"result"}, {"state", "result"}]
     assert "state" in changes[0][1]
+
+
+def test_the_last_round_is_the_whole(job, runs, changes):
+    """A result that the last round had brought already is not told once more."""
+    run = start(job, runs)
+    run.round(made(TWO))
+    run.end(made(TWO))
+    assert ends(job, "done") and job.result == made(TWO)
+    assert [what for _, what in changes][1:] == [{"result"}, {"state"}]
 
 
 def test_failed(job, runs):
@@ -135,6 +144,22 @@ def test_cancelled(job, runs):
     assert job.state == "cancelled"
 
 
+def test_no_thread_for_a_run(job, runs, monkeypatch):
+    """Where no thread can be started, the run fails with a sentence, and the next one works."""
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        job.start("speedup", {})
+    assert job.state == "failed" and str(job.error).startswith(
+        "this machine could not start the thread of a run (can't "
+    )
+    start(job, runs).end(made(TWO))
+    assert ends(job, "done") and job.error is None
+
+
 def test_run_while_running(job, runs):
     """Run while a run is under way is refused in a sentence, and disturbs nothing."""
     run = start(job, runs)
@@ -147,14 +172,15 @@ def test_run_while_running(job, runs):
 
 @pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
 def test_run_again(job, runs, state):
-    """From each end a new run can be started, and the last one's error and progress are forgotten."""
+    """From each end a new run can be started, and the last one's error and progress are forgotten, but no result."""
     outcome = {"done": made(TWO), "failed": LabError("no"), "cancelled": RunStopped("stopped")}[state]
     run = start(job, runs)
     run.progress(0.9, "round 9 of 9", 0.1)
     run.end(outcome)
     assert ends(job, state)
     start(job, runs)
-    assert (job.state, job.error, job.progress[0], job.result) == ("running", None, 0.0, None)
+    assert (job.state, job.error, job.progress[0], job.has_rounds) == ("running", None, 0.0, False)
+    assert job.result is (outcome if state == "done" else None)
 
 
 def test_stop_before_the_run_exists(job, runs):
@@ -188,22 +214,24 @@ def test_late_events_are_dropped(job, runs, changes):
     seen = len(changes)
     late.round(made(TWO, rounds=1))
     late.progress(0.99, "round 9 of 9", 0.1)
-    assert (job.result, job.previous, job.progress[0]) == (None, result, 0.0)
+    assert (job.result, job.previous, job.progress[0]) == (result, None, 0.0)
     assert len(changes) == seen
 
 
 def test_the_run_before_is_kept(job, runs):
-    """`previous` is the last run that has rounds: one that ended without any does not take its place."""
-    first = made(TWO)
+    """`previous` is the result before `result`: a run that ends without a round takes neither's place."""
+    first, second, third = (made(TWO, rounds=rounds) for rounds in (1, 2, 3))
     start(job, runs).end(first)
-    assert ends(job, "done") and job.previous is None
+    assert ends(job, "done") and (job.result, job.previous, job.has_rounds) == (first, None, True)
     start(job, runs).end(LabError("no rounds"))
-    assert ends(job, "failed") and job.previous is first and job.result is None
-    second = made(TWO, rounds=2)
-    start(job, runs).end(second)
-    assert ends(job, "done") and job.previous is first
+    assert ends(job, "failed") and (job.result, job.previous, job.has_rounds) == (first, None, False)
+    run = start(job, runs)
+    run.round(second)
+    assert (job.result, job.previous, job.has_rounds) == (second, first, True)
+    run.end(third)
+    assert ends(job, "done") and (job.result, job.previous) == (third, first)
     start(job, runs)
-    assert job.previous is second
+    assert (job.result, job.previous, job.has_rounds) == (third, first, False)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -65,8 +65,9 @@ class Runs(list):
     def __init__(self):
         self.outcomes = []
 
-    def __call__(self, experiment, params, *, on_start, on_progress, on_round):
+    def __call__(self, experiment, params, timeout_s, *, on_start, on_progress, on_round):
         self.append((experiment, params))
+        self.timeout_s = timeout_s
         outcome = self.outcomes.pop(0)
         outcome = outcome(on_progress, on_round) if callable(outcome) else outcome
         if isinstance(outcome, BaseException):
@@ -106,7 +107,7 @@ def test_controls_come_from_the_signature(experiment, runs):
 def test_initial_values(runs):
     """Keyword arguments set the controls."""
     initial = {
-        "task": "sha256",
+        "task": "http",
         "workers": [3, 4],
         "kinds": ["asyncio", "threads"],
         "start_method": "spawn",
@@ -125,6 +126,7 @@ def test_initial_values(runs):
         ({"workers": 0}, "workers must be"),
         ({"task": "prime"}, "unknown task 'prime'"),
         ({"wokers": 2}, "no parameter 'wokers'"),
+        ({"timeout_s": "x"}, "timeout_s must be a number between "),
     ],
 )
 def test_bad_initial_values(initial, sentence):
@@ -198,6 +200,40 @@ def test_a_bad_number_of_workers(runs, text, received):
     assert not panel.alert and "Done" in panel.said
 
 
+def test_what_the_experiment_itself_refuses(runs):
+    """Parameters that do not go together are refused before the start as well: chart, table and Save stay."""
+    panel = Panel(task="count_primes")
+    run(panel, runs, made(TWO))
+    shown = re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+    panel["asyncio"].value = True
+    panel["Run"].click()
+    assert panel.alert and "Not run" in panel.page and "asyncio cannot run count_primes" in panel.said
+    assert len(shown) == 2 and shown == re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+    assert len(runs) == 1 and not panel["Save result"].disabled
+
+
+@pytest.mark.parametrize("outcome, said", [(LabError("no <rounds>"), "no &lt;rounds&gt;"), (RunStopped("s"), "before")])
+def test_a_run_without_a_round(runs, folder, outcome, said):
+    """A run that ends before its first round leaves the chart, the table and the result of the run before."""
+    panel = Panel()
+    run(panel, runs, made(TWO))
+    shown = re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+    run(panel, runs, outcome)
+    assert said in panel.said and shown == re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+    panel.press("Save result")
+    (path,) = (folder / "my_work/results").iterdir()
+    assert load(path) == made(TWO)
+
+
+def test_the_time_limit(runs):
+    """A panel hands its time-out on to its runs."""
+    panel = Panel(timeout_s=7)
+    run(panel, runs, made(TWO))
+    assert runs.timeout_s == 7
+    run(panel := Panel(), runs, made(TWO))
+    assert runs.timeout_s == runner.TIMEOUT_S
+
+
 def test_no_kind_chosen(runs):
     """Without any kind of worker the panel says what is missing."""
     panel = Panel(kinds=["threads"])
@@ -224,9 +260,41 @@ def test_a_run(runs):
     assert said == "25%: round 1 of &lt;2&gt;, about 12 s left"
     assert disabled == [True, False, True]
     assert "median of one round" in page and "median of two rounds" in panel.page
+    assert "<summary>Medians</summary>" in page
     assert (panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled) == (False, True, False)
     assert "<summary>Medians</summary>" in panel.page and "2 processes" in panel.page
     assert panel.all(widgets.FloatProgress)[0].value == 1
+
+
+def test_nothing_is_drawn_twice(runs, monkeypatch):
+    """Chart and table are drawn once for each round, and not again for the same rows at the end."""
+    drawn, show = [], panels.charts.show
+    monkeypatch.setattr(panels.charts, "show", lambda *args, **kw: (drawn.append("chart"), show(*args, **kw))[1])
+    table = panels.charts.table
+    monkeypatch.setattr(panels.charts, "table", lambda result: (drawn.append("table"), table(result))[1])
+
+    def outcome(on_progress, on_round):
+        for rounds in (1, 2):
+            on_round(made(TWO, rounds=rounds))
+        return made(TWO, rounds=2)
+
+    run(Panel(), runs, outcome)
+    assert drawn == ["chart", "table"] * 2
+
+
+def test_a_failed_run_after_a_round(runs):
+    """After a failure the chart and the table are both of the rounds that were complete."""
+    panel = Panel()
+    run(panel, runs, made({("threads", 2): 1.5}))
+
+    def outcome(on_progress, on_round):
+        on_round(made({("threads", 4): 1.75}, rounds=1))
+        return LabError("it failed")
+
+    run(panel, runs, outcome)
+    assert "it failed" in panel.said and "threads 1.75× with 4" in panel.page
+    table = re.search("<table.*</table>", panel.page, re.DOTALL)[0]
+    assert "4 threads" in table and "2 threads" not in table
 
 
 def test_the_run_before_is_laid_over(runs, monkeypatch):

@@ -515,7 +515,7 @@ def test_fork_from_one_thread(warnings_of_runs, task, method):
 
 @pytest.mark.skipif("fork" not in METHODS, reason="no fork here")
 def test_fork_beside_a_thread_is_noticed(warnings_of_runs):
-    """A task that leaves a thread beside the fork is noticed, and warned about from 3.12 on: the test above can fail."""
+    """A thread that a task leaves beside the fork is noticed, and from 3.12 on warned about: the others can fail."""
     helpers.small(task="own_tasks:leaves_a_thread", kinds=["processes"], start_method="fork", workers=1)
     assert "a fork beside a thread" in warnings_of_runs()
     assert ("use of fork() may lead to deadlocks" in warnings_of_runs()) == (sys.version_info >= (3, 12))

@@ -4,6 +4,8 @@ import contextlib
 import datetime
 import json
 import os
+import re
+import sys
 import zlib
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,6 +17,14 @@ SCHEMA = 1
 KEPT = Path("my_work/results")  # beside the notebook: what its cells and panels found
 KIND = "conc_lab result"
 ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration)  # what odd rows raise
+
+# How a path from the root, a home, a drive or a server begins in the text of a task's error. With spaces in it, it ends
+# where its quotes say, or else the line's last separator. /dev, /proc and /sys are nobody's.
+_PATH = r"""(?: (?<![\w./]) /+ (?!(?:dev|proc|sys)/) [^/\s]+ /
+              | ~ (?:[A-Za-z][\w.-]*)? /
+              | \b [A-Za-z]: [\\/]
+              | (?<!\\) \\\\+ \w[^\\\s]* \\ )"""
+_PATHS = re.compile(rf"(?P<quote>['\"]) {_PATH} .*? (?P=quote) | {_PATH} (?:.*[/\\])? \S*\b", re.VERBOSE)
 
 
 def now() -> str:
@@ -40,10 +50,14 @@ class Result:
         return pandas.DataFrame(self.rows)
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write the result as JSON (schema version 1) and return the path; an existing file is replaced whole."""
+        """Write the result as JSON (schema version 1) and return the path; an existing file is replaced whole.
+
+        Paths in the texts of its rows, which may name a person, are written as …
+        """
         path = Path(path)
         part = path.with_name(path.name + ".part")
         content = {"kind": KIND, "schema": SCHEMA} | asdict(self)
+        content["rows"] = [{name: _impersonal(value) for name, value in row.items()} for row in self.rows]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
@@ -58,6 +72,10 @@ class Result:
         """Save the result where `claims` finds it; it replaces an earlier one with the same parameters."""
         digest = zlib.crc32(json.dumps(self.params, sort_keys=True).encode())
         return self.save(KEPT / f"{self.experiment}-{digest:08x}.json")
+
+
+def _impersonal(value):
+    return _PATHS.sub(r"\g<quote>…\g<quote>", value) if isinstance(value, str) else value
 
 
 def load(path: str | os.PathLike) -> Result:
@@ -80,14 +98,17 @@ def load(path: str | os.PathLike) -> Result:
     for name, kind in wanted.items():
         if not isinstance(content.get(name), kind):
             raise LabError(f"{path.name} is not a whole result: {name!r} is missing or of the wrong type")
+    if not content["rows"]:
+        raise LabError(f"{path.name} is not a whole result: it has no rows")
     if not all(isinstance(row, dict) for row in content["rows"]):
         raise LabError(f"{path.name} is not a whole result: a row is not an object")
     return Result(**{name: content[name] for name in wanted})
 
 
 def recording(experiment: str, **wanted) -> Result | None:
-    """The recorded result of this experiment that has what is wanted, or None; of several the one with most CPUs.
+    """The recorded result of this experiment that has what is wanted, or None.
 
+    Of several it is the one with most CPUs, then the one of the Python version that runs here, then of the newest.
     wanted: values of parameters (task="sha256") or of facts about the machine (gil=False, usable_cpus=2,
     python="3.13", which any 3.13 meets). Recordings were made by conc_lab on the machine that each describes.
     """
@@ -96,7 +117,12 @@ def recording(experiment: str, **wanted) -> Result | None:
         result = load(path)
         if all(_has(result.machine | result.params, name, value) for name, value in wanted.items()):
             found.append(result)
-    return max(found, key=lambda result: result.machine["usable_cpus"], default=None)
+    return max(found, key=_rank, default=None)
+
+
+def _rank(recorded):
+    version = tuple(map(int, recorded.machine["python"].split(".")[:2]))
+    return recorded.machine["usable_cpus"], version == sys.version_info[:2], version, recorded.started
 
 
 def _has(described, name, value):

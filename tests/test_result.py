@@ -19,12 +19,12 @@ from conc_lab.recordings import __main__ as record
 MADE_UP = result.Result(
     "speedup",
     {"task": "count_primes", "workers": [1, 2], "task_ms": 0.5},
-    {"cpu": "Ünïcode™ CPU", "cpu_quota": None, "usable_cpus": 2},
+    {"cpu": "Ünïcode™ CPU", "cpu_quota": None, "usable_cpus": 2, "python": "3.12.1"},
     [{"round": 0, "wall_s": 0.1 + 0.2, "repeat": None, "results_equal": True}, {"round": 1, "wall_s": 1e-9}],
     result.now(),
 )
 CONTENT = {"kind": result.KIND, "schema": result.SCHEMA, "experiment": "speedup", "params": {}, "machine": {}}
-CONTENT |= {"rows": [], "started": ""}
+CONTENT |= {"rows": [{}], "started": ""}
 
 
 def refused(path):
@@ -72,6 +72,47 @@ def test_nothing_personal_is_saved(tmp_path, monkeypatch):
     assert not [secret for secret in secrets if secret in text]
 
 
+PERSONAL = [
+    ("No such file: '/home/alice/my data/x.csv'", "No such file: '…'"),
+    ("cannot open /home/alice/x.csv: denied", "cannot open …: denied"),
+    ('File "/home/o\'brien/x.py", line 3', 'File "…", line 3'),
+    ("'/home/alice' is gone, and /Users/alice smith/x too", "'…' is gone, and … too"),
+    ("first line\nPATH=/usr/bin:/home/alice\nlast line", "first line\nPATH=…\nlast line"),
+    ("~/alice.csv and ~alice/x", "…"),
+    ("file:///home/alice/x, //home/alice/x", "file:…"),
+    ("'/home/alice without an end", "'… without an end"),
+    (r"C:\Users\Alice Smith\x.csv is missing", "… is missing"),
+    (r"'C:\\Users\\alice\\x.csv', 'd:/alice/x'", "'…', '…'"),
+    (r"\\server\alice\x.csv and '\\\\server\\alice'", "…'"),
+]
+
+
+@pytest.mark.parametrize(("text", "saved"), PERSONAL)
+def test_no_path_is_saved(tmp_path, text, saved):
+    """A path in a row's text, such as the words of a student's exception, is saved as … whatever system it is of."""
+    row = {"refused": text, "wall_s": 1.5, "cpu_s": None, "results_equal": True}
+    path = dataclasses.replace(MADE_UP, rows=[row]).save(tmp_path / "result.json")
+    assert result.load(path).rows == [row | {"refused": saved}] and row["refused"] == text
+
+
+IMPERSONAL = ["threads/processes", "./x", "../x/y", "3/4 of 1/2/3", "/", "a / b / c", "set TMPDIR, or clear /tmp"]
+IMPERSONAL += [
+    "make room in /dev/shm",
+    "/dev/shm/psm_1",
+    "/proc/self/smaps",
+    "/sys/fs/cgroup/cpu.max",
+    "own_tasks:fine",
+]
+IMPERSONAL += [r"a\b", r"no: \\n"]
+
+
+@pytest.mark.parametrize("text", IMPERSONAL)
+def test_what_is_no_path_is_saved_as_it_is(tmp_path, text):
+    """Ratios, alternatives, relative paths and the system's own folders stay in a row's text."""
+    path = dataclasses.replace(MADE_UP, rows=[{"refused": text}]).save(tmp_path / "result.json")
+    assert result.load(path).rows == [{"refused": text}]
+
+
 def test_truncated(tmp_path):
     """A file cut off anywhere is refused."""
     whole = MADE_UP.save(tmp_path / "whole.json").read_bytes()
@@ -110,6 +151,12 @@ def test_rows_that_are_no_rows(tmp_path):
     """Rows that are not objects are refused."""
     (tmp_path / "rows.json").write_text(json.dumps(CONTENT | {"rows": [{}, 3]}))
     assert "a row is not an object" in refused(tmp_path / "rows.json")
+
+
+def test_no_rows(tmp_path):
+    """A result without rows has nothing to show, and is refused."""
+    (tmp_path / "rows.json").write_text(json.dumps(CONTENT | {"rows": []}))
+    assert "has no rows" in refused(tmp_path / "rows.json")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +231,20 @@ def test_recordings_are_whole():
         found = result.load(path)
         assert path.name.startswith(f"{found.experiment}-") and found.rows
         assert set(found.machine) <= set(this_machine.machine())
+        assert [
+            row for row in found.rows if not all(value == result._impersonal(value) for value in row.values())
+        ] == []
+
+
+@pytest.mark.parametrize("case", [(name, case) for name, cases in record.CASES.items() for case in cases])
+def test_every_case_is_recorded(case):
+    """Every case to record has a file from a machine with two usable CPUs, with what the case names."""
+    experiment, name = case
+    paths = (Path(conc_lab.__file__).parent / "recordings").glob(f"{experiment}-{name}-*-2cpu.json")
+    found = [result.load(path) for path in paths]
+    assert found and {one.machine["usable_cpus"] for one in found} == {2}
+    for one in found:
+        assert one.experiment == experiment and record.CASES[experiment][name].items() <= one.params.items()
 
 
 def test_recording_by_parameters(tmp_path, monkeypatch):
@@ -208,6 +269,21 @@ def test_recording_by_facts(tmp_path, monkeypatch):
     assert result.recording("speedup", gil=False).machine == machines["c"]
     assert result.recording("speedup", python="3.1").machine == machines["d"]
     assert result.recording("speedup", gil=False, python="3.1") is None
+
+
+def test_the_recording_of_this_python(tmp_path, monkeypatch):
+    """Of recordings with as many CPUs that of the Python version running here is taken, or else the newest's."""
+    here = "{}.{}.0".format(*sys.version_info)
+    monkeypatch.setattr(result, "__file__", str(tmp_path / "result.py"))
+    for version, started in (("3.9.2", "2026-09"), ("3.99.0", "2026-01"), ("3.99.7", "2026-03"), (here, "2025-01")):
+        facts = MADE_UP.machine | {"python": version}
+        path = tmp_path / "recordings" / f"speedup-{version}.json"
+        dataclasses.replace(MADE_UP, machine=facts, started=started).save(path)
+    assert result.recording("speedup").machine["python"] == here
+    path.unlink()
+    assert result.recording("speedup").machine["python"] == "3.99.7"
+    dataclasses.replace(MADE_UP, machine=facts | {"python": "3.8.1", "usable_cpus": 4}).save(path)
+    assert result.recording("speedup").machine["python"] == "3.8.1"
 
 
 def test_recordings_are_made_again(monkeypatch, tmp_path, capsys):

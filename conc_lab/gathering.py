@@ -4,18 +4,20 @@ Comes from the files that students save; goes to an instructor's page, so every 
 """
 
 import html
-import math
-import statistics
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from . import experiments
 from .errors import LabError
 from .experiments import speedup, startup
-from .result import Result, load
+from .result import ODD, Result, load
 
 LONGEST = 20  # characters of a file's text that a label of a chart may have
+MOST = {"cpus": 4096, "workers": 256}
+TIMES = (1e-6, 1e6)  # as fast, or as long: no run comes near, and a chart can still be drawn
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Gathered:
             )
             words.append(f"<p>{len(self.refused)} refused:</p><ul>{''.join(lines)}</ul>")
         drawn = [name for name in ("speedup", "startup") if (self.frame.experiment == name).any()]
-        return "".join(words) + "".join(self.chart(name)._repr_html_() for name in drawn)
+        page = "".join(words) + "".join(self.chart(name)._repr_html_() for name in drawn)
+        return page.encode(errors="replace").decode()  # a file may hold, or be called by, half a character
 
     def __repr__(self):
         lines = [f"{len(self.results)} results, {len(self.refused)} refused"]
@@ -94,31 +97,41 @@ def gather(folder: str | Path) -> Gathered:
 
 
 def _figures(name, result):
-    """The rows that a result adds to the frame; LabError where its own rows do not carry them."""
+    """The rows that a result adds to the frame; LabError where its own facts or rows are not those of a run."""
+    if result.experiment not in experiments.NAMES:
+        raise LabError(f"this conc_lab has no experiment {_short(result.experiment)!r}")
     try:
         facts = {
             "file": name,
             "experiment": result.experiment,
             "cpus": result.machine["usable_cpus"],
-            "system": str(result.machine["system"])[:LONGEST],
-            "python": str(result.machine["python"])[:LONGEST],
+            "system": _short(result.machine["system"]),
+            "python": _short(result.machine["python"]),
         }
-        if not isinstance(facts["cpus"], int) or facts["cpus"] < 1:
-            raise ValueError(f"usable_cpus is {facts['cpus']!r}")
         found = [facts | figure for figure in FIGURES.get(result.experiment, lambda result: [])(result)]
-        if not all(isinstance(row["value"], float) and 0 < row["value"] < math.inf for row in found):
-            raise ValueError("a figure is not a positive number")
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, statistics.StatisticsError) as error:
-        raise LabError(
-            f"its rows or facts are not those of a {result.experiment[:LONGEST]} run ({type(error).__name__}: {error})"
-        ) from error
+        for row in [facts, *found]:
+            for column in MOST.keys() & row.keys():
+                if type(row[column]) is not int or not 1 <= row[column] <= MOST[column]:
+                    raise ValueError(f"{column} must be from 1 to {MOST[column]}, got {row[column]!r}")
+        for row in found:
+            for column in ("value", "low", "high"):
+                if type(row[column]) not in (int, float) or not TIMES[0] <= row[column] <= TIMES[1]:
+                    raise ValueError(f"a figure must be from {TIMES[0]:g} to {TIMES[1]:g} times, got {row[column]!r}")
+    except ODD as error:
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 100)
+        raise LabError(f"its rows or facts are not those of a {result.experiment} run ({reason})") from error
     return found
+
+
+def _short(text):
+    """What a label has room for, of a text that may be anything."""
+    return "".join(character if character.isprintable() else "?" for character in str(text)[:LONGEST])
 
 
 def _speedups(result):
     for item in speedup.conclusions(result.rows):
         yield {
-            "case": str(result.params["task"])[:LONGEST],
+            "case": _short(result.params["task"]),
             "worker": item["kind"],
             "value": item["speedup"],
         } | {key: item[key] for key in ("workers", "low", "high", "doubt")}
@@ -128,7 +141,7 @@ def _startups(result):
     for item in startup.costs(result.rows):
         if item["against_thread"] is not None and item["way"] != "thread" and not item["cold"]:
             yield {
-                "case": str(item["main_imports"])[:LONGEST],
+                "case": _short(item["main_imports"]),
                 "worker": item["way"],
                 "value": item["against_thread"],
                 "doubt": None,

@@ -59,15 +59,22 @@ class Number:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of the names that `options` returns."""
+    """One of the names that `options` returns; `elsewhere` are names that other platforms have."""
 
     options: Callable[[], Sequence[str]]
     help: str
+    elsewhere: Sequence[str] = ()
 
     def check(self, name, value):
-        allowed = list(self.options())
+        allowed, name = list(self.options()), name.replace("_", " ")
         if not isinstance(value, str) or value not in allowed:
-            raise LabError(f"unknown {name.replace('_', ' ')} {quoted(value)}; one of: {', '.join(allowed)}")
+            known = isinstance(value, str) and value in self.elsewhere
+            what = (
+                f"{name} {quoted(value)} does not exist on this platform"
+                if known
+                else f"unknown {name} {quoted(value)}"
+            )
+            raise LabError(f"{what}; one of: {', '.join(allowed)}")
         return value
 
 

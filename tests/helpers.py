@@ -44,6 +44,14 @@ RUNS = {
 SMALL = {"task": "sum_squares", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 
 
+def as_options(case):
+    """The words of the command line that ask for a run of `RUNS`."""
+    words = [case.split()[0]]
+    for name, value in RUNS[case].items():
+        words += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
+    return words
+
+
 def small(timeout_s=LIVENESS_S, **params):
     """The result of a run of `SMALL` with these parameters."""
     return runner.run("speedup", SMALL | params, timeout_s=timeout_s)

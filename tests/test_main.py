@@ -53,10 +53,7 @@ def test_speedup_saved_and_drawn(tmp_path):
 @pytest.mark.parametrize("case", helpers.RUNS)
 def test_every_experiment_is_a_command(main, tmp_path, case):
     """Each experiment runs by its name, is saved and drawn, and says in a sentence or more what came out."""
-    words = [case.split()[0]]
-    for name, value in helpers.RUNS[case].items():
-        words += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
-    status, out, err = main(*words, "--save", tmp_path / "out.json", "--chart", tmp_path / "out.png")
+    status, out, err = main(*helpers.as_options(case), "--save", tmp_path / "out.json", "--chart", tmp_path / "out.png")
     assert (status, err) == (0, "")
     assert load(tmp_path / "out.json").params.items() >= helpers.RUNS[case].items()
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG") and out.strip().endswith(".")

@@ -20,7 +20,7 @@ from ..errors import LabError
 from ..parameters import Number, OneOf
 
 # Parameters that most experiments have.
-START_METHOD = OneOf(executors.start_methods, "how worker processes start")
+START_METHOD = OneOf(executors.start_methods, "how worker processes start", executors.START_METHODS)
 DEFAULT_START_METHOD = executors.start_methods()[0]
 ROUNDS = Number(1, 99, "rounds of all variants")
 

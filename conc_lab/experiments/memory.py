@@ -40,7 +40,7 @@ HERE = tuple(kind for kind in kinds() if kind not in INSIDE or not executors.una
 
 def memory(
     workers: Several(Number(1, 64, "how many workers"), "workers") = (1, 2, 4),
-    kinds: Several(OneOf(kinds, "kinds of worker; a process by how it starts"), "kind") = HERE,
+    kinds: Several(OneOf(kinds, "kinds of worker; a process by how it starts", executors.START_METHODS), "kind") = HERE,
     parent_data: OneOf(lambda: ("none", "bytes", "ints"), "what the program holds before its workers start") = "none",
     data_mb: Number(0, 100, "how much of it, in millions of bytes") = ByProfile(20, 100, 100),
     touch: Several(OneOf(lambda: TOUCHES, "what each worker does with the data"), "touch") = ("untouched",),

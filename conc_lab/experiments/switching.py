@@ -48,7 +48,9 @@ def switching(
     run_ms: Number(1, 10_000, "milliseconds of round trips, or of computing for each worker", whole=False) = ByProfile(
         20, 100, 300
     ),
-    start_method: OneOf(executors.start_methods, "how worker processes start (switches)") = DEFAULT_START_METHOD,
+    start_method: OneOf(
+        executors.start_methods, "how worker processes start (switches)", executors.START_METHODS
+    ) = DEFAULT_START_METHOD,
     rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Iterator[dict | Progress]:
     """Measure what changing workers costs; one row is one run, or one worker of a run.

@@ -1,0 +1,70 @@
+"""Every experiment on a system that starts processes by spawn only, and memory where there is no PSS."""
+
+import os
+import subprocess
+import sys
+
+import helpers
+import pytest
+from made_results import MACHINE
+
+from conc_lab import charts
+from conc_lab.experiments import memory
+from conc_lab.result import Result
+
+# What Python finds at its start on such a system; every Python process of the run imports it.
+SPAWN_ONLY = """
+import multiprocessing
+from multiprocessing import context
+for name in ("fork", "forkserver"):
+    context._concrete_contexts.pop(name, None)
+multiprocessing.get_all_start_methods = lambda: ["spawn"]
+context._default_context._default_context = context._concrete_contexts["spawn"]
+"""
+CASES = [case if case == "speedup" else pytest.param(case, marks=pytest.mark.slow) for case in helpers.RUNS]
+
+
+@pytest.fixture
+def spawn_only(tmp_path):
+    """`python -m conc_lab` with these words, where spawn is the only start method: (exit status, stdout, stderr)."""
+    (tmp_path / "sitecustomize.py").write_text(SPAWN_ONLY)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.path.dirname(helpers.TESTS)])}
+
+    def command(*words):
+        line = [sys.executable, "-m", "conc_lab", *map(str, words)]
+        done = subprocess.run(
+            line, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=2 * helpers.LIVENESS_S
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return command
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_spawn_only(spawn_only, tmp_path, case):
+    """Where there is neither fork nor forkserver every experiment runs and is drawn."""
+    words = helpers.as_options(case)
+    status, out, err = spawn_only(*words, "--chart", tmp_path / "out.png")
+    assert (status, err) == (0, "") and out.strip().endswith(".")
+
+
+@pytest.mark.parametrize("option", ["speedup --start-method", "memory --kinds", "startup --ways", "sharing --kinds"])
+def test_a_start_method_that_is_not_here(spawn_only, option):
+    """A start method of other systems is refused as such, with those that there are here."""
+    status, out, err = spawn_only(*option.split(), "fork")
+    assert (status, out) == (1, "") and err.count("\n") == 1
+    assert "does not exist on this platform" in err and "spawn" in err
+
+
+def test_memory_without_pss(monkeypatch):
+    """Where the system has no PSS a run measures by USS, says why, and so does its chart."""
+    reading = memory.reading
+    monkeypatch.setattr(memory, "reading", lambda pid: reading(pid) | {"pss": None})
+    rows = [
+        row for row in memory.memory([1, 2], ["threads", "spawn"], "none", 1, ["untouched"], 1) if isinstance(row, dict)
+    ]
+    assert {row["pss_bytes"] for row in rows} == {None} and all(row["uss_bytes"] > 0 for row in rows)
+    assert all("no PSS" in row["missing"] for row in rows)
+    params = {"workers": [1, 2], "kinds": ["threads", "spawn"], "parent_data": "none", "touch": ["untouched"]}
+    picture = charts.show(Result("memory", params | {"data_mb": 1}, MACHINE, rows, ""))
+    assert "USS" in picture.sentence and "no PSS" in picture.sentence

@@ -20,6 +20,7 @@ TENFOLD = 10  # in memory and start-up, less than that is no difference between 
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TOO_FEW = "there are too few rounds"
 NOISE = "the rounds differ too much"
+UNTOLD = "whether they were slower, the clock cannot tell here"  # they kept no more cores busy: faster they were not
 ONE_CPU = "with one usable CPU all workers together get one CPU's time at most, whatever their kind"
 
 
@@ -91,12 +92,15 @@ def c4(computing: Result, hashing: Result) -> Verdict:
     if directions == {"faster"}:
         return Verdict("does not hold", "both were faster than serial", figure)
     if "faster" in directions:
-        here = "" if "slower" in directions else "; slower they were not in these rounds"
-        return Verdict("depends", f"on whether the work releases the GIL{here}", figure)
+        here = {"no gain": "; slower they were not in these rounds", "as busy": f"; {UNTOLD}"}
+        other = "".join(here.get(direction, "") for direction in directions)
+        return Verdict("depends", f"on whether the work releases the GIL{other}", figure)
     if "slower" in directions:
         return Verdict("holds", "these rounds have such a case", figure)
     if computing.machine["usable_cpus"] == 1:
         return Verdict("cannot tell", ONE_CPU, figure)
+    if "as busy" in directions:
+        return Verdict("cannot tell", UNTOLD, figure)
     return Verdict("does not hold", "there was neither a gain nor a loss", figure)
 
 
@@ -114,8 +118,9 @@ def c6(waiting: Result) -> Verdict:
     """The most processes against as many threads: how far their waits overlap, and what setting them up costs."""
     most = max(waiting.params["workers"])
     threads, processes = (_item(waiting, kind, most) for kind in ("threads", "processes"))
+    rows = sorted(waiting.rows, key=lambda row: row["round"])
     setup = {
-        kind: [r["setup_s"] + r["teardown_s"] for r in waiting.rows if (r["kind"], r["workers"]) == (kind, most)]
+        kind: [r["setup_s"] + r["teardown_s"] for r in rows if (r["kind"], r["workers"]) == (kind, most)]
         for kind in ("threads", "processes")
     }
     figure = f"{most} workers: processes {_speed(processes)}, threads {_speed(threads)}; to start and end them " + (
@@ -130,8 +135,11 @@ def c6(waiting: Result) -> Verdict:
         return Verdict("depends", how_long, figure)
     if processes["direction"] != "faster":
         return Verdict("does not hold", "these processes did not make the waits overlap", figure)
-    if min(setup["processes"]) <= max(setup["threads"]):
+    low, high, _ = interval([one / other for one, other in zip(*setup.values(), strict=True)])  # round by round
+    if low >= 1:
         return Verdict("does not hold", "these processes cost no more to start and end than threads", figure)
+    if high >= 1:
+        return Verdict("cannot tell", "to start and end them took very different times from round to round", figure)
     if processes["high"] < 0.8 * threads["low"]:
         return Verdict("depends", how_long, figure)
     return Verdict("holds", "the waits overlap in both, and processes are dearer to start", figure)
@@ -152,7 +160,7 @@ def c7(computing: Result) -> Verdict:
     if sure < 0.9:
         return Verdict("cannot tell", TOO_FEW, figure)
     if p_high <= BUSY:
-        return Verdict("does not hold", "these processes kept no more than one core busy", figure)
+        return Verdict("cannot tell", "other programs, or a CPU limit, kept two processes from two CPUs", figure)
     if p_low > BUSY and t_high <= BUSY:
         return Verdict("holds", "but a busy core is not yet speed", figure)
     if p_low > BUSY < t_low:
@@ -277,7 +285,7 @@ def c14(moved: Result, raced: Result) -> Verdict:
         for size in dict.fromkeys((sizes[0], sizes[-1]))
     )
     lost, made = map(sum, zip(*((r["lost"], r["expected"]) for r in raced.rows if _bare(r)), strict=True))
-    price = f"its price is races: {lost:,} of {made:,} updates were lost without a lock"
+    price = f"its price is races: {lost:,} of {made:,} updates, each made to meet another, were lost without a lock"
     if not lost:
         price = f"of {made:,} updates without a lock none was lost here"
     if min(map(len, times.values())) < FEWEST:
@@ -320,7 +328,7 @@ def _at_once(recorded, words, otherwise):
     if min(map(len, shares.values())) < FEWEST:
         return Verdict("cannot tell", TOO_FEW, figure)
     if not (pure or hashing or control):
-        return Verdict("cannot tell", "not even two processes ran at once: other programs had the CPUs", figure)
+        return Verdict("cannot tell", "even two processes seldom ran at once: other programs had the CPUs", figure)
     if pure is None or hashing is None:
         return Verdict("cannot tell", "they ran at once too often for taking turns, and too seldom for more", figure)
     why = {

@@ -4,18 +4,21 @@ The texts and the options' reasons are in bets/, because a reason that stands in
 answer away. What the student bet or answered is kept in my_work/bets.json, beside the notebook.
 """
 
+import contextlib
 import html
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from .errors import LabError
+from .parameters import parsed
 from .this_machine import machine
 
 KEPT = Path("my_work/bets.json")
+LEAST, MOST = 0.01, 1000  # what a number bet may be
+_UNWRITTEN = {}  # by name, what stands for this session only
 _TOLD = []  # that bets cannot be written, which is said once in a session
 NOT_YET = "Not yet: replace the ... by your answer and run the cell again."
 
@@ -24,14 +27,15 @@ class Bet:
     """A question from bets/ and what the student bet on it; shown as widgets while last in a cell.
 
     A choice has options, each with a reason and with points; a number bet has one number per kind and number
-    of workers ("places"), free or one of the "steps" of a log scale, and one reason, or one for each of the
-    "ranges" that the number may lie in. `points` is what is laid over a chart: (kind, workers, how many times),
+    of workers ("places"), from LEAST to MOST or one of the "steps" of a log scale, and one reason, or one for each
+    of the "ranges" that the number may lie in. `points` is what is laid over a chart: (kind, workers, how many times),
     empty before the commitment and where the question is not about that; in the file, a point's value may be
     the name of a fact about the machine.
     """
 
     TITLE, BUTTON = "Your bet.", "Commit my bet"
     MINE, STANDS = "your bet", "Your bet stands. Run the next cell."
+    BEFORE = ""
 
     def __init__(self, name: str):
         if name not in _questions():
@@ -65,12 +69,21 @@ class Bet:
     def commit(self, answer) -> str:
         """Keep the answer (an option's index, or a number per place) and return what to tell the student."""
         if not self._fits(answer):
-            raise LabError("choose one of the options first" if "options" in self.question else "give a number each")
-        self.answer = answer
+            if "options" in self.question:
+                raise LabError("choose one of the options first")
+            if "steps" in self.question:
+                raise LabError("choose a number first")
+            raise LabError(f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3")
+        self.answer = _UNWRITTEN[self.name] = answer
+        part = KEPT.with_name(KEPT.name + ".part")
         try:
             KEPT.parent.mkdir(exist_ok=True)
-            KEPT.write_text(json.dumps(_kept() | {self.name: answer}, indent=1), encoding="utf-8")
+            part.write_text(json.dumps(_kept(), indent=1), encoding="utf-8")
+            part.replace(KEPT)
+            _UNWRITTEN.clear()
         except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink()
             if not _TOLD:
                 _TOLD.append(error)
                 return f"It stands for this session, but {KEPT.as_posix()} cannot be written: {error.strerror}."
@@ -98,12 +111,13 @@ class Bet:
 
         if "options" in self.question:
             return whole(answer) and 0 <= answer < len(self.question["options"])
-        return (
-            isinstance(answer, list)
-            and len(answer) == len(self.question["places"])
-            and all((whole(value) or isinstance(value, float)) and 0 < value < math.inf for value in answer)
-            and set(answer) <= set(self.question.get("steps", answer))
-        )
+        if not isinstance(answer, list) or len(answer) != len(self.question["places"]):
+            return False
+        if not all(whole(value) or isinstance(value, float) for value in answer):
+            return False
+        if "steps" in self.question:
+            return set(answer) <= set(self.question["steps"])
+        return all(LEAST <= value <= MOST for value in answer)
 
     def _workers(self):
         from .charts.style import name
@@ -119,6 +133,7 @@ class Question(Bet):
 
     TITLE, BUTTON = "A question.", "Answer"
     MINE, STANDS = "your answer", "Your answer is kept."
+    BEFORE = "The reasons follow your answer."
 
 
 def bet(name: str) -> Bet:
@@ -173,10 +188,10 @@ def _bet_widget(bet):
             widgets.Dropdown(options=steps, value=value, description=f"{worker}:", **look)
             for value, worker in zip(values, bet._workers(), strict=True)
         ]
-    else:
-        values = bet.answer or [1.0] * len(bet.question["places"])
+    else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
+        values = bet.answer or [""] * len(bet.question["places"])
         inputs = [
-            widgets.BoundedFloatText(value, min=0.01, max=1000, step=0.1, description=f"{worker}: ×", **look)
+            widgets.Text(str(value), placeholder="a number", description=f"{worker}: ×", **look)
             for value, worker in zip(values, bet._workers(), strict=True)
         ]
     button = widgets.Button(description=bet.BUTTON, button_style="primary", icon="lock")
@@ -187,14 +202,13 @@ def _bet_widget(bet):
         line.value = f'<span role="status">{html.escape(text)}</span>{reasons}'
 
     def on_commit(_):
-        values = [item.value for item in inputs]
+        values = [parsed(item.value) if isinstance(item, widgets.Text) else item.value for item in inputs]
         try:
             say(bet.commit(values[0] if "options" in bet.question else values))
         except LabError as error:
             say(f"{error}.")
 
-    if bet.answer is not None:
-        say("You answered this before; you may answer again.")
+    say(bet.BEFORE if bet.answer is None else "You answered this before; you may answer again.")
     button.on_click(on_commit)
     title = widgets.HTML(f"<b>{bet.TITLE}</b> {html.escape(bet.question['question'])}")
     return widgets.VBox([title, *inputs, button, line])
@@ -210,8 +224,7 @@ def _questions():
 
 def _kept():
     """What was bet before, by name; a file that cannot be read, or is not ours, counts as no bets."""
-    try:
+    kept = {}
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
+    return (kept if isinstance(kept, dict) else {}) | _UNWRITTEN

@@ -15,6 +15,7 @@ QUESTIONS = lesson._questions()
 CHOICES = [name for name, question in QUESTIONS.items() if "options" in question]
 STEPPED = [name for name, question in QUESTIONS.items() if "steps" in question]
 NUMBERS = [name for name, question in QUESTIONS.items() if "options" not in question and name not in STEPPED]
+DEEP = b'{"cpu_threads": 1, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"  # JSON, but no Python reads it
 CHOICE, NUMBER, STEPS, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
 ANSWERS = [*((name, 1) for name in CHOICES), *((n, [1.5, 2]) for n in NUMBERS), *((n, [500]) for n in STEPPED)]
 
@@ -24,6 +25,7 @@ def kept(tmp_path, monkeypatch):
     """The file that bets are kept in, in a notebook's folder that is empty."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(lesson, "_TOLD", [])
+    monkeypatch.setattr(lesson, "_UNWRITTEN", {})
     return tmp_path / "my_work/bets.json"
 
 
@@ -35,7 +37,7 @@ def widgets_of(bet):
 
 @pytest.mark.parametrize("name, answer", ANSWERS)
 def test_a_bet_is_kept(name, answer, kept):
-    """A committed bet, with points or without, is found by a new kernel in the same folder."""
+    """A committed bet, with points or without, is found by a new kernel in the same folder, and in no other."""
     bet = lesson.bet(name)
     assert bet.answer is None and bet.points == []
     assert "stands" in bet.commit(answer)
@@ -43,6 +45,8 @@ def test_a_bet_is_kept(name, answer, kept):
     again = lesson.bet(name)
     assert again.answer == answer and again.points == bet.points
     assert json.loads(kept.read_text()) == {name: answer}
+    kept.unlink()
+    assert lesson.bet(name).answer is None
 
 
 def test_bets_do_not_disturb_each_other(kept):
@@ -59,7 +63,7 @@ def test_unknown_bet():
         lesson.bet("x")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b'"x"', b"\xff\xfe", b'{"cpu_threads": 1'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b'"x"', b"\xff\xfe", b'{"cpu_threads": 1', DEEP])
 def test_a_corrupt_file_counts_as_no_bets(content, kept):
     """A file that is no JSON object is no error and no bet, and the next commitment replaces it."""
     kept.parent.mkdir()
@@ -81,18 +85,25 @@ def test_a_choice_of_the_wrong_type(value, kept):
         bet.commit(value)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [None, 1, "12", [], [1.0], [1, 2, 3], ["1", "2"], [0, 1], [-1, 1], [True, 1], [None, 1], {"a": 1}, [[1], 2]],
-)
+NO_NUMBERS = [None, 1, "12", [], [1.0], [1, 2, 3], ["1", "2"], [True, 1], [None, 1], {"a": 1}, [[1], 2]]
+NO_NUMBERS += [[0, 1], [-1, 1], [0.009, 1], [1, 1001], [1, 1e4], [1, 10**400]]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: str(value)[:20])
 def test_numbers_of_the_wrong_type(value, kept):
-    """Kept or given numbers that are not one positive number a place count as no bet, or are refused."""
+    """Kept or given numbers that are not one number from 0.01 to 1000 a place count as no bet, or are refused."""
     kept.parent.mkdir()
     kept.write_text(json.dumps({NUMBER: value}))
     bet = lesson.bet(NUMBER)
     assert bet.answer is None and bet.points == []
     with pytest.raises(LabError, match="number"):
         bet.commit(value)
+
+
+@pytest.mark.parametrize("value", [0.01, 1000, 1000.0, 1])
+def test_numbers_at_the_limits(value):
+    """The least and the largest number are bets."""
+    assert "stands" in lesson.bet(NUMBER).commit([value, 1])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -103,13 +114,31 @@ def test_numbers_that_no_chart_can_show(value):
 
 
 def test_a_folder_that_cannot_be_written(kept):
-    """Where nothing can be written the bet stands for the session, and one sentence says so once."""
+    """Where nothing can be written the bets stand for the session, one sentence says so once, and later all is kept."""
     kept.parent.write_text("a file where the folder should be")
     bet = lesson.bet(CHOICE)
     said = bet.commit(1)
     assert "this session" in said and "cannot be written" in said and "\n" not in said
-    assert bet.points and lesson.bet(CHOICE).answer is None
+    assert bet.points and lesson.bet(CHOICE).answer == 1
     assert lesson.question(ASKED).commit(1) == "Your answer is kept."
+    kept.parent.unlink()
+    lesson.bet(NUMBER).commit([1, 2])
+    assert json.loads(kept.read_text()) == {CHOICE: 1, ASKED: 1, NUMBER: [1, 2]}
+
+
+def test_a_disk_that_is_full(kept, monkeypatch):
+    """A write that fails half way leaves the bets before as they were, no other file, and the new bet standing."""
+    lesson.bet(CHOICE).commit(0)
+
+    def write_half(self, text, **how):
+        self.write_bytes(text[: len(text) // 2].encode())
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", write_half)
+        assert "No space left" in lesson.bet(CHOICE).commit(2)
+    assert json.loads(kept.read_text()) == {CHOICE: 0} and list(kept.parent.iterdir()) == [kept]
+    assert lesson.bet(CHOICE).answer == 2
 
 
 def test_points_of_a_choice():
@@ -154,7 +183,7 @@ def test_said():
     assert lesson.bet(CHOICE).said == lesson.bet(NUMBER).said == ""
     for name, answer in ((CHOICE, 1), (NUMBER, [1, 1.8]), (STEPS, [2000])):
         lesson.bet(name).commit(answer)
-    assert lesson.bet(CHOICE).said == "About as fast as one"
+    assert lesson.bet(CHOICE).said == QUESTIONS[CHOICE]["options"][1]["text"]
     assert lesson.bet(NUMBER).said == "2 threads 1×, 2 processes 1.8×" and lesson.bet(STEPS).said == "1 process 2,000×"
 
 
@@ -165,19 +194,23 @@ def test_the_widget_of_a_log_scale():
     assert (choice.description, choice.value) == ("1 process:", None)
     assert [text for text, _ in choice.options][-1] == "10,000×"
     button.click()
-    assert "give a number" in line.value and bet.answer is None
+    assert "choose a number first" in line.value and bet.answer is None
     choice.value = 500
     button.click()
     assert bet.answer == [500] and widgets_of(lesson.bet(STEPS))[0][0].value == 500
 
 
 def test_the_widget_of_a_question():
-    """A question shows no reason before the answer and all of them after it, also to a new kernel."""
+    """A question says that the reasons follow the answer, and shows all of them after it, also to a new kernel."""
     question = lesson.question(ASKED)
     (radio,), button, line = widgets_of(question)
-    assert button.description == "Answer" and line.value == ""
+    assert button.description == "Answer" and "The reasons follow your answer." in line.value
+    assert 'role="status"' in line.value and "<li>" not in line.value
+    button.click()
+    assert "choose one of the options first" in line.value and "<li>" not in line.value
     radio.index = 0
     button.click()
+    assert "The reasons follow" not in line.value
     assert "Your answer is kept." in line.value and line.value.count("<li>") == 3
     assert "(your answer)" in line.value.split("<li>")[1] and "(your answer)" not in line.value.split("<li>")[2]
     assert "before" in widgets_of(lesson.question(ASKED))[2].value
@@ -199,6 +232,7 @@ def test_the_widget_of_a_choice():
     """Choosing and pressing the button commits; pressing it before choosing asks for a choice."""
     bet = lesson.bet(CHOICE)
     (radio,), button, line = widgets_of(bet)
+    assert "The reasons follow" not in line.value  # a bet's reasons come in a cell of their own
     button.click()
     assert "choose one of the options first" in line.value and bet.answer is None
     radio.index = 2
@@ -209,13 +243,26 @@ def test_the_widget_of_a_choice():
 
 
 def test_the_widget_of_numbers():
-    """Each place has a labelled number, and pressing the button commits them all."""
+    """Each place has a labelled field that begins empty, and pressing the button commits them all."""
     bet = lesson.bet(NUMBER)
     inputs, button, line = widgets_of(bet)
-    assert [item.description for item in inputs] == ["2 threads: ×", "2 processes: ×"]
-    inputs[1].value = 1.9
+    assert [(item.description, item.value) for item in inputs] == [("2 threads: ×", ""), ("2 processes: ×", "")]
     button.click()
-    assert bet.answer == [1.0, 1.9] and "stands" in line.value
+    assert "give each a number from 0.01 to 1000" in line.value and bet.answer is None
+    inputs[0].value, inputs[1].value = " 1 ", "1.9"
+    button.click()
+    assert bet.answer == [1, 1.9] and "stands" in line.value
+    assert [item.value for item in widgets_of(lesson.bet(NUMBER))[0]] == ["1", "1.9"]
+
+
+@pytest.mark.parametrize("word", ["", " ", "fast", "1,9", "1.9x", "0", "-1", "1001", "nan", "inf", "1e999", "<b>"])
+def test_a_field_without_a_number(word):
+    """A field that holds no number that can be a bet is answered with what can, and nothing is committed."""
+    bet = lesson.bet(NUMBER)
+    inputs, button, line = widgets_of(bet)
+    inputs[0].value, inputs[1].value = "1", word
+    button.click()
+    assert ">give each a number from 0.01 to 1000, such as 0.5 or 3.<" in line.value and bet.answer is None
 
 
 def test_a_bet_shows_itself_in_a_cell():

@@ -47,9 +47,9 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
         f"{cpus}{limit}, {facts['system']}, Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL, "
         f"processes by {facts['start_methods'][0]}"
     )
-    lines = [_line(place, "▸ ") for place, is_here in zip(places, here, strict=True) if is_here]
+    lines = [_line(place) for place, is_here in zip(places, here, strict=True) if is_here]
     others = [_line(place) for place, is_here in zip(places, here, strict=True) if not is_here]
-    mine = f"<ul>{''.join(lines)}</ul>" if lines else ""
+    mine = f"<ul style=\"list-style-type: '▸ '\">{''.join(lines)}</ul>" if lines else ""
     rest = f"<p><b>Elsewhere</b></p><ul>{''.join(others)}</ul>" if others else ""
     return Words(f"<p><b>What to expect here</b>: {html.escape(said)}.</p>{mine}{rest}")
 
@@ -59,6 +59,6 @@ def is_meant(place: dict, facts: dict) -> bool:
     return not place["when"] or any(WORDS[word](facts) for word in place["when"])
 
 
-def _line(place, mark=""):
+def _line(place):
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(place["text"], quote=False))
-    return f"<li>{mark}<b>{html.escape(place['where'])}</b>: {text}</li>"
+    return f"<li><b>{html.escape(place['where'])}</b>: {text}</li>"

@@ -30,10 +30,10 @@ NOISY = [0.6, 1.8, 0.7, 1.7, 1.0]
 
 
 class MadeBet:
-    """A bet with points and nothing else."""
+    """A bet with these points, and an answer in words."""
 
-    def __init__(self, *points):
-        self.points = list(points)
+    def __init__(self, *points, said=""):
+        self.points, self.said = list(points), said
 
 
 @pytest.fixture(autouse=True)
@@ -262,6 +262,19 @@ def test_medians_are_drawn_over_every_round():
     assert cost.lines[0].get_ydata() == pytest.approx([1.0, 1.0])
 
 
+def test_error_bars_are_the_interval():
+    """The bar on a median goes from the low to the high end of its interval, as `conclusions` has them."""
+    result = made({("threads", 2): NOISY, ("threads", 4): [1.0, 1.2, 3.0], ("processes", 2): 1.9})
+    top = axes(result)[0]
+    drawn = {container.get_label(): container.lines[2][0].get_segments() for container in top.containers}
+    for kind, segments in drawn.items():
+        found = [item for item in conclusions(result.rows) if item["kind"] == kind]
+        ends = [(low, high) for (_, low), (_, high) in segments]
+        assert ends == [pytest.approx((item["low"], item["high"])) for item in found]
+        assert all(item["low"] <= item["speedup"] <= item["high"] for item in found)
+    assert set(drawn) == {"threads", "processes"} and len({tuple(end[:, 1]) for end in drawn["threads"]}) == 2
+
+
 @pytest.mark.parametrize("usable, ideal", [(1, [1, 1, 1]), (2, [1, 2, 2]), (8, [1, 2, 4])])
 def test_ideal(usable, ideal):
     """No more is ideal than the workers and the usable CPUs allow."""
@@ -310,6 +323,48 @@ def test_without_a_bet(bet):
     result = made(TYPICAL)
     assert "your bet" not in labels(axes(result, bet)[0])
     assert "bet" not in charts.show(result, bet=bet).alt
+
+
+def test_what_is_not_drawn_is_not_told(recorded):
+    """What is laid over a chart and has none of its numbers of workers is in neither the legend nor the words."""
+    elsewhere = made({("threads", 64): 9.0})
+    recorded["count_primes"] = elsewhere
+    here, bet = made({("threads", 2): 1.0}, usable=1), MadeBet(("threads", 64, 30.0))
+    assert set(labels(axes(here, bet, elsewhere)[0])) == {"threads", "ideal on one CPU"}
+    picture = charts.show(here, bet=bet, earlier=elsewhere)
+    assert picture.alt.endswith("nine rounds: threads 1.00× with 2.")
+    assert "Beside it" not in picture.sentence
+
+
+def test_a_bet_that_cannot_be_drawn_is_said():
+    """A bet that the chart has no place for stands in its alt text and sentence in words, once it has an answer."""
+    result, bet = made_switching.echo(), MadeBet(said="About twice as long")
+    picture = charts.show(result, bet=bet)
+    for words in (picture.alt, picture.sentence):
+        assert words.endswith(". Your bet: About twice as long.")
+    assert charts.show(result, bet=MadeBet()) == charts.show(result)
+    drawn = charts.show(made(TYPICAL), bet=MadeBet(("threads", 2, 1.5), said="Faster"))
+    assert "Faster" not in drawn.alt + drawn.sentence
+    assert charts.show(made(TYPICAL), "setup", MadeBet(("threads", 2, 1.5), said="Faster")).alt.endswith("bet: Faster.")
+
+
+def test_an_earlier_run_of_another_task_is_named():
+    """An earlier run of another task is called by its task, in the legend and in the alt text."""
+    earlier = made(TYPICAL, task="sha256")
+    assert "threads, run before: sha256" in labels(axes(made(TYPICAL), earlier=earlier)[0])
+    alt = charts.show(made(TYPICAL), earlier=earlier).alt
+    assert "; the run before, of sha256: 1 thread 1.00×, " in alt
+
+
+def test_an_earlier_recording_is_no_run_before():
+    """What another machine or Python has recorded is called a recording, with its CPUs and its Python."""
+    earlier = made(TYPICAL, usable=16)
+    assert "threads, recorded" in labels(axes(made(TYPICAL), earlier=earlier)[0])
+    alt = charts.show(made(TYPICAL), earlier=earlier).alt
+    assert "; a recording (16 CPUs, Python 3.14.0): 1 thread 1.00×, " in alt and "run before" not in alt
+    less_free = made(TYPICAL)
+    less_free.machine["memory_free_bytes"] -= 1
+    assert "; the run before: " in charts.show(made(TYPICAL), earlier=less_free).alt
 
 
 def test_an_earlier_run_is_laid_over():
@@ -427,6 +482,27 @@ def test_one_worker_in_words(kind, words):
     assert style.one(kind) == words
 
 
+def test_the_look_is_the_figures_own():
+    """Axes are named in one size, without a frame at the top and right, and take no name for mathematics."""
+    seen = []
+
+    def maker():
+        figure = style.figure()
+        top, below = figure.subplots(2, 1)
+        below.tick_params(axis="y", labelsize=9)
+        top.set_xlabel("$x$")
+        seen.append(figure)
+        return figure, "alt", "sentence"
+
+    charts.drawn(maker)
+    top, below = seen[0].axes
+    for ax in (top, below):
+        assert [name for name, spine in ax.spines.items() if spine.get_visible()] == ["left", "bottom"]
+        assert ax.xaxis.label.get_size() == ax.yaxis.label.get_size() == ax.get_xticklabels()[0].get_size() == 11
+    assert (top.get_yticklabels()[0].get_size(), below.get_yticklabels()[0].get_size()) == (11, 9)
+    assert not top.xaxis.label.get_parse_math()
+
+
 def test_a_legend_fits(recorded):
     """However much is laid over a chart, its legend is not wider than the picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -435,11 +511,13 @@ def test_a_legend_fits(recorded):
     heavy = made_startup(imports={"asyncio": 20})
     recorded["count_primes"] = made(TYPICAL)
     once = made(TYPICAL, control=1.2)
+    every, other = (made({(kind, 2): 1.5 for kind in executors.KINDS}, task=task) for task in ("zlib", "count_primes"))
     for figure in (
         memory.CHARTS["memory"](test_memory_charts.TOUCHED, None, test_memory_charts.TOUCHED)[0],
         startup.CHARTS["startup"](heavy, MadeBet(("processes", 1, 9.0)), heavy)[0],
         startup.CHARTS["breakeven"](heavy, None, None)[0],
         drawn_speedup.CHARTS["speedup"](once, MadeBet(("threads", 1, 1.0)), once)[0],
+        drawn_speedup.CHARTS["speedup"](every, MadeBet(("threads", 2, 1.0)), other)[0],
     ):
         renderer = FigureCanvasAgg(figure).get_renderer()
         figure.draw(renderer)
@@ -487,11 +565,19 @@ def test_a_result_of_another_version():
 
 
 def test_settings_of_matplotlib_stay():
-    """Drawing changes none of the settings that a student's own charts use."""
+    """Drawing changes none of the settings that a student's own charts use, nor what a cell sets meanwhile."""
     with matplotlib.rc_context({"font.size": 7, "axes.spines.top": True}):
         before = dict(matplotlib.rcParams)
         charts.show(made(TYPICAL))
         assert dict(matplotlib.rcParams) == before
+
+        def meanwhile():
+            assert dict(matplotlib.rcParams) == before
+            matplotlib.rcParams["font.size"] = 8
+            return style.figure(), "alt", "sentence"
+
+        charts.drawn(meanwhile)
+        assert matplotlib.rcParams["font.size"] == 8
 
 
 def test_no_pyplot():
@@ -521,3 +607,26 @@ def test_one_cpu_gets_a_recording(monkeypatch, usable, question, stands):
     monkeypatch.setattr(charts, "recording", lambda name, question, gil: recordings.get(question))
     result = {"echo": made_switching.echo, "switches": made_switching.counts}[question](usable=usable)
     assert (charts.show(result).beside is not None) == stands
+
+
+@pytest.mark.parametrize(
+    ("methods", "recorded_methods", "stands"),
+    [(["plain"], ["plain", "call"], True), (["plain"], ["plain"], True), (["plain", "call"], ["plain"], False)],
+)
+def test_a_recording_of_other_work_does_not_stand_beside(monkeypatch, methods, recorded_methods, stands):
+    """A recording stands beside a result only where it has all the work, or all the methods, of the result."""
+    for name in ("methods", "work"):
+        here = dataclasses.replace(WHOLE, params={name: methods}, machine=WHOLE.machine | {"usable_cpus": 1})
+        there = dataclasses.replace(WHOLE, params={name: recorded_methods}, machine=WHOLE.machine | {"usable_cpus": 2})
+        monkeypatch.setattr(charts, "recording", lambda name, gil, there=there: there)
+        assert (charts._recorded_beside(here) is there) == stands
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_needs_two_cpus(monkeypatch, name):
+    """Only the charts that say so get a recording beside a result from one CPU."""
+    here, there = (
+        dataclasses.replace(WHOLE, experiment=name, params={}, machine={"usable_cpus": n, "gil": True}) for n in (1, 2)
+    )
+    monkeypatch.setattr(charts, "recording", lambda name, gil: there)
+    assert (charts._recorded_beside(here) is there) == (name in ("timeline", "switching", "races"))

@@ -12,7 +12,6 @@ import io
 import threading
 from dataclasses import dataclass
 
-import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from .. import experiments
@@ -30,15 +29,8 @@ CSS = """<style>
 </style>"""
 
 
-LOOK = {
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "text.parse_math": False,  # a task's name may hold a $
-}
-
-
-SAME = ("question",)  # what a recording must have in common with a result to stand beside it
+# What a recording must have in common with a result to stand beside it, and what it must have all of.
+SAME, COVERED = ("question", "task"), ("work", "methods")
 
 
 @dataclass(frozen=True)
@@ -71,24 +63,32 @@ def show(
     """The result as a picture with alt text and one sentence.
 
     chart: one of the experiment's charts, by default the one of its own name. bet and earlier are laid over the
-    chart where it can show them. recorded (see `recording`) is drawn below it; where one usable CPU cannot show
-    what the chart is about, a recording of the same case is taken by itself. Raises LabError for an unknown chart.
+    chart where it can show them; a bet that it cannot show is said in words. recorded (see `recording`) is drawn
+    below it; where one usable CPU cannot show what the chart is about, a recording of the same case is taken by
+    itself. Raises LabError for an unknown chart.
     """
     charts = _module(result).CHARTS
     if (chart or result.experiment) not in charts:
         raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(charts)}")
     picture = drawn(charts[chart or result.experiment], result, bet, earlier)
+    said = getattr(bet, "said", "")  # none without a bet, "" before there is an answer
+    if said and "your bet" not in picture.alt:
+        alt, sentence = (f"{words} Your bet: {said}." for words in (picture.alt, picture.sentence))
+        picture = dataclasses.replace(picture, alt=alt, sentence=sentence)
     recorded = recorded or _recorded_beside(result)
     return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
 
 
 def _recorded_beside(result):
     """For experiments that need two CPUs to show their point; the chart of speedup lays its recording over itself."""
-    if result.machine["usable_cpus"] > 1 or result.experiment not in ("timeline", "switching", "races"):
+    if result.machine["usable_cpus"] > 1 or not getattr(_module(result), "NEEDS_TWO_CPUS", False):
         return None
     same = {name: result.params[name] for name in SAME if name in result.params}
     found = recording(result.experiment, gil=result.machine["gil"], **same)
-    return found if found and found.machine["usable_cpus"] > 1 else None
+    if found is None or found.machine["usable_cpus"] == 1:
+        return None
+    covers = all(set(result.params.get(name, ())) <= set(found.params.get(name, ())) for name in COVERED)
+    return found if covers else None
 
 
 def _of_recording(recorded, chart):
@@ -103,8 +103,9 @@ def _of_recording(recorded, chart):
 
 def drawn(maker, *args) -> Picture:
     """The picture of what maker(*args) returns: (a matplotlib Figure, its alt text, its sentence)."""
-    with _LOCK, matplotlib.rc_context(LOOK):
+    with _LOCK:
         figure, alt, sentence = maker(*args)
+        style.finish(figure)
         FigureCanvasAgg(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})

@@ -6,6 +6,7 @@ from ..experiments.races import LOCKABLE, totals
 from ..result import Result
 from . import style
 
+NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
 METHODS = {  # what a panel is called, and how its part of the sentence opens
     "handshake": ("handshake: the loss made certain", "with the loss made certain"),
     "call": ("call: time.sleep(0) between read and write", "with a call between read and write"),

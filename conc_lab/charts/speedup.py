@@ -42,15 +42,16 @@ def plot_speedup(result: Result, ax: Axes | None = None, bet=None, earlier=None,
         ]
         ax.errorbar(at, [item["speedup"] for item in found], spread, **look, **style.STRONG, label=kind, capsize=4)
     _draw_ideal(ax, result, places)
-    for other, how, label in ((earlier, {}, "run before"), (recorded, {"linestyle": ":"}, "recorded")):
+    before = _called(result, earlier)[1] if earlier else ""
+    for other, how, label in ((earlier, {}, before), (recorded, {"linestyle": ":"}, "recorded")):
         drawn = [item for item in conclusions(other.rows) if item["workers"] in places] if other else []
         for kind, found in style.grouped(drawn, "kind").items():
             look = style.STYLES[kind] | style.BEFORE | how
             ax.plot(_at(places, found), [item["speedup"] for item in found], **look, label=f"{kind}, {label}")
-    if bet is not None and bet.points:
-        at = [places[workers] + style.dodge(kind) for kind, workers, _ in bet.points if workers in places]
-        values = [value for _, workers, value in bet.points if workers in places]
-        ax.plot(at, values, "D", color="black", fillstyle="none", markersize=11, label="your bet", linestyle="")
+    if bets := [point for point in (bet.points if bet is not None else ()) if point[1] in places]:
+        at = [places[workers] + style.dodge(kind) for kind, workers, _ in bets]
+        look = {"color": "black", "fillstyle": "none", "markersize": 11, "linestyle": ""}
+        ax.plot(at, [value for *_, value in bets], "D", **look, label="your bet")
     style.columns(ax, list(places))
     ax.set_ylabel("speedup\n(serial = 1)")
     if ax.get_ylim()[1] > 5:
@@ -58,7 +59,7 @@ def plot_speedup(result: Result, ax: Axes | None = None, bet=None, earlier=None,
     else:
         ax.set_ylim(0, max(2.2, ax.get_ylim()[1]))
         ax.yaxis.set_major_formatter("{x:g}×")
-    style.legend(ax, 3)
+    style.legend(ax, 2 if ":" in before else 3)  # a task's name makes it wide
     return ax
 
 
@@ -115,12 +116,11 @@ def _speedup_chart(result, bet, earlier):
     parts = []
     for kind, found in style.grouped(conclusions(result.rows), "kind").items():
         parts.append(f"{kind} " + ", ".join(f"{style.times(item['speedup'])} with {item['workers']}" for item in found))
-    if bet is not None and bet.points:
-        points = (dict(zip(("kind", "workers", "speedup"), point, strict=True)) for point in bet.points)
-        parts.append(f"your bet: {_said(result, points)}")
-    for other, what in ((earlier, "the run before"), (recorded, _whence(recorded))):
-        if other is not None:
-            parts.append(f"{what}: {_said(result, conclusions(other.rows))}")
+    bets = [dict(zip(("kind", "workers", "speedup"), point, strict=True)) for point in (bet.points if bet else ())]
+    others = [("your bet", bets)]
+    others += [(_called(result, earlier)[0], conclusions(earlier.rows))] if earlier else []
+    others += [(_whence(recorded), conclusions(recorded.rows))] if recorded else []
+    parts += [f"{what}: {said}" for what, found in others if (said := _said(result, found))]
     alt = f"Speedup of {result.params['task']} against workers, median of {style.rounds(result)}: {'; '.join(parts)}."
     return figure, alt, speedup_sentence(result, recorded)
 
@@ -145,8 +145,8 @@ def speedup_sentence(result: Result, recorded: Result | None = None) -> str:
     if recorded is not None:
         wanted = [(item["kind"], item["workers"]) for item in most]
         others = [item for item in conclusions(recorded.rows) if (item["kind"], item["workers"]) in wanted]
-        values = _said(result, others)
-        words += f" Beside it is {_whence(recorded)}" + (f": {values}." if values else ".")
+        if values := _said(result, others):
+            words += f" Beside it is {_whence(recorded)}: {values}."
     return words
 
 
@@ -201,7 +201,19 @@ def _fitting_recording(result):
 
 
 def _whence(recorded):
-    return f"a recording from {style.count(recorded.machine['usable_cpus'], 'CPU')}" if recorded else ""
+    return f"a recording from {style.count(recorded.machine['usable_cpus'], 'CPU')}"
+
+
+def _called(result, earlier):
+    """How an earlier result is called, in words and in the legend: by machine and by task, where these are others."""
+    facts, task = earlier.machine, earlier.params["task"]
+    said, label = "the run before", "run before"
+    if facts | {"memory_free_bytes": None} != result.machine | {"memory_free_bytes": None}:
+        said = f"a recording ({style.count(facts['usable_cpus'], 'CPU')}, Python {facts['python']})"
+        label = "recorded"
+    if task != result.params["task"]:
+        said, label = f"{said}, of {task}", f"{label}: {task}"
+    return said, label
 
 
 def _waits(result):

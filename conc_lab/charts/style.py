@@ -7,6 +7,7 @@ of its own too, and two kinds of one colour are never drawn in one chart.
 import math
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from .. import summary
@@ -35,6 +36,18 @@ REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a va
 def figure(height: float = 4.8) -> Figure:
     """An empty figure as wide as a page, `height` inches high."""
     return Figure(figsize=(7.2, height), layout="constrained")
+
+
+def finish(figure):
+    """Set the look that all charts share on the figure itself: matplotlib's settings are the student's."""
+    for ax in figure.axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.label.set_size(11)
+            if "labelsize" not in axis.get_tick_params():
+                axis.set_tick_params(labelsize=11)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a task's name may hold a $
 
 
 def legend(ax, columns, handles=None):

@@ -10,6 +10,7 @@ from ..result import Result
 from ..summary import paired, spread
 from . import style
 
+NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
 KINDS = ("threads", "processes")
 LOCK = style.STYLES["threads"] | {"marker": "^"}
 HATCHES = {"voluntary_switches": "", "involuntary_switches": "////"}

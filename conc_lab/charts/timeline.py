@@ -7,6 +7,7 @@ from ..experiments.timeline import WORKERS, shares
 from ..result import Result
 from . import style
 
+NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
 SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
 
 

@@ -68,6 +68,10 @@ def define(name: str, cell: str) -> Callable:
     if name in tasks.TASKS:
         raise LabError(f"{name!r} is one of conc_lab's tasks: choose another name")
     text = f"# %%task {name}\n{cell}"
+    if odd := re.search("[\0\ud800-\udfff]", text):
+        what = "a null byte" if odd[0] == "\0" else f"half a character ({odd[0]!r})"
+        line = text.count("\n", 0, odd.start()) + 1
+        raise LabError(f"line {line} of this cell has {what}, which no Python file can hold: delete it")
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
     function = _run(_checked(name, text, str(file.absolute())), name, text, file)
     try:

@@ -1,6 +1,8 @@
 """The student's task to take home: a plain script with their cell, the executor and the guard, without conc_lab."""
 
 import ast
+import builtins
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,8 +49,14 @@ def export(
         raise LabError(problem)
     if kind != "asyncio" and found.coroutine:
         raise LabError(f"{name} is an async def, whose waits only asyncio overlaps: export it with kind='asyncio'")
-    takes = [node.args for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
-    argument = "" if isinstance(items, int) else "item"
+    tree = ast.parse(cell)
+    *_, last = (node for node in tree.body if getattr(node, "name", None) == name)
+    if isinstance(last, ast.ClassDef):
+        raise LabError(f"a class replaces the function {name} in its cell: give one of the two another name")
+    if away := next((node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level), None):
+        raise LabError(f"a script has no package that '{ast.unparse(away)}' could mean: import it by its whole name")
+    takes = last.args
+    argument = "" if isinstance(items, int) else _free("item", name)
     if argument and not (takes.posonlyargs or takes.args or takes.vararg):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
     path = Path(path or f"my_work/{name}_{kind}.py")
@@ -62,46 +70,67 @@ def export(
 
 
 def _script(name, kind, cell, argument, items, workers, start_method, file):
-    """The text. What it imports stays in a function, where it replaces no name of the cell's; and the cell comes
-    first, because it may begin with `from __future__`."""
-    opening, results = (part.format(call=f"call_{name}", start_method=start_method) for part in KINDS[kind])
+    """The text. What it imports stays in a function, where it replaces no name of the cell's, and no name of the
+    cell's replaces what it needs; and the cell comes first, because it may begin with `from __future__`."""
+    call, run = (_free(f"{what}_{name}", cell) for what in ("call", "run"))
+    opening, results = (part.format(call=call, start_method=start_method) for part in KINDS[kind])
     loop = f"""\
 for result in {results}:
     results.append({"await " * (kind == "asyncio")}result)
     if len(results) % max(1, len(items) // 100) == 0:
         print(f"\\r{{len(results)}} of {{len(items)}} done", end="", file=sys.stderr, flush=True)"""
     work = indent(opening + indent(loop, "    " * bool(opening)), "    ")
+    size = "" if kind == "serial" else f"\n    workers = {workers}"
+    body = f"""\
+    items = {items}{size}
+    results, start = [], time.perf_counter()
+{work}
+    print(f"\\n{{len(results)}} results in {{time.perf_counter() - start:.2f}} s; the first: {{results[0]!r}}")"""
     modules = [module for module in ("asyncio", "concurrent.futures", "multiprocessing") if f"{module}." in work]
     imports = "\n".join(f"    import {module}" for module in [*modules, "sys", "time"])
-    size = "" if kind == "serial" else f"\n    workers = {workers}"
+    used = {node.id for node in ast.walk(ast.parse(f"async def {run}():\n{body}")) if isinstance(node, ast.Name)}
+    if lost := sorted(_rebound(cell) & used):
+        imports = f"    from builtins import {', '.join(lost)}\n{imports}"
+    item, limit = _free("item", name), _free("limit", name)
     if kind == "asyncio":
-        call = f"async def call_{name}(item, limit):\n    async with limit:\n        return await {name}({argument})"
-        run, begin = f"async def run_{name}", f"import asyncio\n\n    asyncio.run(run_{name}())"
+        caller = f"async def {call}({item}, {limit}):\n    async with {limit}:\n        return await {name}({argument})"
+        runner, begin = f"async def {run}", f"import asyncio\n\n    asyncio.run({run}())"
     else:
-        call = f"def call_{name}(item):\n    return {name}({argument})"
-        run, begin = f"def run_{name}", f"run_{name}()"
+        caller = f"def {call}({item}):\n    return {name}({argument})"
+        runner, begin = f"def {run}", f"{run}()"
     return f"""\
 # {name} with {kind}{_needs(cell, kind)}. Start it with: python {file}
 
 {cell}
 
 
-{call}
+{caller}
 
 
-{run}():
+{runner}():
 {imports}
 
-    items = {items}{size}
-    results, start = [], time.perf_counter()
-{work}
-    print(f"\\n{{len(results)}} results in {{time.perf_counter() - start:.2f}} s; the first: {{results[0]!r}}")
+{body}
 
 
 # A worker process imports this file to find the function: only the program itself may start workers.
 if __name__ == "__main__":
     {begin}
 """
+
+
+def _free(name, taken):
+    """The name, or one like it, that the text has not."""
+    while re.search(rf"\b{name}\b", taken):
+        name += "_"
+    return name
+
+
+def _rebound(cell):
+    """The builtins that the cell may give a meaning of its own."""
+    nodes = [node for node in ast.walk(ast.parse(cell)) if not isinstance(getattr(node, "ctx", None), ast.Load)]
+    names = {getattr(node, what, None) for node in nodes for what in ("id", "name", "asname")}
+    return {name for name in dir(builtins) if name in names or "*" in names}
 
 
 def _needs(cell, kind):

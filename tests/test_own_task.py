@@ -226,6 +226,8 @@ def test_names_that_the_cell_defines(cell):
         ("def digits():\nreturn 1", "line 3 of this cell is not Python: expected an indented block"),
         ("def digits():\n    return 1\nreturn 2", "line 4 of this cell is not Python: 'return' outside function"),
         ("!ls\ndef digits():\n    return 1", "line 2 of this cell is not Python: "),
+        ("def digits():\n    return '\0'", "line 3 of this cell has a null byte, which no Python file can hold"),
+        ("def digits():\n    return '\udc80'", r"line 3 of this cell has half a character ('\udc80'), which no Python"),
         ("", "this cell defines no function digits"),
         ("def digit():\n    return 1", "this cell defines no function digits"),
         ("digits = 3", "this cell defines no function digits"),

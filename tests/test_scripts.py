@@ -100,6 +100,44 @@ def test_names_of_the_cell_stay_its_own(bare, kind):
     ran(bare(lab.export("taken", kind, 2, workers=2)), 2, "mine" * len(names))
 
 
+HELPERS = "def call_mine(item):\n    return 'mi'\n\ndef run_mine():\n    return call_mine(0) + 'ne'\n\ncall_mine_ = 0"
+
+
+@pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
+@pytest.mark.parametrize(
+    ("before", "returned"),
+    [
+        (HELPERS, "run_mine()"),
+        ("def print(*args): raise ValueError\nlen, range = [], ()\nclass max: pass", "'mine'"),
+        ("from math import gcd as print, lcm as len, hypot as range, dist as max, pi as map", "'mine'"),
+        ("for max in (1, 2): pass", "'mine'"),
+        ("def rebind():\n    global print, len, max, range\n    print = len = max = range = 0\nrebind()", "'mine'"),
+    ],
+    ids=["helpers", "definitions", "imports", "loop", "globals"],
+)
+def test_names_of_the_cell_replace_none_of_the_script(bare, before, returned, kind):
+    """What the cell defines under a name that the script uses itself changes nothing, there or here."""
+    own.define("mine", f"{before}\n\ndef mine():\n    return {returned}\n")
+    ran(bare(lab.export("mine", kind, 3, workers=2)), 3, "mine")
+
+
+def test_a_star_may_bring_any_name():
+    """With a star import, such as NumPy's, which has a max, the script's own lines name where their builtins are."""
+    own.define("mine", "from numpy import *\n\ndef mine():\n    return 1\n")
+    assert "\n    from builtins import len, max, print, range\n" in lab.export("mine", "threads", 2).read_text()
+    assert "builtins" not in lab.export("digits", "threads", 2).read_text()
+
+
+@pytest.mark.parametrize("name", ["item", "limit", "print", "results", "run_", "call_item"])
+def test_a_task_of_any_name(bare, name):
+    """A task may have a name that the script would use itself, in calls with a value and without."""
+    own.define(name, f"def {name}(number=7):\n    return number\n")
+    ran(bare(lab.export(name, "threads", 2, workers=2)), 2, 7)
+    ran(bare(lab.export(name, "serial", [5, 6])), 2, 5)
+    own.define(name, f"async def {name}(number=7):\n    return number\n")
+    ran(bare(lab.export(name, "asyncio", [5, 6])), 2, 5)
+
+
 @pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
 def test_a_call_that_fails(bare, kind):
     """The error of a call ends the script with its traceback and a status that is not 0."""
@@ -161,9 +199,13 @@ def test_bad_items(items):
         (("nap", "threads", 1), {}, "nap is an async def, whose waits only asyncio overlaps"),
         (("bare", "threads", [1]), {}, "bare() takes no argument: give items as a number"),
         (("digits", "serial", 1), {"path": "my_work"}, "the script could not be written to my_work: "),
+        (("classy", "serial", 1), {}, "a class replaces the function classy in its cell"),
+        (("inside", "serial", 1), {}, "a script has no package that 'from . import bare' could mean"),
     ],
 )
 def test_what_cannot_be_exported(arguments, named, sentence):
     """What cannot be run as asked is refused in one sentence that says what can."""
     own.define("bare", "def bare():\n    return 1\n")
+    own.define("classy", "def classy():\n    return 1\n\nclass classy:\n    pass\n")
+    own.define("inside", "def inside():\n    from . import bare\n    return bare\n")
     assert refused(*arguments, **named).startswith(sentence)

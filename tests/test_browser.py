@@ -27,7 +27,8 @@ SHORT = "lab.panel(workers=[1, 2])"
 LONG = "lab.panel(workers=[1, 2], task_ms=50, rounds=99)"  # a minute and more, unless it is stopped
 QUIET = 'lab.panel(task="sleep", workers=[2], task_ms=5000)'  # 80 s without an event: its pipe's end goes unnoticed
 OWN_TASK = "%%task digits\ndef digits():\n    return sum(map(int, str(2**500)))"
-PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK)
+CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
+PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL)
 
 
 def missing_browser():
@@ -38,6 +39,15 @@ def missing_browser():
     if os.environ.get("CONC_LAB_REQUIRE_BROWSER") == "1":
         raise RuntimeError(f"{reason}, and CONC_LAB_REQUIRE_BROWSER=1")
     pytest.skip(reason)
+
+
+@pytest.mark.parametrize("required, outcome", [("0", pytest.skip.Exception), ("1", RuntimeError)])
+def test_a_missing_browser(monkeypatch, required, outcome):
+    """Without a browser these tests are skipped, or fail where CONC_LAB_REQUIRE_BROWSER=1 wants one."""
+    monkeypatch.setattr(lab_page, "CHROMIUM", None)
+    monkeypatch.setenv("CONC_LAB_REQUIRE_BROWSER", required)
+    with pytest.raises(outcome, match="no chromium"):
+        missing_browser()
 
 
 @pytest.fixture(autouse=True)
@@ -248,6 +258,37 @@ def test_the_kernel_is_free_while_a_panel_runs(show):
     notebook.run("1 + 1")
     expect(notebook.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")
     assert in_session(session) and button(panel, "Stop").is_enabled()
+
+
+def test_a_chart_fits_the_page_and_its_theme(show):
+    """A chart is darkened with the page, and is no wider than the page has room for."""
+    notebook, panel = show(SHORT)
+    press_run(panel)
+    page, chart = notebook.page, panel.locator("img")
+    size = page.viewport_size
+    try:
+        for theme, filtered in (("JupyterLab Dark", "invert(0.92) hue-rotate(180deg)"), ("JupyterLab Light", "none")):
+            page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+            expect(chart).to_have_css("filter", filtered)
+        page.set_viewport_size({"width": 800, "height": 1600})
+        box = chart.bounding_box()
+        assert box["width"] > 300 and box["x"] >= 0 and box["x"] + box["width"] <= 800
+    finally:
+        page.set_viewport_size(size)
+
+
+def test_an_interrupted_cell(panels_page):
+    """An interrupt of a cell that measures shows one sentence, leaves no process, and the next cell runs."""
+    panels_page.run("import conc_lab")
+    panels_page.start(CELL)
+    cell = panels_page.cell(CELL)
+    session = begun(panels_page, cell)
+    panels_page.server.ask("POST", f"api/kernels/{panels_page.kernel()}/interrupt")
+    said = cell.locator(".jp-OutputArea-output").last
+    expect(said).to_have_text("RunStopped: the run was stopped before it was done; run it again to measure")
+    assert gone(session) and panels_page.server.runs() == []
+    panels_page.run("1 + 1")
+    expect(panels_page.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")
 
 
 def test_a_bet_is_laid_over_the_chart(lesson):

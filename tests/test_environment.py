@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -92,6 +93,43 @@ def test_ci_runs_the_line_of_the_readme(tmp_path):
     assert (tmp_path / "ran").read_text().splitlines() == ["a line that says pytest", "--slow -m slow"]
     assert ci("false && echo pytest") != 0
     assert ci("echo no such word") != 0
+
+
+@posix
+def test_ci_installs_a_browser(tmp_path):
+    """Where there is no browser, CI installs one without asking, also through a sudo that keeps no variable."""
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / ".ci/run").write_text((ROOT / ".ci/run").read_text(encoding="utf-8"))
+    for name in ("bash", "env", "sh", "dirname", "sed", "grep"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    programs = {
+        "id": "echo 1000",
+        "sudo": 'exec env -i PATH="$PATH" "$@"',
+        "apt-get": 'echo "$DEBIAN_FRONTEND" "$@" >>ran',
+    }
+    for name, line in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    command = [shutil.which("bash"), ".ci/run"]
+    subprocess.run(command, cwd=tmp_path, env={"PATH": str(tmp_path / "bin")}, timeout=60, capture_output=True)
+    assert (tmp_path / "ran").read_text().splitlines() == [
+        " -qq update",
+        "noninteractive -qq install -y chromium",
+    ]
+
+
+def test_the_checkers_are_content():
+    """ruff has nothing to say about the code and the notebooks, and nbstripout would take nothing out of these."""
+    notebooks = [str(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    assert len(notebooks) > 9
+    for command in (
+        ["ruff", "check"],
+        ["ruff", "format", "--check", "conc_lab", "tests"],
+        ["nbstripout", "--keep-id", "--verify", *notebooks],
+    ):
+        done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_lines_of_the_readme():

@@ -1,6 +1,7 @@
 """conc_lab.this_machine: the limits that hold here, and nothing personal among the facts."""
 
 import getpass
+import html
 import os
 import socket
 import subprocess
@@ -165,6 +166,35 @@ def test_facts_are_plain_and_not_personal():
     for name, value in facts.items():
         assert isinstance(value, (str, int, float, bool, list, type(None))), name
         assert not [secret for secret in secrets if secret in str(value)], name
+
+
+@pytest.mark.parametrize("name", [None, "BINDER_SERVICE_HOST", "BINDER_LAUNCH_HOST"])
+def test_binder(monkeypatch, name):
+    """A session is on Binder where one of the variables says so that Binder sets."""
+    for variable in ("BINDER_SERVICE_HOST", "BINDER_LAUNCH_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+    if name:
+        monkeypatch.setenv(name, "https://mybinder.org/")
+    assert this_machine.machine()["binder"] is bool(name)
+
+
+FACTS = {"usable_cpus": 2, "logical_cpus": 8, "cpu_quota": None, "memory_free_bytes": 3 << 29}
+ALONE = " With one usable CPU no kind of worker computes faster than serial."
+
+
+@pytest.mark.parametrize(
+    ("facts", "cpus", "alone"),
+    [
+        ({}, "2 of this machine's 8 logical CPUs", ""),
+        ({"cpu_quota": 1.5}, "2 of this machine's 8 logical CPUs (a quota of 1.5)", ""),
+        ({"usable_cpus": 1}, "1 of this machine's 8 logical CPUs", ALONE),
+    ],
+)
+def test_facts_in_words(facts, cpus, alone):
+    """The facts say how many CPUs and how much memory this notebook may use, and what one CPU means."""
+    facts = this_machine.Facts(FACTS | facts, cpu="<i>")
+    assert facts.sentence() == f"This notebook may use {cpus} and 1.5 GiB of memory.{alone}"
+    assert html.escape(facts.sentence()) in facts._repr_html_() and "<i>" not in facts._repr_html_()
 
 
 def test_facts_fit_together():

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from .charts import style
 from .charts.memory import megabytes
 from .experiments import memory, sharing, speedup, startup, switching, timeline, transfer
+from .experiments.speedup import BUSY
 from .result import Result
 from .summary import interval, paired, spread
 
 WORDS = ("holds", "does not hold", "depends", "cannot tell", "missing")
 SAME_TIME = (0.1, 0.25)  # shares of the time: up to the first two workers took turns, from the second on they did not
-BUSY = 1.2  # cores busy, above which more than one is
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TOO_FEW = "there are too few rounds"

@@ -228,6 +228,26 @@ def test_a_recording_stands_beside_a_doubtful_magnitude(recorded):
     assert "recording" not in sentence(made({("threads", 2): 1.4}, alone=0.01, waits=True, usable=1))
 
 
+HELD_UP = {
+    "processes with one core": ({}, True),
+    "processes with two": ({"processes": 1.9}, False),
+    "one usable CPU": ({"usable": 1}, False),
+    "a task that may hold a lock": ({"task": "my_task"}, False),
+    "waits": ({"alone": 0.01, "waits": True}, False),
+}
+
+
+@pytest.mark.parametrize("case", HELD_UP)
+def test_processes_that_got_no_second_cpu(recorded, case):
+    """That other programs kept the processes from a second CPU is said where nothing else can be the cause."""
+    changes, told = HELD_UP[case]
+    recorded["count_primes"] = made(TWO)
+    speeds = {("threads", 2): 1.0, ("processes", 2): changes.get("processes", 1.0)}
+    words = sentence(made(speeds, **{name: value for name, value in changes.items() if name != "processes"}))
+    assert ("kept the processes from a second CPU: measure again" in words) == told
+    assert not told or words.endswith("Beside it is a recording from two CPUs: 2 threads 1.00×, 2 processes 1.90×.")
+
+
 def test_one_cpu_without_a_recording():
     """Where there is no recording of the task, one usable CPU is explained all the same."""
     words = sentence(made({("threads", 2): 1.0}, usable=1))

@@ -5,7 +5,8 @@ import statistics
 
 from matplotlib.axes import Axes
 
-from ..experiments.speedup import character, conclusions, serial_busy
+from .. import tasks
+from ..experiments.speedup import BUSY, character, conclusions, serial_busy
 from ..result import Result, recording
 from . import style
 
@@ -142,6 +143,10 @@ def speedup_sentence(result: Result, recorded: Result | None = None) -> str:
     words = style.sentence(*(_verdict(item, _waits(result)) for item in most))
     if result.machine["usable_cpus"] == 1 and character(result.rows) == "computes":
         words = f"One usable CPU: no kind of worker can compute faster than serial here. {words}"
+    if _held_up(result):
+        words += (
+            " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
+        )
     if recorded is not None:
         wanted = [(item["kind"], item["workers"]) for item in most]
         others = [item for item in conclusions(recorded.rows) if (item["kind"], item["workers"]) in wanted]
@@ -195,7 +200,7 @@ def _verdict(item, waits):
 def _fitting_recording(result):
     """A recording of the same task, where this machine's own rows do not carry the magnitude."""
     doubt = any(item["doubt"] for item in conclusions(result.rows))
-    if _waits(result) or not (doubt or result.machine["usable_cpus"] == 1):
+    if _waits(result) or not (doubt or result.machine["usable_cpus"] == 1 or _held_up(result)):
         return None
     return recording(result.experiment, task=result.params["task"], gil=result.machine["gil"])
 
@@ -214,6 +219,23 @@ def _called(result, earlier):
     if task != result.params["task"]:
         said, label = f"{said}, of {task}", f"{label}: {task}"
     return said, label
+
+
+def _held_up(result):
+    """Whether even processes, which have no GIL in common, got no second CPU although there are several.
+
+    A task of the student's own may hold a lock that all processes want: of that nothing is said.
+    """
+    if result.machine["usable_cpus"] == 1 or result.params["task"] not in tasks.TASKS:
+        return False
+    if character(result.rows) != "computes":
+        return False
+    processes = [
+        item
+        for item in conclusions(result.rows)
+        if item["kind"] in ("processes", "interpreters") and item["workers"] > 1
+    ]
+    return any(item["cores_busy"] <= BUSY for item in processes)
 
 
 def _waits(result):

@@ -26,6 +26,7 @@ TASKS_PER_WORKER = 4
 LIMITED_S = 1
 NO_GAIN = (0.9, 1.1)
 MOSTLY_WAITING = 0.3  # cores busy in serial, below which a task is said to wait
+BUSY = 1.2  # cores busy, above which more than one is
 COST_LIMIT = 1.15  # above this CPU cost the hardware, not the kind of worker, sets the speedup
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import operator
+import sys
 
 from . import tasks
 from .lesson import Words, check
@@ -85,20 +87,37 @@ def check_wait_all(function) -> Words:
     """Lesson 03: n waits by n threads, seen by the threads' identities."""
     import threading
 
+    ran, run = set(), threading.Thread.run
+
+    def watched(thread):
+        ran.add(threading.get_ident())
+        run(thread)
+
+    threading.Thread.run = watched
+    try:
+        answer = function(4)
+    finally:
+        threading.Thread.run = run
     return check(
-        function(4),
+        answer,
         (lambda ids: isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."),
         (lambda ids: all(map(_is_whole, ids)), "each item must be what threading.get_ident() returned."),
         (
             lambda ids: threading.get_ident() not in ids,
             "the notebook's own thread did the waiting: call get_ident() in the function that the pool runs.",
         ),
+        (lambda ids: set(ids) <= ran, "no thread has such a number: return what threading.get_ident() returned in it."),
         (lambda ids: len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."),
     )
 
 
 def _is_whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether it is a whole number, which may be NumPy's."""
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)
 
 
 def check_sees_settings(answer) -> Words:
@@ -178,14 +197,23 @@ def check_gives_up(answer) -> Words:
 
 @_of_a_function
 def check_total(function) -> Words:
-    """Lesson 07: the sum of the bytes in a block of shared memory, which is longer than its data and stays."""
+    """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
     from multiprocessing.shared_memory import SharedMemory
 
     data, junk = bytes(range(1, 101)), b"\xff" * 28  # what follows the data, as where blocks are whole pages
     block = SharedMemory(create=True, size=len(data + junk))
+    closed, close = set(), SharedMemory.close
+
+    def watched(opened):
+        if sys._getframe(1).f_code.co_name != "__del__":  # which closes what nobody has closed
+            closed.add(opened.name)
+        close(opened)
+
     try:
         block.buf[: len(data + junk)] = data + junk
+        SharedMemory.close = watched
         answer = function(block.name, len(data))
+        SharedMemory.close = close
         try:
             SharedMemory(block.name).close()
             stays = True
@@ -193,6 +221,7 @@ def check_total(function) -> Words:
             stays = False
         untouched = bytes(block.buf[: len(data + junk)]) == data + junk
     finally:
+        SharedMemory.close = close
         block.close()
         with contextlib.suppress(FileNotFoundError):
             block.unlink()
@@ -206,6 +235,7 @@ def check_total(function) -> Words:
             "it added more than the data: a block can be longer than was asked for, so stop after size bytes.",
         ),
         (lambda number: number == sum(data), "that is not the sum of the first size bytes of the block."),
+        (lambda _: block.name in closed, "the block is still open: close() it when its bytes have been added."),
     )
 
 
@@ -215,16 +245,18 @@ def check_transfer(function) -> Words:
     bank = _Bank()
     one, two = _Account(1, bank), _Account(2, bank)
     orders = []
-    for source, target in ((one, two), (two, one)):
-        answer = function(source, target, 30)
+    for source, target, amount in ((one, two, 30), (two, one, 50)):
+        before = source.kept, target.kept
+        answer = function(source, target, amount)
         orders.append(bank.taken[:])
         bank.taken.clear()
         balances = source.kept, target.kept
+        begun = orders[-1] or balances != before  # what a transfer returns is not asked for, so it may still be ...
         said = check(
-            ... if answer is ... else balances,
+            ... if answer is ... and not begun else balances,
             (
-                lambda kept, right=(70, 130) if source is one else (100, 100): kept == right,
-                "the amount must leave the first account's balance and arrive at the second's.",
+                lambda kept, right=(before[0] - amount, before[1] + amount): kept == right,
+                "the amount that is given must leave the first account's balance and arrive at the second's.",
             ),
             (lambda _: not bank.unguarded, "a balance is read or written while one of the two locks is not held."),
             (lambda _: not bank.held, "a lock is still held at the end: whoever needs it next waits for ever."),
@@ -235,7 +267,7 @@ def check_transfer(function) -> Words:
         orders,
         (
             lambda taken: taken[0] == taken[1],
-            "transfer(a, b, 30) and transfer(b, a, 30) take the locks in opposite orders, so two threads can each "
+            "transfer(a, b, 30) and transfer(b, a, 50) take the locks in opposite orders, so two threads can each "
             "hold one and wait for the other. Choose an order that does not depend on who pays.",
         ),
     )
@@ -280,6 +312,9 @@ class _Account:
             raise RuntimeError("release unlocked lock")
         self._bank.held.discard(self.number)
 
+    def locked(self):
+        return self.number in self._bank.held
+
     def __enter__(self):
         return self.acquire()
 
@@ -292,7 +327,7 @@ def check_survive(function) -> Words:
     """Lesson 09: the results of every item but the one that crashes its worker."""
     from .fragile import square_or_crash
 
-    return check(
+    said = check(
         function(square_or_crash, [2, -1, 3]),
         (
             lambda found: isinstance(found, list) and len(found) == 3,
@@ -303,6 +338,15 @@ def check_survive(function) -> Words:
             "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list.",
         ),
         (lambda found: found[1] is None, "-1 crashes its worker: None must stand in its place."),
+    )
+    if said != check(None):
+        return said
+    return check(
+        function(abs, [-4, 5]),
+        (
+            lambda found: found == [4, 5],
+            "survive(abs, [-4, 5]) must return [4, 5]: the function and the items are those that are given.",
+        ),
     )
 
 

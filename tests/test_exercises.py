@@ -1,5 +1,6 @@
 """conc_lab.exercises: each check accepts a right answer, and says what is wrong with the others."""
 
+import contextlib
 import math
 import re
 import threading
@@ -7,10 +8,12 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.pool import ThreadPool
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import nbformat
+import numpy
 import pytest
 
 from conc_lab import exercises
@@ -52,13 +55,14 @@ def pays(setup_s, workers, cpus):
 GIVES_UP = {"sleep", "empty_pipe", "held_lock"}
 
 
-def total(name, size, *, longer=0, write=False, keep=True, value=None):
+def total(name, size, *, longer=0, write=False, keep=True, close=True, value=None):
     """The sum of the first bytes of a block, done well or not so well."""
     block = SharedMemory(name)
     found = sum(block.buf[: size + longer])
     if write:
         block.buf[0] = 0
-    block.close()
+    if close:
+        block.close()
     if not keep:
         block.unlink()
     return found if value is None else value
@@ -73,6 +77,20 @@ def transfer(source, target, amount):
     with first.lock, second.lock:
         source.balance -= amount
         target.balance += amount
+
+
+def by_numpy(name, size):
+    with contextlib.closing(SharedMemory(name)) as block:
+        return numpy.frombuffer(bytes(block.buf[:size]), numpy.uint8).sum()
+
+
+def looks_at_the_lock(source, target, amount):
+    assert not source.lock.locked()
+    with ordered(source, target)[0].lock, ordered(source, target)[1].lock:
+        assert source.lock.locked() and target.lock.locked()
+        source.balance -= amount
+        target.balance += amount
+    return ...
 
 
 def by_acquire(source, target, amount):
@@ -145,18 +163,24 @@ def not_caught(function, items):
         return list(pool.map(function, items))
 
 
+def in_steps(n):
+    """Twice as many threads as are asked about, of another kind of pool."""
+    with ThreadPool(2 * n) as pool:
+        return pool.map(lambda _: time.sleep(0.05) or threading.get_ident(), range(n), chunksize=1)
+
+
 CHOSEN = {"thumbnails": "processes", "weather": "threads", "checksums": "threads", "sums": "serial"}
 
 RIGHT = {
-    "check_usable_cpus": [3],
+    "check_usable_cpus": [3, numpy.int64(3)],
     "check_releasing": [RELEASING, list(RELEASING), tuple(RELEASING), frozenset(RELEASING)],
-    "check_wait_all": [lambda n: waits(n, n)],
+    "check_wait_all": [lambda n: waits(n, n), in_steps],
     "check_sees_settings": [{"thread", "fork"}, ["fork", "thread"], ("thread", "fork")],
     "check_pays_from": [pays, lambda s, w, c: s * min(w, c) / (min(w, c) - 1) if min(w, c) > 1 else float("inf")],
     "check_stays_shared": [{"bytes", "array.array"}, ["array.array", "bytes"]],
     "check_gives_up": [GIVES_UP, list(GIVES_UP), tuple(GIVES_UP), frozenset(GIVES_UP)],
-    "check_total": [total, lambda name, size: total(name, size) + 0],
-    "check_transfer": [transfer, by_acquire],
+    "check_total": [total, lambda name, size: total(name, size) + 0, by_numpy],
+    "check_transfer": [transfer, by_acquire, looks_at_the_lock],
     "check_survive": [survives, first_together],
     "check_chooses": [CHOSEN],
 }
@@ -210,6 +234,9 @@ WRONG = {
         (lambda n: waits(n, n, lambda: None), "get_ident"),
         (lambda n: waits(n, n, lambda: True), "get_ident"),
         (lambda n: waits(n, n, lambda: "me"), "get_ident"),
+        (lambda n: [1, 2, 3, 4], "no thread has such a number"),
+        (lambda n: waits(n, n, threading.get_native_id), "no thread has such a number"),
+        (lambda n: waits(n, n - 1) and [1, 2, 3, 4], "no thread has such a number"),
         (lambda n: raises(), "raised RuntimeError: an answer of <b>its</b> own"),
         (lambda: 1, "raised TypeError"),
         (exits, "raised SystemExit"),
@@ -277,6 +304,11 @@ WRONG = {
         (lambda name, size: total(name, size, longer=-1), "not the sum of the first"),
         (lambda name, size: total(name, size, keep=False), "unlink() is for the one who made it"),
         (lambda name, size: total(name, size, write=True), "read them only"),
+        (lambda name, size: total(name, size, close=False), "still open"),
+        (lambda name, size: sum(SharedMemory(name).buf[:size]), "raised ValueError"),  # nobody keeps it open
+        (lambda name, size: 5050, "still open"),
+        (lambda name, size: numpy.bool_(True), "a whole number"),
+        (lambda name, size: 5050.0, "a whole number"),
         (lambda name, size: total(name, size, value="5050"), "a whole number"),
         (lambda name, size: None, "a whole number"),
         (lambda name, size: True, "a whole number"),
@@ -289,8 +321,12 @@ WRONG = {
     "check_transfer": [
         (by_who_pays, "opposite orders"),
         (without_locks, "not held"),
+        (lambda source, target, amount: without_locks(source, target, amount) or ..., "not held"),
         (one_after_the_other, "not held"),
         (the_wrong_way, "must leave the first account"),
+        (lambda source, target, amount: transfer(source, target, 30), "the amount that is given must leave"),
+        (lambda source, target, amount: transfer(source, target, 0) or ..., "the amount that is given must leave"),
+        (lambda source, target, amount: by_who_pays(source, target, amount) or ..., "opposite orders"),
         (lambda source, target, amount: None, "must leave the first account"),
         (never_released, "still held"),
         (twice, "raised RuntimeError: it takes a lock that it holds already"),
@@ -309,6 +345,8 @@ WRONG = {
         (lambda function, items: None, "a list of three"),
         (lambda function, items: [None, None, 9], "crash nothing"),
         (lambda function, items: [4, 1, 9], "None must stand"),
+        (lambda function, items: [4, None, 9], "survive(abs, [-4, 5]) must return [4, 5]"),
+        (lambda function, items: [item**2 if item > 0 else None for item in items], "the function and the items"),
         (lambda function, items: survives(function, items, "crashed"), "None must stand"),
         (lambda function, items: raises(), "raised RuntimeError: an answer of <b>its</b> own"),
         (lambda function, items: exits(1), "raised SystemExit"),
@@ -379,6 +417,15 @@ def test_wrong(name, case):
 def test_not_yet(name):
     """The exercise as the notebook leaves it is "not yet", not wrong."""
     assert said(name, OPEN[name]).startswith("Not yet: ")
+
+
+@pytest.mark.parametrize("answer", [total, waits, exits, raises])
+def test_what_is_watched_is_let_go(answer):
+    """After a check, whatever the answer did, threads and blocks are as they were."""
+    before = threading.Thread.run, SharedMemory.close
+    said("check_wait_all", answer)
+    said("check_total", answer)
+    assert (threading.Thread.run, SharedMemory.close) == before
 
 
 def test_all_cpus_usable(three_of_eight_cpus):

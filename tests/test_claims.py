@@ -1,5 +1,7 @@
 """The claims: every outcome of every verdict from made rows, what is kept and found, and the table that is shown."""
 
+import ast
+import contextlib
 import dataclasses
 import datetime
 import html
@@ -227,7 +229,11 @@ OUTCOMES = {  # (claim, what the rows say): (results, verdict, words of its reas
         "depends",
         "by a lock they do not",
     ),
-    ("C14", "true"): ([moved(QUICK, [1e-3, 1e-2, 1e-1]), raced()], "holds", "races: 500 of 1,000 updates, each made to meet another,"),
+    ("C14", "true"): (
+        [moved(QUICK, [1e-3, 1e-2, 1e-1]), raced()],
+        "holds",
+        "races: 500 of 1,000 updates, each made to meet another,",
+    ),
     ("C14", "nothing lost"): (
         [moved(QUICK, [1e-3, 1e-2, 1e-1]), raced(0)],
         "holds",
@@ -305,6 +311,7 @@ ALL_RESULTS = {
     "transfer": moved(QUICK, [1e-3, 1e-2, 1e-1]),
     "races": raced(),
 }
+TIMED = {"timeline", "hand-over", "computing", "hashing", "start-up", "waiting", "transfer"}
 LATER = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC).isoformat()
 
 
@@ -314,8 +321,37 @@ def test_what_is_needed_can_be_measured(name):
     run = TABLE["runs"][name]
     given = {key: value for key, value in (run["needs"] | run["measure"]).items() if value is not None}
     params = parameters.checked(experiments.function(run["experiment"]), given)
+    assert name not in TIMED or params["rounds"] >= verdicts.FEWEST
     result = Result(run["experiment"], params, MACHINE, [], LATER)
     assert fitting({"measured": result, "made": ALL_RESULTS[name]}, name) == ["measured", "made"]
+
+
+def calls_in(path):
+    """What the lesson's cells measure: the checked parameters of each call of an experiment, by its name."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code" or cell.source.startswith("%%"):
+            continue
+        tree = compile(cell.source, path.name, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and re.fullmatch(r"lab\.\w+", name := ast.unparse(node.func)):
+                name, given = name.removeprefix("lab."), {}
+                for word in node.keywords:
+                    with contextlib.suppress(ValueError):  # a bet, or what depends on the machine
+                        given[word.arg] = ast.literal_eval(word.value)
+                if name in lab.EXPERIMENTS and name != "advise":
+                    yield name, parameters.checked(experiments.function(name), given)
+
+
+@pytest.mark.parametrize("name", TABLE["runs"])
+def test_a_finished_course_leaves_nothing_missing(name, monkeypatch):
+    """The lesson that a run of the table names measures what its claims need, times in rounds enough for a verdict."""
+    monkeypatch.setenv("CONC_LAB_PROFILE", "class")
+    run = TABLE["runs"][name]
+    (path,) = [path for path in NOTEBOOKS if path.stem == run["lesson"]]
+    found = {str(params): Result(kind, params, MACHINE, [], LATER) for kind, params in calls_in(path)}
+    assert fitting(found, name), found
+    if name in TIMED:
+        assert {found[key].params["rounds"] >= verdicts.FEWEST for key in fitting(found, name)} == {True}
 
 
 def test_the_newest_that_has_what_is_needed():

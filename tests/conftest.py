@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import tempfile
 from multiprocessing import resource_tracker, util
 
@@ -18,6 +19,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     helpers.become_subreaper()
+    # A shell without job control starts a command in the background with SIGINT ignored; no kernel is started so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):

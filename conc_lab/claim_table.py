@@ -138,7 +138,7 @@ class Claims:
                 key: "; ".join(filter(None, (lesson.Bet(name).said for name in claim[f"{key}s"])))
                 for key in ("bet", "answer")
             }
-            self.rows.append({"id": claim["id"], "says": claim["says"]} | said | vars(verdict))
+            self.rows.append({"id": claim["id"], "title": claim["title"], "says": claim["says"]} | said | vars(verdict))
             self.rows[-1]["lesson"] = claim["lesson"]
 
     @property
@@ -173,6 +173,8 @@ class Claims:
     __repr__ = __str__
 
     def _repr_html_(self):
+        from .charts import claimed
+
         rows = "".join(
             f'<tr><th scope="row"><b>{row["id"]}</b> {_text(row["says"])} '
             f'<a href="{row["lesson"]}.ipynb">Lesson {_text(row["lesson"].replace("_", " "))}</a></th>'
@@ -185,7 +187,8 @@ class Claims:
             f'<th scope="col">{name}</th>' for name in ("claim", "your bet or answer", "verdict", "your figures")
         )
         return _sendable(
-            f'{CSS}<div class="conc-lab-claims"><table><caption>{_text(self.sentence)}</caption>'
+            f"{claimed.picture(self.rows)._repr_html_()}{CSS}"
+            f'<div class="conc-lab-claims"><table><caption>{_text(self.sentence)}</caption>'
             f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
 

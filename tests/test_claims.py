@@ -27,6 +27,7 @@ from test_races import row as races_row
 
 import conc_lab as lab
 from conc_lab import __main__, cells, claim_table, experiments, lesson, parameters, runner, summary, verdicts
+from conc_lab.charts import claimed
 from conc_lab.claim_table import TABLE, Claims, fitting
 from conc_lab.errors import LabError, RunStopped
 from conc_lab.experiments import sharing as shared
@@ -291,6 +292,24 @@ def test_figures_have_their_interval():
     assert "threads by pipe 5.14 (4 to 6), processes by pipe 6" in verdicts.c13(handed([5.14, 4, 6], 6.0, 14.0)).figure
 
 
+def test_the_claims_drawn():
+    """Every claim has its line, with its mark in the column of its verdict, told apart by more than colour."""
+    words = [*verdicts.WORDS, *verdicts.WORDS, "holds", "holds", "depends", "missing"]
+    rows = [{"id": f"C{n}", "title": f"claim {n}", "word": word} for n, word in enumerate(words, 1)]
+    ax = claimed.plot_claims(rows)
+    columns = [tick.get_text().replace("\n", " ") for tick in ax.get_xticklabels()]
+    seen = {}
+    for line in ax.lines:
+        for place, at in zip(line.get_xdata(), line.get_ydata(), strict=True):
+            seen[ax.get_yticklabels()[at].get_text()] = columns[place]
+    names = {"cannot tell": "cannot be told here", "missing": "not measured"}
+    assert seen == {f"C{n}  claim {n}": names.get(word, word) for n, word in enumerate(words, 1)}
+    assert len({line.get_marker() for line in ax.lines}) == len(verdicts.WORDS)
+    picture = claimed.picture(rows)
+    assert "holds: C1, C6, C11, C12; depends: C3, C8, C13;" in picture.alt and picture.sentence.startswith("Holds: C1")
+    assert set(claimed.COLUMNS) == set(verdicts.WORDS)
+
+
 def test_a_magnitude_in_doubt():
     """Where the hardware decides how much, the figure says so."""
     assert "in doubt: each task cost" in verdicts.c4(speeds(1.0), speeds(1.4, busy={("threads", 2): 1.9})).figure
@@ -408,7 +427,7 @@ def test_all_is_kept():
     bets = {row["id"]: row["bet"] for row in found.rows}
     assert bets["C4"] == lesson.bet("cpu_threads").said and bets["C7"] == "2 threads 1×, 2 processes 1.5×"
     assert bets["C1"] == "" and "Missing" not in found.sentence
-    assert list(found.frame.columns) == ["id", "says", "bet", "answer", "word", "why", "figure", "lesson"]
+    assert list(found.frame.columns) == ["id", "title", "says", "bet", "answer", "word", "why", "figure", "lesson"]
 
 
 def test_missing_ones_are_named():

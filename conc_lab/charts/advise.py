@@ -53,6 +53,7 @@ def plot_advise(result: Result, ax: Axes | None = None) -> Axes:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _time(value)))
     ax.set_xlabel(f"items of {result.params['task']}; dotted: {items:,}")
     ax.set_ylabel("predicted time")
+    ax.margins(y=0.12)  # so that a crossing's words stay above the axis
     ax.grid(alpha=0.3)
     ax.legend(loc="upper left", frameon=False, fontsize=10)
     return ax

@@ -30,6 +30,8 @@ RUN_CELLS = """async ([first, last]) => {
   if (last > first) panel.content.extendContiguousSelectionTo(last);
   window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.cellsRun = true; });
 }"""
+ERRORS = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells.flatMap(
+  cell => (cell.outputs ?? []).filter(output => output.output_type === 'error').map(output => output.ename))"""
 READY = """async () => {
   const panel = window.jupyterapp?.shell?.currentWidget;
   if (!panel?.context) return false;
@@ -154,5 +156,5 @@ class Notebook:
         return found["kernel"]["id"]
 
     def errors(self):
-        """The error outputs on the page."""
-        return self.page.locator("[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
+        """The names of the errors among the outputs, in the notebook's order."""
+        return self.page.evaluate(ERRORS)

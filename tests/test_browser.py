@@ -28,7 +28,7 @@ LONG = "lab.panel(workers=[1, 2], task_ms=50, rounds=99)"  # a minute and more, 
 QUIET = 'lab.panel(task="sleep", workers=[2], task_ms=5000)'  # 80 s without an event: its pipe's end goes unnoticed
 OWN_TASK = "%%task digits\ndef digits():\n    return sum(map(int, str(2**500)))"
 CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
-PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL)
+PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", "1 / 0", OWN_TASK, CELL)
 
 
 def missing_browser():
@@ -126,6 +126,13 @@ def show(panels_page):
 
     yield show
     panels_page.server.end_runs()
+
+
+
+def test_an_error_is_noticed(panels_page):
+    """What the tests of lessons look for is found where there is one: the name of an error among the outputs."""
+    panels_page.run("1 / 0")
+    assert "ZeroDivisionError" in panels_page.errors()
 
 
 def button(panel, label):

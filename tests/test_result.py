@@ -244,7 +244,9 @@ def test_every_case_is_recorded(case):
     found = [result.load(path) for path in paths]
     assert found and {one.machine["usable_cpus"] for one in found} == {2}
     for one in found:
-        assert one.experiment == experiment and record.CASES[experiment][name].items() <= one.params.items()
+        assert one.experiment == experiment
+        if experiment != "sharing":  # which is recorded with all the kinds that the Python has
+            assert record.CASES[experiment][name].items() <= one.params.items()
 
 
 def test_recording_by_parameters(tmp_path, monkeypatch):

@@ -9,24 +9,26 @@ import os
 import sys
 from pathlib import Path
 
-from .. import runner
+from .. import executors, runner
 from ..errors import LabError
+from ..experiments import sharing
 
 CASES = {  # experiment: {case: its parameters}; what is not named is the default of the profile
     "speedup": {
         task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30}
-        for task in ("count_primes", "sha256", "zlib", "matmul", "mixed")
+        for task in ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
     }
     | {"sleep": {"task": "sleep", "workers": [4, 16, 60], "task_ms": 5, "kinds": ["threads", "processes", "asyncio"]}},
     "faults": {"table": {}},
     "timeline": {"three": {"rounds": 3, "window_ms": 60}},
-    "sharing": {"table": {"kinds": ["thread", "spawn", "fork", "forkserver"]}},
+    "sharing": {"table": {"kinds": [kind for kind, how in sharing.KINDS.items() if not executors.unavailable(*how)]}},
     "startup": {"nothing": {}},
     "memory": {
         "none": {"workers": [1, 2, 4]},
         "ints": {"workers": [1, 2], "kinds": ["fork"], "parent_data": "ints", "touch": ["untouched", "read"]},
     },
-    "switching": {question: {"question": question} for question in ("hand-over", "switches", "interval", "echo")},
+    "switching": {question: {"question": question} for question in ("hand-over", "switches", "echo")}
+    | {"interval": {"question": "interval", "workers": 4}},
     "transfer": {"all": {}},
     "races": {"all": {}},
     "advise": {"count_primes": {"task": "count_primes", "items": 10_000}},

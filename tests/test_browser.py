@@ -128,7 +128,6 @@ def show(panels_page):
     panels_page.server.end_runs()
 
 
-
 def test_an_error_is_noticed(panels_page):
     """What the tests of lessons look for is found where there is one: the name of an error among the outputs."""
     panels_page.run("1 / 0")

@@ -38,12 +38,12 @@ print(_timed(tasks.TASKS["sleep"], (0.01,), 0.01, 64, "threads", 8, None)["wall_
 """
 
 STARTS_BY_HAND = """
-import sys, threading  # and no more: spawn's and forkserver's workers run this file
+import os, sys, threading  # and no more: spawn's and forkserver's workers run this file
 from multiprocessing import get_context
 from time import perf_counter
 
 def answer(connection):
-    connection.send_bytes(b"here")
+    connection.send_bytes(b"%d" % os.getpid())  # as the laboratory's do, whose answer says who they are
 
 def answer_from_interpreter(connection):
     from concurrent import interpreters

@@ -277,8 +277,12 @@ def test_a_chart_fits_the_page_and_its_theme(show):
             page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
             expect(chart).to_have_css("filter", filtered)
         page.set_viewport_size({"width": 800, "height": 1600})
-        box = chart.bounding_box()
-        assert box["width"] > 300 and box["x"] >= 0 and box["x"] + box["width"] <= 800
+
+        def fits():  # JupyterLab lays the page out anew a moment after its size has changed
+            box = chart.bounding_box()
+            return box["width"] > 300 and box["x"] >= 0 and box["x"] + box["width"] <= 800
+
+        assert becomes_true(fits, 15), chart.bounding_box()
     finally:
         page.set_viewport_size(size)
 

@@ -239,7 +239,9 @@ def c12(started: Result) -> Verdict:
         return Verdict("cannot tell", TOO_FEW, figure)
     slow = [item["low"] >= TENFOLD for item in found]
     if all(slow):
-        return Verdict("holds", "how long a process takes depends on the start method", figure)
+        several = "how long a process takes depends on the start method"
+        one = "starting a process took at least ten times as long as a thread in every round"
+        return Verdict("holds", several if len(found) > 1 else one, figure)
     if any(slow):
         return Verdict("depends", "on the start method", figure)
     if all(item["high"] < TENFOLD for item in found):

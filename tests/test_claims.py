@@ -217,6 +217,7 @@ OUTCOMES = {  # (claim, what the rows say): (results, verdict, words of its reas
     ("C11", "in between"): ([recorded(0.17, 0.9)], "cannot tell", "too seldom"),
     ("C11", "few rounds"): ([recorded(0.9, 0.9, rounds=1)], "cannot tell", "too few rounds"),
     ("C12", "true"): ([starts(fork=2, spawn=40)], "holds", "start method"),
+    ("C12", "one start method"): ([starts(spawn=40)], "holds", "at least ten times as long"),
     ("C12", "a cheap fork"): ([starts(fork=0.5, spawn=40)], "depends", "on the start method"),
     ("C12", "all cheap"): ([starts(fork=0.2, spawn=0.5)], "does not hold", "ten times"),
     ("C12", "noise"): ([starts(spawn=[0.5, 2, 0.5, 2, 2])], "cannot tell", "differ too much"),

@@ -87,7 +87,7 @@ def test_noise_is_said(tmp_path):
     """Files whose size should not be believed are counted in the sentence."""
     made(TYPICAL, control=1.3).save(tmp_path / "noisy.json")
     made(TYPICAL).save(tmp_path / "quiet.json")
-    assert "In 1 of them the machine was too noisy" in gather.gather(tmp_path).chart("speedup").sentence
+    assert "In 1 of them the size is in doubt" in gather.gather(tmp_path).chart("speedup").sentence
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,19 @@ def test_shared_memory_that_fills_up_meanwhile(small_shm):
         module._handed_over("new block", None, None, bytes(40_000_000), 1)
 
 
+def test_the_default_sizes_fit(small_shm, monkeypatch):
+    """Where shared memory is small the default leaves out what does not fit: the lesson's call is not refused."""
+    monkeypatch.setenv("CONC_LAB_PROFILE", "class")
+    function = experiments.function("transfer")
+    params = parameters.checked(function, {})
+    assert params["sizes_kb"] == [1, 10, 100, 1000, 10_000]
+    module.check(params, MACHINE)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 0}))
+    assert parameters.checked(function, {})["sizes_kb"] == [1]
+    monkeypatch.setattr(module, "SHM", "/no/such/folder")
+    assert max(parameters.checked(function, {})["sizes_kb"]) == 100_000
+
+
 def test_no_shared_memory_asked_for(small_shm, monkeypatch):
     """What /dev/shm has free does not matter to other ways, nor where there is no such folder."""
     function = experiments.function("transfer")

@@ -91,7 +91,7 @@ def chunks_chart():
     """The time a task is drawn against the tasks in a message, its medians written beside the points."""
     (ax,) = drawn.CHARTS["chunks"](result_of(THOUSANDTH), None, None)[0].axes
     assert [text.get_text() for text in ax.texts] == ["60 µs", "1 µs"]
-    assert ax.get_xlabel() == "tasks in a message (chunksize)" and ax.get_ylabel() == "time a task"
+    assert ax.get_xlabel() == "tasks in a message (chunksize)" and ax.get_ylabel() == "time per task"
 
 
 def test_every_drawn_figure_is_in_the_alt_text():

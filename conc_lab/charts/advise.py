@@ -97,7 +97,10 @@ def advise_sentence(result: Result) -> str:
     speeds = [_best(found, kind, items) for kind in dict.fromkeys(fit.kind for fit in found[1:])]
     why = [
         f"one item takes {_time(serial.alone_s)} alone {_nature(result, serial)}",
-        *(f"{style.name(fit.kind, fit.workers)} worked {style.times(fit.speedup)} as fast" for fit in speeds),
+        *(
+            f"{style.name(fit.kind, fit.workers)} worked {style.times(fit.speedup)} as fast as the loop"
+            for fit in speeds
+        ),
     ]
     for fit in speeds:
         if fit.kind == "processes":

@@ -69,7 +69,9 @@ def _chart(experiment, frame):
     doubted = shown[shown.doubt.notna()].file.nunique()
     words = style.sentence(f"{shown.file.nunique()} files of this case, medians: {'; '.join(parts)}")
     if doubted:
-        words += f" In {doubted} of them the machine was too noisy for the size to be believed; the direction stands."
+        words += (
+            f" In {doubted} of them the size is in doubt: the CPUs slowed down or were unlike, or other programs ran."
+        )
     return figure, alt, words
 
 

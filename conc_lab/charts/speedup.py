@@ -174,27 +174,28 @@ def _verdict(item, waits):
     span = f"{style.times(item['low'])} to {style.times(item['high'])}"
     speed = f"{style.times(item['speedup'])} as fast as serial ({span} in {rounds})"
     busy = f"kept {item['cores_busy']:.2f} cores busy"
+    they, together = ("it", "it") if item["workers"] == 1 else ("they", "together they")
     cost = item["cpu_cost"]
     cost = "" if cost is None else f", and each task cost {cost:.2f} times the CPU time of serial"
     match item["direction"]:
         case "no gain":
-            return f"{who} brought no gain, {speed}: together they {busy}"
+            return f"{who} brought no gain, {speed}: {together} {busy}"
         case "as busy":
             return (
                 f"{who} brought no gain to be seen: the clock is too noisy here to tell ({span} in {rounds}), "
-                f"but together they {busy}, no more than serial does"
+                f"but {together} {busy}, no more than serial does"
             )
         case "too few":
             return f"{who}: {rounds} ({span}) are too few for a verdict"
         case "unclear":
-            return f"{who}: these rounds cannot tell ({span} in {rounds}); they {busy}{cost}"
+            return f"{who}: these rounds cannot tell ({span} in {rounds}); {they} {busy}{cost}"
     sooner = item["direction"] == "faster"
     if item["doubt"] and not waits:
         return (
             f"{who} finished {'sooner' if sooner else 'later'} than serial, but by how much cannot be told here, "
-            f"because {item['doubt']}; they {busy}"
+            f"because {item['doubt']}; {they} {busy}"
         )
-    return f"{who}: {speed}; " + ("their waits overlapped" if waits and sooner else f"they {busy}{cost}")
+    return f"{who}: {speed}; " + ("their waits overlapped" if waits and sooner else f"{they} {busy}{cost}")
 
 
 def _fitting_recording(result):

@@ -54,7 +54,7 @@ def plot_chunks(result: Result, ax: Axes | None = None) -> Axes:
         ax.annotate(style.duration(seconds), (chunk, seconds), (8, 8), textcoords="offset points", fontsize=10)
     ax.margins(x=0.12, y=0.15)
     ax.set_xlabel("tasks in a message (chunksize)")
-    ax.set_ylabel("time a task")
+    ax.set_ylabel("time per task")
     return ax
 
 

@@ -7,6 +7,7 @@ Every way and size once a round, in a shuffled order. Packing is measured with `
 """
 
 import contextlib
+import math
 import multiprocessing
 import os
 import queue
@@ -39,8 +40,15 @@ COPIES = 6  # of the largest object that may exist at once: ours, dumps, the pip
 UNCOUNTED = 3
 
 
+class SizesThatFit(ByProfile):
+    """The profile's sizes, less those that are too large for shared memory here: 64 MB is all in many containers."""
+
+    def value(self):
+        return tuple(size for size in super().value() if KB * size <= _room()) or (1,)
+
+
 def transfer(
-    sizes_kb: Several(Number(1, 1_000_000, "kilobytes (1,000 bytes) handed over"), "size") = ByProfile(
+    sizes_kb: Several(Number(1, 1_000_000, "kilobytes (1,000 bytes) handed over"), "size") = SizesThatFit(
         (1, 100, 1000), (1, 10, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000)
     ),
     ways: Several(OneOf(lambda: WAYS, "how it is handed over"), "way") = WAYS[:4],
@@ -104,12 +112,16 @@ def check(params, machine):
 
 def _check_block(size):
     """Refuse a block over half of what is free: past the end of /dev/shm a write is a SIGBUS, not an exception."""
-    room = shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else size
-    if size > room:
+    if size > _room():
         raise LabError(
             f"a block of {size / 1e6:g} MB is more than half of what is free for shared memory ({SHM}): "
-            f"sizes_kb up to {room // KB} would fit, or leave the shared ways out"
+            f"sizes_kb up to {_room() // KB} would fit, or leave the shared ways out"
         )
+
+
+def _room():
+    """Bytes that a block may have: half of what is free, where the system keeps an account of it."""
+    return shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else math.inf
 
 
 def _kind(way):

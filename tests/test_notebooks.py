@@ -192,28 +192,37 @@ def test_every_cell_runs(path, cells, tmp_path):
     assert counts == {"tests": len(sources(cells, "code")), "failures": 0, "errors": 0, "skipped": 0}
 
 
-@EXECUTED
-def test_exercises_can_be_solved(path, cells, tmp_path):
-    """As it stands an exercise says "not yet", with nonsense what is wrong, and with its folded solution "right"."""
-    found = exercises(cells)
-    assert found, "a lesson has an exercise"
+def attempts(cells):
+    """Cells that try every exercise of a lesson three times: as it stands, with nonsense, and with its solution."""
     lines = [line for source in sources(cells, "code") for line in source.splitlines()]
-    imports = [
-        line for line in lines if re.match(r"(import|from) (?!my_work\b)", line)
-    ]  # what a cell wrote is not there
-    code = ["\n".join(imports)]
-    for exercise, explained in found:
+    imports = [line for line in lines if re.match(r"(import|from) (?!my_work\b)", line)]
+    tries = []
+    for exercise, explained in exercises(cells):
         assert explained.startswith("<details><summary>Solution</summary>\n\n")
         (solution,) = re.findall(r"```python\n(.*?)```|^`(\w+ = .*?)`", explained, re.DOTALL | re.MULTILINE)
         before, call = exercise.rstrip().rsplit("\n", 1)
         answer = re.fullmatch(r"check_\w+\((\w+)\)", call)[1]
-        code += [exercise, f"{before}\n{answer} = 'nonsense'\n{call}", f"{before}\n{''.join(solution)}\n{call}"]
-    solved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in code])
-    nbformat.write(solved, tmp_path / path.name)
+        tries += [exercise, f"{before}\n{answer} = 'nonsense'\n{call}", f"{before}\n{''.join(solution)}\n{call}"]
+    assert tries, "a lesson has an exercise"
+    return ["\n".join(imports), *tries]
+
+
+def test_exercises_can_be_solved(tmp_path):
+    """As it stands an exercise says "not yet", with nonsense what is wrong, and with its folded solution "right"."""
+    of_each = [attempts(nbformat.read(path, as_version=4).cells) for path in NOTEBOOKS]
+    solved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for texts in of_each for text in texts])
+    nbformat.write(solved, tmp_path / "solved.ipynb")
     subprocess.run(
-        [sys.executable, "-c", EXECUTE, path.name], cwd=tmp_path, check=True, timeout=NOTEBOOK_S, capture_output=True
+        [sys.executable, "-c", EXECUTE, "solved.ipynb"],
+        cwd=tmp_path,
+        check=True,
+        timeout=NOTEBOOK_S,
+        capture_output=True,
     )
-    shown = [cell.outputs[-1].data["text/html"] for cell in nbformat.read(tmp_path / path.name, 4).cells[1:]]
+    done = nbformat.read(tmp_path / "solved.ipynb", 4).cells
+    checks = [cell for cell in done if re.search(r"^check_\w+\(", cell.source, re.MULTILINE)]
+    assert len(checks) == sum(len(texts) - 1 for texts in of_each)
+    shown = [cell.outputs[-1].data["text/html"] for cell in checks]
     for not_yet, wrong, right in zip(*[iter(shown)] * 3, strict=True):
         assert "Not yet: replace" in not_yet and "✗" not in not_yet
         assert re.search(r"✗ Not yet: \w.{10}", wrong)

@@ -17,13 +17,7 @@ FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 CELL_S = 120  # the slowest cell of the quick profile takes 5 to 12 s here
 NOTEBOOK_S = 600
-ALWAYS = ("00", "02")
-# These lessons run with every test, the others with the slow ones: they take two minutes.
-EXECUTED = pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=() if path.stem[:2] in ALWAYS else pytest.mark.slow) for path in NOTEBOOKS],
-    ids=lambda path: path.stem,
-)
+ALWAYS = [path for path in NOTEBOOKS if path.name[:2] in ("00", "02")]  # the others take two minutes
 EXECUTE = (
     "import sys, nbformat, nbclient; notebook = nbformat.read(sys.argv[1], 4); "
     "nbclient.execute(notebook, timeout=120); nbformat.write(notebook, sys.argv[1])"
@@ -166,30 +160,25 @@ def test_lessons_lead_on():
     assert linked >= {path.name for path in NOTEBOOKS}
 
 
-@EXECUTED
-def test_every_cell_runs(path, cells, tmp_path):
-    """Run from top to bottom in the quick profile, no cell of the lesson raises; nbval runs each of them."""
-    shutil.copy(path, tmp_path)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-c",
-        os.devnull,
-        f"--rootdir={tmp_path}",
-        "-p",
-        "no:cacheprovider",
-    ]
-    command += ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_S}", "--junitxml=report.xml"]
+@pytest.mark.parametrize(
+    "paths",
+    [ALWAYS, pytest.param([path for path in NOTEBOOKS if path not in ALWAYS], marks=pytest.mark.slow)],
+    ids=["some", "others"],
+)
+def test_every_cell_runs(paths, tmp_path):
+    """Run from top to bottom in the quick profile, no cell of a lesson raises; nbval runs each of them."""
+    for path in paths:
+        shutil.copy(path, tmp_path)
+    pytest_alone = ["-m", "pytest", "-q", "-c", os.devnull, f"--rootdir={tmp_path}", "-p", "no:cacheprovider"]
+    nbval = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_S}", "--junitxml=report.xml"]
+    command = [sys.executable, *pytest_alone, *nbval, *(path.name for path in paths)]
     env = os.environ | {"CONC_LAB_PROFILE": "quick"}
-    done = subprocess.run(
-        [*command, path.name], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=NOTEBOOK_S
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=NOTEBOOK_S)
     assert done.returncode == 0, done.stdout[-5000:]
     suite = ElementTree.parse(tmp_path / "report.xml").getroot().find("testsuite")
     counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
-    assert counts == {"tests": len(sources(cells, "code")), "failures": 0, "errors": 0, "skipped": 0}
+    code = [source for path in paths for source in sources(nbformat.read(path, as_version=4).cells, "code")]
+    assert counts == {"tests": len(code), "failures": 0, "errors": 0, "skipped": 0}
 
 
 def attempts(cells):

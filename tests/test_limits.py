@@ -28,7 +28,7 @@ MIB = 1 << 20
 # Runs with workers enough to reach each limit, threads and processes.
 MANY = {
     "speedup": {"kinds": ["threads", "processes"], "workers": [12], "task_ms": 0.2, "rounds": 1},
-    "startup": {"workers": [8], "rounds": 1},
+    "startup": {"workers": [12], "rounds": 1},
     "memory": {"workers": [12], "kinds": ["threads", "fork"], "rounds": 1},
     "switching": {"question": "switches", "workers": 12, "waits": 10, "run_ms": 2, "rounds": 1},
     "transfer": {"sizes_kb": [1], "ways": ["reference", "pickle", "same block"], "chunks": [1], "rounds": 1},
@@ -90,7 +90,8 @@ def test_too_few_processes_for_the_run_itself(most):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-@pytest.mark.parametrize(("experiment", "beyond"), [("speedup", 0), ("speedup", 2), ("memory", 0)])
+@pytest.mark.parametrize("experiment", ["speedup", "memory"])
+@pytest.mark.parametrize("beyond", [0, 2])
 def test_too_few_processes_for_the_pools_threads(experiment, method, beyond):
     """RLIMIT_NPROC reached by the threads that a pool starts when it has its processes: no run waits for ever."""
     processes = {"fork": 6, "forkserver": 8, "spawn": 7}[method] + 4 + (experiment == "memory")

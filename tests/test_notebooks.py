@@ -29,20 +29,28 @@ def path(request):
     return request.param
 
 
+def cells_of(path):
+    return nbformat.read(path, as_version=4).cells
+
+
 @pytest.fixture
 def cells(path):
-    return nbformat.read(path, as_version=4).cells
+    return cells_of(path)
 
 
 def sources(cells, kind):
     return [cell.source for cell in cells if cell.cell_type == kind]
 
 
+def is_exercise(cell):
+    return cell.cell_type == "code" and re.search(r"^check_\w+\(", cell.source, re.MULTILINE)
+
+
 def exercises(cells):
     """(source of the exercise's cell, source of the solution) of every exercise."""
     found = []
     for index, cell in enumerate(cells):
-        if cell.cell_type == "code" and re.search(r"^check_\w+\(", cell.source, re.MULTILINE):
+        if is_exercise(cell):
             found.append((cell.source, cells[index + 1].source))
     return found
 
@@ -144,7 +152,7 @@ def test_the_glossary_is_linked():
     linked = [
         target
         for path in NOTEBOOKS
-        for source in sources(nbformat.read(path, as_version=4).cells, "markdown")
+        for source in sources(cells_of(path), "markdown")
         for target in re.findall(r"\]\(GLOSSARY\.md#([^)]+)\)", source)
     ]
     assert sorted(linked) == sorted(term.replace(" ", "-") for term in terms)
@@ -167,17 +175,18 @@ def test_lessons_lead_on():
 )
 def test_every_cell_runs(paths, tmp_path):
     """Run from top to bottom in the quick profile, no cell of a lesson raises; nbval runs each of them."""
-    for path in paths:
-        shutil.copy(path, tmp_path)
+    for path in paths:  # each in a folder of its own: a lesson stands alone
+        (tmp_path / path.stem).mkdir()
+        shutil.copy(path, tmp_path / path.stem)
     pytest_alone = ["-m", "pytest", "-q", "-c", os.devnull, f"--rootdir={tmp_path}", "-p", "no:cacheprovider"]
     nbval = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_S}", "--junitxml=report.xml"]
-    command = [sys.executable, *pytest_alone, *nbval, *(path.name for path in paths)]
+    command = [sys.executable, *pytest_alone, *nbval, *(f"{path.stem}/{path.name}" for path in paths)]
     env = os.environ | {"CONC_LAB_PROFILE": "quick"}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=NOTEBOOK_S)
     assert done.returncode == 0, done.stdout[-5000:]
     suite = ElementTree.parse(tmp_path / "report.xml").getroot().find("testsuite")
     counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
-    code = [source for path in paths for source in sources(nbformat.read(path, as_version=4).cells, "code")]
+    code = [source for path in paths for source in sources(cells_of(path), "code")]
     assert counts == {"tests": len(code), "failures": 0, "errors": 0, "skipped": 0}
 
 
@@ -193,12 +202,12 @@ def attempts(cells):
         answer = re.fullmatch(r"check_\w+\((\w+)\)", call)[1]
         tries += [exercise, f"{before}\n{answer} = 'nonsense'\n{call}", f"{before}\n{''.join(solution)}\n{call}"]
     assert tries, "a lesson has an exercise"
-    return ["\n".join(imports), *tries]
+    return ["\n".join(["%reset -f", *imports]), *tries]  # no lesson finds another's names
 
 
 def test_exercises_can_be_solved(tmp_path):
     """As it stands an exercise says "not yet", with nonsense what is wrong, and with its folded solution "right"."""
-    of_each = [attempts(nbformat.read(path, as_version=4).cells) for path in NOTEBOOKS]
+    of_each = [attempts(cells_of(path)) for path in NOTEBOOKS]
     solved = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for texts in of_each for text in texts])
     nbformat.write(solved, tmp_path / "solved.ipynb")
     subprocess.run(
@@ -208,8 +217,7 @@ def test_exercises_can_be_solved(tmp_path):
         timeout=NOTEBOOK_S,
         capture_output=True,
     )
-    done = nbformat.read(tmp_path / "solved.ipynb", 4).cells
-    checks = [cell for cell in done if re.search(r"^check_\w+\(", cell.source, re.MULTILINE)]
+    checks = [cell for cell in cells_of(tmp_path / "solved.ipynb") if is_exercise(cell)]
     assert len(checks) == sum(len(texts) - 1 for texts in of_each)
     shown = [cell.outputs[-1].data["text/html"] for cell in checks]
     for not_yet, wrong, right in zip(*[iter(shown)] * 3, strict=True):

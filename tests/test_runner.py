@@ -179,7 +179,7 @@ def test_child_that_dies(nothing_left, task, fate):
     ("end", "fate"),
     [
         ("os._exit(3)", "exit code 3"),
-        pytest.param("os.kill(os.getpid(), 9)", "killed by SIGKILL", marks=pytest.mark.slow),
+        ("os.kill(os.getpid(), 9)", "killed by SIGKILL"),
         ("os.kill(os.getpid(), 37)", "killed by signal 37"),
     ],
 )

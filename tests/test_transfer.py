@@ -297,12 +297,12 @@ def test_no_interpreters():
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /dev/shm and at sessions")
 @pytest.mark.parametrize("method", METHODS)
 def test_cancels_leave_nothing(method):
-    """Ten cancels at any moment leave no block, no semaphore and no process."""
+    """Twenty cancels at any moment leave no block, no semaphore and no process."""
     params = {"sizes_kb": [1, 3000], "ways": list(module.THROUGH_BLOCK), "rounds": 99, "start_method": method}
     checked = parameters.checked(experiments.function("transfer"), params)
-    for number in range(10):
+    for number in range(20):
         one = runner.Run("transfer", checked, helpers.LIVENESS_S)
-        timer = threading.Timer(0.2 + 0.026 * number, one.stop)
+        timer = threading.Timer(0.2 + 0.013 * number, one.stop)
         timer.start()
         with contextlib.closing(one), pytest.raises(RunStopped):
             one.wait(lambda event: None)

@@ -44,7 +44,8 @@ class SizesThatFit(ByProfile):
     """The profile's sizes, less those that are too large for shared memory here: 64 MB is all in many containers."""
 
     def value(self):
-        return tuple(size for size in super().value() if KB * size <= _room()) or (1,)
+        room = _room()
+        return tuple(size for size in super().value() if KB * size <= room) or (1,)
 
 
 def transfer(
@@ -112,10 +113,11 @@ def check(params, machine):
 
 def _check_block(size):
     """Refuse a block over half of what is free: past the end of /dev/shm a write is a SIGBUS, not an exception."""
-    if size > _room():
+    room = _room()
+    if size > room:
         raise LabError(
             f"a block of {size / 1e6:g} MB is more than half of what is free for shared memory ({SHM}): "
-            f"sizes_kb up to {_room() // KB} would fit, or leave the shared ways out"
+            f"sizes_kb up to {room // KB} would fit, or leave the shared ways out"
         )
 
 

@@ -202,7 +202,7 @@ def attempts(cells):
         answer = re.fullmatch(r"check_\w+\((\w+)\)", call)[1]
         tries += [exercise, f"{before}\n{answer} = 'nonsense'\n{call}", f"{before}\n{''.join(solution)}\n{call}"]
     assert tries, "a lesson has an exercise"
-    return ["\n".join(["%reset -f", *imports]), *tries]  # no lesson finds another's names
+    return ["\n".join(["%reset_selective -f .", *imports]), *tries]  # no lesson finds another's names
 
 
 def test_exercises_can_be_solved(tmp_path):

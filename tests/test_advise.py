@@ -5,7 +5,7 @@ import time
 
 import helpers
 import pytest
-from made_results import MACHINE
+from made.results import MACHINE
 
 from conc_lab import charts, experiments, parameters, runner, tasks
 from conc_lab.charts import advise as drawn

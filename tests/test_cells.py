@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from made_results import TWO, made
+from made.results import TWO, made
 
 import conc_lab as lab
 from conc_lab import cells, experiments, parameters, runner

@@ -7,17 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import made_faults
-import made_switching
 import matplotlib
 import pytest
 import test_memory_charts
 import test_sharing
 import test_switching
 import test_transfer_charts
-from made_results import TWO, TYPICAL, made
-from made_startup import made_startup
-from test_races_chart import WHOLE, races_chart
+from made import faults as made_faults
+from made import memory as made_memory
+from made import sharing as made_sharing
+from made import switching as made_switching
+from made import transfer as made_transfer
+from made.races import WHOLE
+from made.results import TWO, TYPICAL, made
+from made.startup import made_startup
+from test_races_chart import races_chart
 
 from conc_lab import EXPERIMENTS, charts, executors
 from conc_lab.charts import faults as drawn_faults
@@ -117,20 +121,20 @@ def faults_chart():
 TESTED = {
     ("speedup", "speedup"): (speedup_chart, made(TYPICAL)),
     ("speedup", "setup"): (setup_chart, made(TYPICAL)),
-    ("sharing", "sharing"): (test_sharing.sharing_chart, test_sharing.RESULT),
-    ("sharing", "boxes"): (test_sharing.boxes_chart, test_sharing.RESULT),
+    ("sharing", "sharing"): (test_sharing.sharing_chart, made_sharing.RESULT),
+    ("sharing", "boxes"): (test_sharing.boxes_chart, made_sharing.RESULT),
     ("startup", "startup"): (startup_chart, made_startup()),
     ("startup", "breakeven"): (breakeven_chart, made_startup()),
-    ("memory", "memory"): (test_memory_charts.memory_chart, test_memory_charts.TYPICAL),
-    ("memory", "meters"): (test_memory_charts.meters_chart, test_memory_charts.TYPICAL),
+    ("memory", "memory"): (test_memory_charts.memory_chart, made_memory.TYPICAL),
+    ("memory", "meters"): (test_memory_charts.meters_chart, made_memory.TYPICAL),
     ("switching", "switching"): (test_switching.test_round_trips_by_their_artists, made_switching.handover()),
     ("transfer", "transfer"): (
         test_transfer_charts.transfer_chart,
-        test_transfer_charts.result_of(test_transfer_charts.THOUSANDTH),
+        made_transfer.made(),
     ),
     ("transfer", "chunks"): (
         test_transfer_charts.chunks_chart,
-        test_transfer_charts.result_of(test_transfer_charts.THOUSANDTH),
+        made_transfer.made(),
     ),
     ("races", "races"): (races_chart, WHOLE),
     ("faults", "faults"): (faults_chart, made_faults.made()),
@@ -533,7 +537,7 @@ def test_a_legend_fits(recorded):
     once = made(TYPICAL, control=1.2)
     every, other = (made({(kind, 2): 1.5 for kind in executors.KINDS}, task=task) for task in ("zlib", "count_primes"))
     for figure in (
-        memory.CHARTS["memory"](test_memory_charts.TOUCHED, None, test_memory_charts.TOUCHED)[0],
+        memory.CHARTS["memory"](made_memory.TOUCHED, None, made_memory.TOUCHED)[0],
         startup.CHARTS["startup"](heavy, MadeBet(("processes", 1, 9.0)), heavy)[0],
         startup.CHARTS["breakeven"](heavy, None, None)[0],
         drawn_speedup.CHARTS["speedup"](once, MadeBet(("threads", 1, 1.0)), once)[0],
@@ -603,7 +607,7 @@ def test_settings_of_matplotlib_stay():
 def test_no_pyplot():
     """Charts are drawn without pyplot: a student's figures are not touched, and none stays open."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from made_results import TYPICAL, made; "
+        "import sys; sys.path.insert(0, sys.argv[1]); from made.results import TYPICAL, made; "
         "from conc_lab import charts; [charts.show(made(TYPICAL), name) for name in ('speedup', 'setup')]; "
         "assert 'matplotlib.figure' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from made_faults import made, row
+from made.faults import made, row
 
 from conc_lab import charts
 from conc_lab.charts import faults as drawn

@@ -12,18 +12,17 @@ import platform
 import re
 from pathlib import Path
 
-import made_faults
-import made_startup
-import made_switching
 import nbformat
 import pytest
-import test_memory_charts
-import test_sharing
-import test_timeline
-import test_transfer_charts
-from made_results import MACHINE, TWO, made
-from test_memory import row as memory_row
-from test_races import row as races_row
+from made import faults as made_faults
+from made import memory as made_memory
+from made import sharing as made_sharing
+from made import startup as made_startup
+from made import switching as made_switching
+from made import timeline as made_timeline
+from made import transfer as made_transfer
+from made.races import row as races_row
+from made.results import MACHINE, TWO, made
 
 import conc_lab as lab
 from conc_lab import __main__, cells, claim_table, experiments, lesson, parameters, runner, summary, verdicts
@@ -52,7 +51,7 @@ def folder(tmp_path, monkeypatch):
 
 def sharing(*kinds, pids=None, lacking=(), **changes):
     """The true table with these changes to a thread's cells, and these numbers of process ids by kind."""
-    result = test_sharing.made(*kinds, lacking=lacking)
+    result = made_sharing.made(*kinds, lacking=lacking)
     for row in result.rows:
         if row["thing"] == shared.PID:
             row["different_ids"] = ({"thread": 1} if pids is None else pids).get(row["kind"], 4)
@@ -100,15 +99,18 @@ def recorded(pure, hashing, usable=2, processes=0.9, rounds=5):
     rows = []
     for (task, kind, share), number in itertools.product(cases, range(rounds)):
         which = {"task": task, "kind": kind, "number": number}
-        rows += [test_timeline.block(0, 0, 10, **which), test_timeline.block(1, 0, 10 * share, **which)]
-        rows += [test_timeline.block(1, 10 * share, 10, False, **which)]
-    return test_timeline.made(rows, usable)
+        rows += [made_timeline.block(0, 0, 10, **which), made_timeline.block(1, 0, 10 * share, **which)]
+        rows += [made_timeline.block(1, 10 * share, 10, False, **which)]
+    return made_timeline.made(rows, usable)
 
 
 def kept(threads, process, lacks=()):
     """A memory result of four threads and four processes that add so many MB each."""
-    rows = [memory_row("threads", 4, 4 * threads, lacks=lacks), memory_row("spawn", 4, 4 * process, lacks=lacks)]
-    return test_memory_charts.result(*rows)
+    rows = [
+        made_memory.row("threads", 4, 4 * threads, lacks=lacks),
+        made_memory.row("spawn", 4, 4 * process, lacks=lacks),
+    ]
+    return made_memory.made(*rows)
 
 
 def counted(threads, **how):
@@ -139,7 +141,7 @@ def handed(threads, processes, lock, **how):
 
 def moved(reference, pickle, rounds=5):
     sizes = (1000, 10_000, 100_000)[: len(reference)]
-    return test_transfer_charts.result_of({"reference": reference, "pickle": pickle}, sizes, rounds)
+    return made_transfer.made({"reference": reference, "pickle": pickle}, sizes, rounds)
 
 
 def raced(lost=500):

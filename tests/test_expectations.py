@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from made_results import MACHINE
+from made.results import MACHINE
 from test_notebooks import NOTEBOOKS
 
 from conc_lab import expectations as module

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import helpers
-import made_faults
 import pytest
+from made import faults as made_faults
 
 from conc_lab import _faults_worker, executors, experiments, fragile, parameters, runner
 from conc_lab.errors import LabError

@@ -4,8 +4,8 @@ import dataclasses
 import json
 
 import pytest
-from made_results import TYPICAL, made
-from made_startup import made_startup
+from made.results import TYPICAL, made
+from made.startup import made_startup
 
 from conc_lab import gathering as gather
 from conc_lab.errors import LabError

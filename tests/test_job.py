@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from helpers import LIVENESS_S, becomes_true
-from made_results import TWO, made
+from made.results import TWO, made
 
 from conc_lab import runner
 from conc_lab.errors import LabError, RunStopped

@@ -11,7 +11,7 @@ from pathlib import Path
 import helpers
 import psutil
 import pytest
-from made_results import MACHINE
+from made.results import MACHINE
 
 from conc_lab import _memory_worker, executors, experiments, parameters, runner
 from conc_lab.errors import LabError
@@ -39,26 +39,6 @@ def refused(machine=MACHINE, **params):
         module.check(checked, machine)
     assert "\n" not in str(caught.value) and not caught.value.detail
     return str(caught.value)
-
-
-def row(kind, workers, grown, *, touch="untouched", rss=None, own=None, number=0, size=0, lacks=()):
-    """A row in which workers added `grown` MB by PSS, `rss` MB by RSS, and one has `own` MB to itself.
-
-    lacks: the meters that the platform lacks.
-    """
-    inside = kind in module.INSIDE
-    made = {"round": number, "order": 0, "kind": kind, "workers": workers, "touch": touch, "data_bytes": size * MB}
-    made["processes"] = 1 if inside else 1 + workers
-    own = None if inside else own if own is not None else grown / workers
-    values = {"pss": grown, "rss": grown if rss is None else rss, "uss": grown - 3}  # the parent shares, too
-    for name, value in values.items():
-        known = name not in lacks
-        made |= {f"{name}_before_bytes": 10 * MB if known else None}
-        made |= {f"{name}_bytes": round((10 + value) * MB) if known else None}
-        made |= {f"worker_{name}_bytes": None if own is None or not known else round(own * MB)}
-    made["others_uss_bytes"] = None if "uss" in lacks else 0 if inside else round(own * workers * MB)
-    made["missing"] = "X does not say: no PSS" if lacks else None
-    return made
 
 
 HERE = [kind for kind in module.kinds() if kind not in module.INSIDE or not executors.unavailable(kind)]

@@ -1,42 +1,11 @@
 """Charts of the memory experiment: pictures by their artists, alt text and sentences, from rows with known figures."""
 
-import itertools
-
 import pytest
-from made_results import MACHINE
 from test_memory import row
 
-from conc_lab import charts, experiments, parameters
+from conc_lab import charts
 from conc_lab.charts import memory as drawn
 from conc_lab.experiments.memory import MB
-from conc_lab.result import Result
-
-
-def result(*rows, **params):
-    """A result of made rows, whose parameters fit them."""
-    given = {name: list(dict.fromkeys(item[name] for item in rows)) for name in ("workers", "touch")}
-    given |= {"kinds": list(dict.fromkeys(item["kind"] for item in rows))}
-    defaults = parameters.described(experiments.function("memory"))
-    whole = {name: parameters.default(parameter) for name, parameter in defaults.items()} | given | params
-    return Result("memory", whole, MACHINE, list(rows), "2026-01-31T12:00:00+00:00")
-
-
-TYPICAL = result(
-    *[
-        row(kind, workers, fixed + each * workers, rss=fixed + more * workers, own=own)
-        for (kind, fixed, each, more, own), workers in itertools.product(
-            [("threads", 0, 0.02, 0.02, None), ("fork", 1, 2.5, 17, 2.2), ("spawn", 8, 9, 16, 8.5)], [1, 2, 4]
-        )
-    ]
-)
-TOUCHED = result(
-    row("fork", 2, 5, own=2, rss=200, size=100),
-    row("fork", 2, 170, touch="read", own=82, rss=200, size=100),
-    row("threads", 2, 0.1, size=100),
-    row("threads", 2, 0.1, touch="read", size=100),
-    parent_data="ints",
-    data_mb=100,
-)
 
 
 def memory_chart():
@@ -99,11 +68,11 @@ def test_the_sentence_of_touches(own, pages):
 def test_the_sentence_without_pss():
     """Where PSS, or even USS, is missing, the sentence begins with that, and with what is shown."""
     for lacks, shown in ((("pss",), "USS"), (("pss", "uss"), "RSS")):
-        made = result(row("threads", 1, 3, lacks=lacks), row("fork", 1, 5, lacks=lacks))
-        assert charts.show(made).sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds")
-        assert f"MB ({shown})" in drawn.CHARTS["memory"](made, None, None)[0].axes[0].get_ylabel()
-        assert charts.show(made, "meters").sentence
-    assert "RSS only" in charts.show(made, "meters").sentence
+        found = result(row("threads", 1, 3, lacks=lacks), row("fork", 1, 5, lacks=lacks))
+        assert charts.show(found).sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds")
+        assert f"MB ({shown})" in drawn.CHARTS["memory"](found, None, None)[0].axes[0].get_ylabel()
+        assert charts.show(found, "meters").sentence
+    assert "RSS only" in charts.show(found, "meters").sentence
 
 
 def test_the_sentence_of_the_meters():

@@ -6,7 +6,7 @@ import sys
 
 import helpers
 import pytest
-from made_results import MACHINE
+from made.results import MACHINE
 
 from conc_lab import charts
 from conc_lab.experiments import memory

@@ -6,7 +6,7 @@ import re
 import ipywidgets as widgets
 import pytest
 from helpers import LIVENESS_S, becomes_true
-from made_results import TWO, TYPICAL, made
+from made.results import TWO, TYPICAL, made
 
 from conc_lab import experiments, panels, parameters, runner, tasks
 from conc_lab.errors import LabError, RunStopped

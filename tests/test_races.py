@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import helpers
 import pytest
-from made_results import MACHINE
+from made.results import MACHINE
 
 from conc_lab import _races_worker, executors, parameters, runner
 from conc_lab.errors import LabError
@@ -19,9 +19,6 @@ from conc_lab.experiments.races import METHODS, ORDERS, WAYS, totals
 COLUMNS = {"round", "method", "way", "lock", "what", "expected", "counted", "lost", "seen_by_parent"}
 FEW = {"turns": 20, "increments": 500, "patience_ms": 100, "rounds": 1}
 IN_PROCESS = "fork" if "fork" in executors.start_methods() else "spawn"
-OPEN = [("threads", "none"), ("shared", "none")]
-GUARDED = [("threads", "lock"), ("shared", "lock")]
-OWNED = [("processes", "none"), ("queue", "none")]
 
 
 def ran(**params):
@@ -33,20 +30,6 @@ def here(**params):
     """The rows of a small run in this process, where a forkserver would stay."""
     checked = parameters.checked(module.races, FEW | {"start_method": IN_PROCESS} | params)
     return [item for item in module.races(**checked) if isinstance(item, dict)]
-
-
-def row(method="handshake", way="threads", lock="none", lost=0, expected=1000, number=0):
-    return {
-        "round": number,
-        "method": method,
-        "way": way,
-        "lock": lock,
-        "what": "threads" if method == "deadlock" else "updates",
-        "expected": expected,
-        "counted": expected - lost,
-        "lost": lost,
-        "seen_by_parent": 0 if way == "processes" else expected - lost,
-    }
 
 
 @pytest.mark.parametrize("method", helpers.METHODS)

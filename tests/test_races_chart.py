@@ -3,35 +3,11 @@
 import re
 
 import pytest
-from made_results import MACHINE
 from matplotlib.figure import Figure
-from test_races import GUARDED, OPEN, OWNED, row
 
 from conc_lab import charts
 from conc_lab.charts import races as drawn
 from conc_lab.experiments.races import LOCKS, METHODS, ORDERS
-from conc_lab.result import Result
-
-
-def made(*rows, usable=2, quota=None, gil=True):
-    machine = MACHINE | {"usable_cpus": usable, "cpu_quota": quota, "gil": gil}
-    return Result("races", {"rounds": 1}, machine, list(rows), "2026-01-31T12:00:00+00:00")
-
-
-def update_rows(method, lost, expected=1000):
-    """A row for each way and lock; without a lock `lost` updates are lost where memory is shared."""
-    return [row(method, *pair, lost, expected) for pair in OPEN] + [
-        row(method, *pair, 0, expected) for pair in GUARDED + OWNED
-    ]
-
-
-WHOLE = made(
-    *update_rows("handshake", 500),
-    *update_rows("call", 321),
-    *update_rows("plain", 0, 2000),
-    row("deadlock", lock="opposite order", lost=2, expected=2),
-    row("deadlock", lock="same order", expected=2),
-)
 
 
 def axes(result):

@@ -7,7 +7,6 @@ import sys
 
 import helpers
 import pytest
-from made_results import MACHINE
 
 from conc_lab import charts, executors, runner, this_machine
 from conc_lab.charts import sharing as drawn
@@ -17,28 +16,13 @@ from conc_lab.experiments.sharing import (
     FILE,
     INTERPRETER,
     KINDS,
-    LOCAL,
-    LOCALS,
     OBJECT,
     PID,
     THINGS,
     THREAD,
-    VALUE,
-    WRITE,
 )
-from conc_lab.result import Result
 
 COLUMNS = ["thing", "kind", "cell", "evidence", "different_ids", "reason"]
-NEW_INTERPRETER = {VALUE: "re-imported", WRITE: "own", OBJECT: "copied", LOCALS: "own", LOCAL: "own"}
-NEW_PROCESS = {PID: "own", THREAD: "own", INTERPRETER: "own"}
-TRUTH = {
-    "thread": dict.fromkeys(THINGS, "shared") | {THREAD: "own", LOCALS: "own", LOCAL: "own"},
-    "spawn": NEW_PROCESS | NEW_INTERPRETER | {FILE: "absent"},
-    "forkserver": NEW_PROCESS | NEW_INTERPRETER | {FILE: "absent"},
-    "fork": NEW_PROCESS
-    | {VALUE: "copied", WRITE: "own", OBJECT: "copied", FILE: "shared", LOCALS: "own", LOCAL: "copied"},
-    "subinterpreter": {PID: "shared", THREAD: "own", INTERPRETER: "own"} | NEW_INTERPRETER | {FILE: "shared"},
-}
 IDS = {"process id": PID, "native thread id": THREAD, "interpreter": INTERPRETER}
 
 
@@ -48,18 +32,6 @@ def missing(kind):
 
 def run(*kinds):
     return runner.run("sharing", {"kinds": kinds}, timeout_s=helpers.LIVENESS_S)
-
-
-def made(*kinds, lacking=()):
-    """The result that the true table would give, where the kinds in `lacking` do not exist."""
-    rows = []
-    for kind, thing in itertools.product(kinds, THINGS):
-        row = {"thing": thing, "kind": kind, "cell": TRUTH[kind][thing], "evidence": "seen", "different_ids": None}
-        row["reason"] = None
-        if kind in lacking:
-            row |= {"cell": "absent", "evidence": None, "reason": f"{kind} does not exist here"}
-        rows.append(row)
-    return Result("sharing", {"kinds": list(kinds)}, MACHINE, rows, "2026-01-31T12:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -191,9 +163,6 @@ def test_a_worker_that_raises(monkeypatch):
     with pytest.raises(LabError, match=r"^a worker raised ZeroDivisionError: division by zero$") as caught:
         list(module.sharing(["thread"]))
     assert "Traceback" in caught.value.detail
-
-
-RESULT = made("thread", "spawn", "fork")
 
 
 def axes(result, chart):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import helpers
 import pytest
-from made_startup import QUIET, made_startup
+from made.startup import QUIET, made_startup
 
 import conc_lab
 from conc_lab import _startup_worker, charts, executors, runner

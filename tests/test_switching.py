@@ -9,8 +9,8 @@ import threading
 import time
 
 import helpers
-import made_switching as made
 import pytest
+from made import switching as made
 from matplotlib.figure import Figure
 
 from conc_lab import _switching_worker, _worker, charts, executors, experiments, parameters, runner

@@ -7,37 +7,15 @@ import types
 
 import helpers
 import pytest
-from made_results import MACHINE
+from made.timeline import SIDE_BY_SIDE, TURNS, block, made
 
 from conc_lab import charts, experiments, parameters, runner, tasks
 from conc_lab.charts import timeline as drawn
 from conc_lab.errors import LabError
 from conc_lab.experiments import timeline
 from conc_lab.experiments.timeline import at_once, shares
-from conc_lab.result import Result
 
 COLUMNS = {"round", "task", "kind", "worker", "start_ms", "end_ms", "cpu_ms", "running"}
-
-
-def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads", number=0):
-    """A row of the experiment."""
-    cpu_ms = (end_ms - start_ms) * running
-    made = {"round": number, "task": task, "kind": kind, "worker": worker}
-    return made | {"start_ms": start_ms, "end_ms": end_ms, "cpu_ms": cpu_ms, "running": running}
-
-
-def made(rows, usable=2, quota=None, **given):
-    """A timeline result with these rows."""
-    defaults = parameters.described(experiments.function("timeline"))
-    params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
-    params |= {"work": list(dict.fromkeys(row["task"] for row in rows))} | given
-    return Result(
-        "timeline", params, MACHINE | {"usable_cpus": usable, "cpu_quota": quota}, rows, "2026-01-31T12:00:00+00:00"
-    )
-
-
-TURNS = [block(0, 0, 10), block(0, 10, 20, False), block(1, 0, 10, False), block(1, 10, 20)]
-SIDE_BY_SIDE = [block(0, 0, 10), block(1, 0, 5), block(1, 5, 10)]
 
 
 @pytest.mark.parametrize(

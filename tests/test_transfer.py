@@ -16,7 +16,7 @@ from multiprocessing import forkserver
 
 import helpers
 import pytest
-from made_results import MACHINE
+from made.results import MACHINE
 
 from conc_lab import _transfer_worker as far
 from conc_lab import executors, experiments, parameters, runner
@@ -41,19 +41,6 @@ def no_server_left(nothing_left):
 
 def run(**params):
     return runner.run("transfer", SMALL | params, timeout_s=helpers.LIVENESS_S)
-
-
-def rows_of(times, sizes=(1000, 10_000, 100_000), rounds=3, chunks=None):
-    """Rows with these hand-over times: {way: [seconds of each size, or a list of seconds of each round]}."""
-    rows = []
-    for number in range(rounds):
-        for way, seconds in times.items():
-            for size, value in zip(sizes, seconds, strict=True):
-                value = value[number] if isinstance(value, list) else value
-                rows.append(module._row(number, 0, way, value, 1, size_bytes=size, read_s=value / 10))
-        for chunk, value in (chunks or {}).items():
-            rows.append(module._row(number, 0, "map", value, 500, chunk=chunk))
-    return rows
 
 
 @pytest.mark.parametrize("method", helpers.METHODS)

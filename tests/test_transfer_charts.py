@@ -1,26 +1,12 @@
 """The charts of transfer: artists, alt text and sentences, from rows with known times."""
 
 import pytest
-from made_results import MACHINE
 from matplotlib.figure import Figure
-from test_transfer import CROSSINGS, rows_of
+from test_transfer import CROSSINGS
 
-from conc_lab import charts, experiments, panels, parameters
+from conc_lab import charts, panels
 from conc_lab.charts import style
 from conc_lab.charts import transfer as drawn
-from conc_lab.result import Result
-
-THOUSANDTH = {"reference": [20e-6] * 3, "pickle": [1e-3, 10e-3, 100e-3], "new block": [4e-3, 9e-3, 20e-3]}
-
-
-def result_of(times, sizes=(1000, 10_000, 100_000), rounds=3, chunks=None, usable=2):
-    """A result with such rows."""
-    chunks = chunks or {1: 60e-6, 100: 1e-6}
-    defaults = parameters.described(experiments.function("transfer"))
-    params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
-    params |= {"ways": list(times), "sizes_kb": [size // 1000 for size in sizes], "chunks": list(chunks)}
-    rows = rows_of(times, sizes, rounds, chunks)
-    return Result("transfer", params, MACHINE | {"usable_cpus": usable}, rows, "2026-01-31T12:00:00+00:00")
 
 
 def sentence(times, **more):

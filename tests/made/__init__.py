@@ -1,0 +1,1 @@
+"""Results made by hand, with known figures: one module for each experiment."""

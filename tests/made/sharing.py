@@ -1,0 +1,45 @@
+"""The true table of the sharing experiment, and results made from it."""
+
+import itertools
+
+from made_results import MACHINE
+
+from conc_lab.experiments.sharing import (
+    FILE,
+    INTERPRETER,
+    LOCAL,
+    LOCALS,
+    OBJECT,
+    PID,
+    THINGS,
+    THREAD,
+    VALUE,
+    WRITE,
+)
+from conc_lab.result import Result
+
+NEW_INTERPRETER = {VALUE: "re-imported", WRITE: "own", OBJECT: "copied", LOCALS: "own", LOCAL: "own"}
+NEW_PROCESS = {PID: "own", THREAD: "own", INTERPRETER: "own"}
+TRUTH = {
+    "thread": dict.fromkeys(THINGS, "shared") | {THREAD: "own", LOCALS: "own", LOCAL: "own"},
+    "spawn": NEW_PROCESS | NEW_INTERPRETER | {FILE: "absent"},
+    "forkserver": NEW_PROCESS | NEW_INTERPRETER | {FILE: "absent"},
+    "fork": NEW_PROCESS
+    | {VALUE: "copied", WRITE: "own", OBJECT: "copied", FILE: "shared", LOCALS: "own", LOCAL: "copied"},
+    "subinterpreter": {PID: "shared", THREAD: "own", INTERPRETER: "own"} | NEW_INTERPRETER | {FILE: "shared"},
+}
+
+
+def made(*kinds, lacking=()):
+    """The result that the true table would give, where the kinds in `lacking` do not exist."""
+    rows = []
+    for kind, thing in itertools.product(kinds, THINGS):
+        row = {"thing": thing, "kind": kind, "cell": TRUTH[kind][thing], "evidence": "seen", "different_ids": None}
+        row["reason"] = None
+        if kind in lacking:
+            row |= {"cell": "absent", "evidence": None, "reason": f"{kind} does not exist here"}
+        rows.append(row)
+    return Result("sharing", {"kinds": list(kinds)}, MACHINE, rows, "2026-01-31T12:00:00+00:00")
+
+
+RESULT = made("thread", "spawn", "fork")

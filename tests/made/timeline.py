@@ -1,0 +1,26 @@
+"""Timeline results made by hand: blocks in which two workers ran or waited."""
+
+from conc_lab import experiments, parameters
+from conc_lab.result import Result
+from made.results import MACHINE
+
+
+def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads", number=0):
+    """A row of the experiment."""
+    cpu_ms = (end_ms - start_ms) * running
+    made = {"round": number, "task": task, "kind": kind, "worker": worker}
+    return made | {"start_ms": start_ms, "end_ms": end_ms, "cpu_ms": cpu_ms, "running": running}
+
+
+def made(rows, usable=2, quota=None, **given):
+    """A timeline result with these rows."""
+    defaults = parameters.described(experiments.function("timeline"))
+    params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
+    params |= {"work": list(dict.fromkeys(row["task"] for row in rows))} | given
+    return Result(
+        "timeline", params, MACHINE | {"usable_cpus": usable, "cpu_quota": quota}, rows, "2026-01-31T12:00:00+00:00"
+    )
+
+
+TURNS = [block(0, 0, 10), block(0, 10, 20, False), block(1, 0, 10, False), block(1, 10, 20)]
+SIDE_BY_SIDE = [block(0, 0, 10), block(1, 0, 5), block(1, 5, 10)]

@@ -11,6 +11,7 @@ from pathlib import Path
 import helpers
 import psutil
 import pytest
+from made.memory import row
 from made.results import MACHINE
 
 from conc_lab import _memory_worker, executors, experiments, parameters, runner

@@ -1,7 +1,8 @@
 """Charts of the memory experiment: pictures by their artists, alt text and sentences, from rows with known figures."""
 
 import pytest
-from test_memory import row
+from made.memory import TOUCHED, TYPICAL, row
+from made.memory import made as result
 
 from conc_lab import charts
 from conc_lab.charts import memory as drawn

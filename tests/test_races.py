@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import helpers
 import pytest
+from made.races import GUARDED, OPEN, OWNED, row
 from made.results import MACHINE
 
 from conc_lab import _races_worker, executors, parameters, runner

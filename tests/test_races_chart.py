@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from made.races import WHOLE, made, row
 from matplotlib.figure import Figure
 
 from conc_lab import charts

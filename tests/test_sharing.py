@@ -7,6 +7,7 @@ import sys
 
 import helpers
 import pytest
+from made.sharing import RESULT, TRUTH, made
 
 from conc_lab import charts, executors, runner, this_machine
 from conc_lab.charts import sharing as drawn

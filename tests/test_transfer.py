@@ -17,6 +17,7 @@ from multiprocessing import forkserver
 import helpers
 import pytest
 from made.results import MACHINE
+from made.transfer import rows_of
 
 from conc_lab import _transfer_worker as far
 from conc_lab import executors, experiments, parameters, runner

@@ -1,6 +1,8 @@
 """The charts of transfer: artists, alt text and sentences, from rows with known times."""
 
 import pytest
+from made.transfer import THOUSANDTH
+from made.transfer import made as result_of
 from matplotlib.figure import Figure
 from test_transfer import CROSSINGS
 

@@ -2,8 +2,6 @@
 
 import itertools
 
-from made_results import MACHINE
-
 from conc_lab.experiments.sharing import (
     FILE,
     INTERPRETER,
@@ -17,6 +15,7 @@ from conc_lab.experiments.sharing import (
     WRITE,
 )
 from conc_lab.result import Result
+from made.results import MACHINE
 
 NEW_INTERPRETER = {VALUE: "re-imported", WRITE: "own", OBJECT: "copied", LOCALS: "own", LOCAL: "own"}
 NEW_PROCESS = {PID: "own", THREAD: "own", INTERPRETER: "own"}

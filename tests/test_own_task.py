@@ -11,7 +11,6 @@ import time
 import helpers
 import pytest
 
-import conc_lab as lab
 from conc_lab import __main__, executors, own, parameters, tasks
 from conc_lab.errors import LabError
 

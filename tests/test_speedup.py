@@ -189,44 +189,37 @@ def test_doubt():
 # The experiment
 
 
-def check_rows(result):
-    """Every variant is there once a round, and all columns hold what they say."""
-    rows, params = result.rows, result.params
-    assert all(item.keys() == COLUMNS and item["results_equal"] is True for item in rows)
-    wanted = [*itertools.product(params["kinds"], params["workers"], [""]), ("serial", 1, "A"), ("serial", 1, "B")]
-    for number in range(params["rounds"]):
-        mine = [item for item in rows if item["round"] == number]
-        timed = [item for item in mine if item["cpu"] is None]
-        assert sorted((item["kind"], item["workers"], item["repeat"] or "") for item in timed) == sorted(wanted)
-        assert sorted(item["order"] for item in timed) == list(range(len(wanted)))
-        probes = [item for item in mine if item["cpu"] is not None]
-        assert all(item["kind"] == "serial" and item["order"] is None and item["speedup"] is None for item in probes)
-        if hasattr(os, "sched_getaffinity"):
-            allowed = os.sched_getaffinity(0)
-            few = 0 if params["task"] == "sleep" else min(2, len(allowed))
-            assert len({item["cpu"] for item in probes} & allowed) == few
-        (count,) = {item["tasks"] for item in timed}
-        assert count >= max(16, 4 * max(params["workers"]))
-    for item in rows:
-        assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["teardown_s"] >= 0 and item["cpu_s"] >= 0
-        counted = item["voluntary_switches"], item["involuntary_switches"]
-        # Windows does not count, nor does macOS, which has no RUSAGE_THREAD
-        assert counted == (None, None) or all(isinstance(value, int) and value >= 0 for value in counted)
-    json.dumps(rows, allow_nan=False)
-    assert {item["rounds"] for item in conclusions(rows)} == {params["rounds"]}
-
-
 def test_rows_of_a_run():
-    """A run of work that computes has every variant once a round and its probes pinned to CPUs."""
-    check_rows(helpers.real("speedup"))
-
-
-def test_rows_of_a_run_that_waits():
-    """A run of waiting has coroutines as a kind of worker, and no pinned probes."""
+    """A run has every variant once a round, and all columns hold what they say; waiting is not probed on CPUs."""
     given = {"kinds": ["threads", "processes", "asyncio"], "workers": [1, 3], "rounds": 2, "task_ms": 0.5}
     if not executors.unavailable("interpreters"):
         given["kinds"].append("interpreters")
-    check_rows(helpers.small(task="sleep", **given))
+    for result in (helpers.real("speedup"), helpers.small(task="sleep", **given)):
+        rows, params = result.rows, result.params
+        assert all(item.keys() == COLUMNS and item["results_equal"] is True for item in rows)
+        wanted = [*itertools.product(params["kinds"], params["workers"], [""]), ("serial", 1, "A"), ("serial", 1, "B")]
+        for number in range(params["rounds"]):
+            mine = [item for item in rows if item["round"] == number]
+            timed = [item for item in mine if item["cpu"] is None]
+            assert sorted((item["kind"], item["workers"], item["repeat"] or "") for item in timed) == sorted(wanted)
+            assert sorted(item["order"] for item in timed) == list(range(len(wanted)))
+            probes = [item for item in mine if item["cpu"] is not None]
+            assert all(
+                item["kind"] == "serial" and item["order"] is None and item["speedup"] is None for item in probes
+            )
+            if hasattr(os, "sched_getaffinity"):
+                allowed = os.sched_getaffinity(0)
+                probed = 0 if params["task"] == "sleep" else min(2, len(allowed))
+                assert len({item["cpu"] for item in probes} & allowed) == probed
+            (count,) = {item["tasks"] for item in timed}
+            assert count >= max(16, 4 * max(params["workers"]))
+        for item in rows:
+            assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["teardown_s"] >= 0 and item["cpu_s"] >= 0
+            counted = item["voluntary_switches"], item["involuntary_switches"]
+            # Windows does not count, nor does macOS, which has no RUSAGE_THREAD
+            assert counted == (None, None) or all(isinstance(value, int) and value >= 0 for value in counted)
+        json.dumps(rows, allow_nan=False)
+        assert {item["rounds"] for item in conclusions(rows)} == {params["rounds"]}
 
 
 def test_the_order_is_shuffled():
@@ -450,7 +443,7 @@ def test_a_bet():
 
 
 def test_an_earlier_run_is_laid_over():
-    """The run before is dashed, in its kinds' colours, where it had the same numbers of workers."""
+    """The run before is dashed, in its kinds' colours, where its numbers of workers fit, and named by what differs."""
     earlier = made({("threads", 2): 1.3, ("threads", 8): 1.1, ("asyncio", 2): 1.2})
     top = axes(made(TYPICAL), earlier=earlier)[0]
     before = line(top, "threads, run before")
@@ -458,10 +451,6 @@ def test_an_earlier_run_is_laid_over():
     assert before.get_color() == style.STYLES["threads"]["color"] and before.get_linestyle() == "--"
     assert "asyncio, run before" in labels(top)
     assert alt(made(TYPICAL), earlier=earlier).endswith("; the run before: 2 threads 1.30×, 2 asyncio tasks 1.20×.")
-
-
-def test_an_earlier_run_is_called_by_what_differs():
-    """An earlier result of another task is called by its task, and one of another machine is called a recording."""
     less_free = made(TYPICAL)
     less_free.machine["memory_free_bytes"] -= 1
     for earlier, label, words in (

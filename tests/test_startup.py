@@ -190,35 +190,28 @@ def test_what_is_refused(monkeypatch):
         check(["fork"])
 
 
-def test_a_thread_that_cannot_start(monkeypatch):
-    """Where the second of three threads cannot start, it is one sentence, and the first has ended."""
-    before, count = helpers.threads(), itertools.count()
-    start = threading.Thread.start
+def test_a_worker_that_cannot_start(monkeypatch):
+    """Where the second of three workers cannot start, it is one sentence, and the first has ended."""
+    before = helpers.threads()
+    for way, owner, name, error in (
+        ("thread", threading.Thread, "start", RuntimeError("can't start new thread")),
+        ("fork", os, "fork", BlockingIOError(11, "Resource temporarily unavailable")),
+    ):
+        if way not in HERE:
+            continue
+        start, count = getattr(owner, name), itertools.count()
 
-    def refuse_the_second(self):
-        if next(count) == 1:
-            raise RuntimeError("can't start new thread")
-        start(self)
+        def refuse_the_second(*args, start=start, count=count, error=error):
+            if next(count) == 1:
+                raise error
+            return start(*args)
 
-    monkeypatch.setattr(threading.Thread, "start", refuse_the_second)
-    with pytest.raises(LabError, match=r"could not start 3 workers by thread .*; ask for fewer workers"):
-        _startup_worker.timed("thread", 3)
+        with monkeypatch.context() as patch, pytest.raises(LabError) as caught:
+            patch.setattr(owner, name, refuse_the_second)
+            _startup_worker.timed(way, 3)
+        assert f"could not start 3 workers by {way} ({error.args[-1]}" in str(caught.value).replace("[Errno 11] ", "")
+        assert "ask for fewer workers" in str(caught.value)
     assert helpers.becomes_true(lambda: helpers.threads() <= before, helpers.LIVENESS_S)
-
-
-@pytest.mark.skipif("fork" not in executors.start_methods(), reason="no fork here")
-def test_a_process_that_cannot_start(monkeypatch):
-    """Where the second of three processes cannot start, it is one sentence, and the first has ended."""
-    count, fork = itertools.count(), os.fork
-
-    def refuse_the_second():
-        if next(count) == 1:
-            raise BlockingIOError(11, "Resource temporarily unavailable")
-        return fork()
-
-    monkeypatch.setattr(os, "fork", refuse_the_second)
-    with pytest.raises(LabError, match=r"could not start 3 workers by fork .*Resource temporarily"):
-        _startup_worker.timed("fork", 3)
     assert multiprocessing.active_children() == []
 
 

@@ -154,11 +154,13 @@ def test_child_that_dies_beside_a_daemon(runs, own_file, tmp_path):
         "import os, time\ndef leaves():\n    if not (pid := os.fork()):\n        os.setsid()\n        time.sleep(600)\n"
         "    open('daemon', 'w').write(str(pid))\n    os.kill(os.getpid(), 37)\n",
     )
+    begun = time.monotonic()
     try:
-        error = refused(task="daemonic:leaves")  # and not after LIVENESS_S, which has a sentence of its own
+        error = refused(task="daemonic:leaves", timeout_s=3 * helpers.LIVENESS_S)
     finally:
         os.kill(int((tmp_path / "daemon").read_text()), signal.SIGKILL)
     assert str(error) == "the experiment's process ended before it was done (killed by signal 37)"
+    assert time.monotonic() - begun < helpers.LIVENESS_S  # typically 3 s, and the daemon stays for 600 s
 
 
 @pytest.mark.skipif("fork" not in METHODS, reason="no fork here")

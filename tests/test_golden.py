@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-import test_claims
+from made.verdicts import OUTCOMES
 
 from conc_lab import charts, experiments, result, verdicts
+from conc_lab.claim_table import TABLE
 from conc_lab.result import load
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -42,7 +43,8 @@ def test_words_of_recordings(experiment, monkeypatch):
 def test_words_of_verdicts():
     """Verdict, reason and figures of every made case are those of the golden file."""
     lines = []
-    for (claim, case), (results, _, _) in test_claims.OUTCOMES.items():
-        verdict = verdicts.DECIDE[test_claims.IDS.index(claim)](*results)
+    deciders = {claim["id"]: decide for claim, decide in zip(TABLE["claims"], verdicts.DECIDE, strict=True)}
+    for (claim, case), results in OUTCOMES.items():
+        verdict = deciders[claim](*results)
         lines.append(f"{claim} {case}: {verdict.word} | {verdict.why} | {verdict.figure}\n")
     held("verdicts", "".join(lines))

@@ -56,7 +56,7 @@ def load_ipython_extension(shell):
     """Add `%%task` to this IPython; importing the package in a notebook does it."""
 
     def task(line, cell):
-        from .own import magic
+        from .student.own_task import magic
 
         magic(line, cell)
 

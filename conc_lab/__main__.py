@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import experiments, parameters, runner
-from .errors import LabError
-from .this_machine import machine
+from .engine import experiment as experiments, parameters, run as runner
+from .engine.errors import LabError
+from .engine.machine import machine
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def _machine():
 
 
 def _claims():
-    from . import claim_table
+    from . import claims as claim_table
 
     found = claim_table.claims()
     try:
@@ -75,7 +75,7 @@ def _experiment(command, timeout, save, chart, **params):
         _say("\n")
     if save:
         print(f"saved {result.save(save)}")
-    from .charts import show
+    from .drawing.picture import show
 
     picture = show(result)
     if chart:

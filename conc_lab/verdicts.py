@@ -7,12 +7,18 @@ rounds with it.
 import statistics
 from dataclasses import dataclass
 
-from .charts import style
-from .charts.memory import megabytes
-from .experiments import memory, sharing, speedup, startup, switching, timeline, transfer
-from .experiments.speedup import BUSY
-from .result import Result
-from .summary import interval, paired, spread
+from .drawing import kit as style
+from .experiments.memory.chart import megabytes
+from .experiments.memory import measure as memory
+from .experiments.sharing import measure as sharing
+from .experiments.speedup import measure as speedup
+from .experiments.startup import measure as startup
+from .experiments.switching import measure as switching
+from .experiments.timeline import measure as timeline
+from .experiments.transfer import measure as transfer
+from .experiments.speedup.measure import BUSY
+from .engine.result import Result
+from .engine.stats import interval, paired, spread
 
 WORDS = ("holds", "does not hold", "depends", "cannot tell", "missing")
 SAME_TIME = (0.1, 0.25)  # shares of the time: up to the first two workers took turns, from the second on they did not

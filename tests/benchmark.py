@@ -100,8 +100,8 @@ def waiting():
 
 def computing():
     """Throughput of 64 computing tasks on two processes, against a bare warm pool in the same rounds."""
-    from conc_lab import tasks
-    from conc_lab.experiments.speedup import _timed
+    from conc_lab.engine import tasks
+    from conc_lab.experiments.speedup.measure import _timed
 
     task = tasks.TASKS["count_primes"]
     with task.prepare(0.01) as args:
@@ -137,8 +137,8 @@ def importing():
 
 def cores_busy():
     """Cores busy of two workers of pure Python, in five runs."""
-    from conc_lab import runner
-    from conc_lab.experiments.speedup import conclusions
+    from conc_lab.engine import run as runner
+    from conc_lab.experiments.speedup.measure import conclusions
 
     for number in range(5):
         result = runner.run("speedup", {"task": "count_primes", "workers": [2]})
@@ -151,8 +151,8 @@ def cores_busy():
 
 def starting():
     """Seconds to a worker's first answer, by the laboratory against a loop in a program of its own, alternately."""
-    from conc_lab import runner
-    from conc_lab.experiments.startup import THREADS_MORE, UNCOUNTED, WAYS, unavailable
+    from conc_lab.engine import run as runner
+    from conc_lab.experiments.startup.measure import THREADS_MORE, UNCOUNTED, WAYS, unavailable
 
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "program.py")
@@ -179,8 +179,9 @@ def starting():
 
 def repeating():
     """Five runs each: memory's figures and start-up's ratios against their medians, and whether tables are equal."""
-    from conc_lab import runner
-    from conc_lab.experiments import memory, startup
+    from conc_lab.engine import run as runner
+    from conc_lab.experiments.memory import measure as memory
+    from conc_lab.experiments.startup import measure as startup
 
     def spread(figures):
         """The largest distance from the median, in parts of it, for every name."""
@@ -222,8 +223,8 @@ def claiming():
 
 def stopping():
     """From Run to the first progress, and from Stop to an empty session, by start method."""
-    from conc_lab import executors, runner
-    from conc_lab.errors import RunStopped
+    from conc_lab.engine import pools as executors, run as runner
+    from conc_lab.engine.errors import RunStopped
 
     for method in executors.start_methods():
         first, stopped = [], []
@@ -284,10 +285,10 @@ USUAL = [("serial", 1), ("threads", 2), ("threads", 32), ("asyncio", 64), ("proc
 
 def advice(*names):
     """The advised variant's time against the best of all variants that bare executors ran, case by case."""
-    from conc_lab import runner
-    from conc_lab.charts import show
-    from conc_lab.errors import LabError
-    from conc_lab.experiments.advise import choice, chunksize, fits, predicted_s
+    from conc_lab.engine import run as runner
+    from conc_lab.drawing.picture import show
+    from conc_lab.engine.errors import LabError
+    from conc_lab.experiments.advise.measure import choice, chunksize, fits, predicted_s
 
     tests = Path(__file__).parent
     os.chdir(tests)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conc_lab import executors, experiments, parameters, runner
+from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
 
 PR_SET_CHILD_SUBREAPER = 36
 TESTS = os.path.dirname(__file__)

@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from multiprocessing import get_context
 from time import perf_counter
 
-from conc_lab import tasks
+from conc_lab.engine import tasks
 
 ROUNDS = 3
 

@@ -11,9 +11,9 @@ import traceback
 
 import helpers
 
-from conc_lab import experiments, parameters, runner
-from conc_lab.errors import LabError
-from conc_lab.this_machine import machine
+from conc_lab.engine import experiment as experiments, parameters, run as runner
+from conc_lab.engine.errors import LabError
+from conc_lab.engine.machine import machine
 
 
 def outcome(experiment, params):

@@ -2,9 +2,9 @@
 
 from made_results import MACHINE
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.faults import IN_PROCESS
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.experiments.faults.measure import IN_PROCESS
+from conc_lab.engine.result import Result
 
 LIVED = {"others_finished": True, "usable_again": True, "stoppable": None, "survived": True, "ended": "by itself"}
 DIED = {"told": None, "others_finished": False, "usable_again": None, "stoppable": None, "survived": False}

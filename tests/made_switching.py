@@ -2,9 +2,9 @@
 
 from made_results import MACHINE
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.switching import PARTNERS, PLACES, WORKS
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.experiments.switching.measure import PARTNERS, PLACES, WORKS
+from conc_lab.engine.result import Result
 
 HAND_OVER = {
     ("same CPU", "threads", "pipe"): 5.0,

@@ -7,12 +7,13 @@ import helpers
 import pytest
 from made.results import MACHINE
 
-from conc_lab import charts, experiments, parameters, runner, tasks
-from conc_lab.charts import advise as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import advise as advising
-from conc_lab.experiments.advise import agreement, choice, chunksize, crossings, fits, predicted_s, refusals
-from conc_lab.result import Result
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import experiment as experiments, parameters, run as runner, tasks
+from conc_lab.experiments.advise import chart as drawn
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.advise import measure as advising
+from conc_lab.experiments.advise.measure import agreement, choice, chunksize, crossings, fits, predicted_s, refusals
+from conc_lab.engine.result import Result
 
 COLUMNS = {*advising.FIGURES, "round", "kind", "workers", "chunk", "argument_bytes", "result_bytes", "refused"}
 

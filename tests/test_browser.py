@@ -12,7 +12,7 @@ from helpers import becomes_true
 from lab_page import Notebook, in_session
 from playwright.sync_api import expect, sync_playwright
 
-from conc_lab import executors
+from conc_lab.engine import pools as executors
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 CPU_LESSON = "02_cpu_bound.ipynb"

@@ -8,9 +8,10 @@ import pytest
 from made.results import TWO, made
 
 import conc_lab as lab
-from conc_lab import cells, experiments, parameters, runner
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.result import Result
+from conc_lab.student import cell as cells
+from conc_lab.engine import experiment as experiments, parameters, run as runner
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.engine.result import Result
 
 SMALL = {"task": "sum_squares", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 

@@ -23,12 +23,14 @@ from made.results import TWO, TYPICAL, made
 from made.startup import made_startup
 from test_races_chart import races_chart
 
-from conc_lab import EXPERIMENTS, charts, executors
-from conc_lab.charts import faults as drawn_faults
-from conc_lab.charts import speedup as drawn_speedup
-from conc_lab.charts import style
-from conc_lab.errors import LabError
-from conc_lab.experiments.speedup import conclusions
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import pools as executors
+from conc_lab import EXPERIMENTS
+from conc_lab.experiments.faults import chart as drawn_faults
+from conc_lab.experiments.speedup import chart as drawn_speedup
+from conc_lab.drawing import kit as style
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.speedup.measure import conclusions
 
 NOISY = [0.6, 1.8, 0.7, 1.7, 1.0]
 

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from made.faults import made, row
 
-from conc_lab import charts
-from conc_lab.charts import faults as drawn
+from conc_lab.drawing import picture as charts
+from conc_lab.experiments.faults import chart as drawn
 
 
 def texts(result):

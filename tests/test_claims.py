@@ -25,12 +25,14 @@ from made.races import row as races_row
 from made.results import MACHINE, TWO, made
 
 import conc_lab as lab
-from conc_lab import __main__, cells, claim_table, experiments, lesson, parameters, runner, summary, verdicts
-from conc_lab.charts import claimed
-from conc_lab.claim_table import TABLE, Claims, fitting
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.experiments import sharing as shared
-from conc_lab.result import Result, load
+from conc_lab.student import cell as cells, bets as lesson
+from conc_lab import claims as claim_table, __main__, verdicts
+from conc_lab.engine import experiment as experiments, parameters, run as runner, stats as summary
+from conc_lab.drawing import claims_chart as claimed
+from conc_lab.claims import TABLE, Claims, fitting
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.experiments.sharing import measure as shared
+from conc_lab.engine.result import Result, load
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 CELLS = [

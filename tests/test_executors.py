@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 import conc_lab
-from conc_lab import _worker, executors
-from conc_lab._asyncio_executor import AsyncioExecutor
-from conc_lab.errors import LabError
+from conc_lab.engine import in_worker as _worker, pools as executors
+from conc_lab.engine.asyncio_executor import AsyncioExecutor
+from conc_lab.engine.errors import LabError
 
 # A crew of 3 answers within 0.3 s; a lost wake-up must fail here instead of hanging the suite.
 LIVENESS_S = 30

@@ -16,7 +16,7 @@ import nbformat
 import numpy
 import pytest
 
-from conc_lab import exercises
+from conc_lab.student import exercises
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 

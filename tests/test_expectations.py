@@ -7,9 +7,9 @@ import pytest
 from made.results import MACHINE
 from test_notebooks import NOTEBOOKS
 
-from conc_lab import expectations as module
-from conc_lab.errors import LabError
-from conc_lab.expectations import FOLDER, WORDS, expect, is_meant
+from conc_lab.student import elsewhere as module
+from conc_lab.engine.errors import LabError
+from conc_lab.student.elsewhere import FOLDER, WORDS, expect, is_meant
 
 ELSEWHERE = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")}
 

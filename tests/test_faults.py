@@ -9,11 +9,13 @@ import helpers
 import pytest
 from made import faults as made_faults
 
-from conc_lab import _faults_worker, executors, experiments, fragile, parameters, runner
-from conc_lab.errors import LabError
-from conc_lab.experiments import Progress
-from conc_lab.experiments import faults as module
-from conc_lab.result import Result
+from conc_lab.experiments.faults import worker as _faults_worker
+from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
+from conc_lab.student import fragile
+from conc_lab.engine.errors import LabError
+from conc_lab.engine.experiment import Progress
+from conc_lab.experiments.faults import measure as module
+from conc_lab.engine.result import Result
 
 METHODS = executors.start_methods()
 WORKERS = [worker for worker in module.WORKERS if worker[:5] != "Inter" or not executors.unavailable("interpreters")]
@@ -206,7 +208,7 @@ def test_groups():
 
 def test_rows_can_be_saved(tmp_path):
     """Rows are plain values, and go through a file unchanged."""
-    from conc_lab.result import load
+    from conc_lab.engine.result import load
 
     rows = here()
     result = Result("faults", {}, {}, rows, "2026-01-31T12:00:00+00:00")

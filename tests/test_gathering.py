@@ -7,8 +7,8 @@ import pytest
 from made.results import TYPICAL, made
 from made.startup import made_startup
 
-from conc_lab import gathering as gather
-from conc_lab.errors import LabError
+from conc_lab.student import class_results as gather
+from conc_lab.engine.errors import LabError
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 

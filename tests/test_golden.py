@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import test_claims
 
-from conc_lab import charts, experiments, result, verdicts
-from conc_lab.result import load
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import experiment as experiments, result
+from conc_lab import verdicts
+from conc_lab.engine.result import load
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDINGS = Path(result.__file__).parent / "recordings"

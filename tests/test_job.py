@@ -7,9 +7,9 @@ import pytest
 from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, made
 
-from conc_lab import runner
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.job import Job
+from conc_lab.engine import run as runner
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.student.job import Job
 
 
 class MadeRun:

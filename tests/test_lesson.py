@@ -7,8 +7,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from conc_lab import executors, lesson, this_machine
-from conc_lab.errors import LabError
+from conc_lab.engine import pools as executors, machine as this_machine
+from conc_lab.student import bets as lesson
+from conc_lab.engine.errors import LabError
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 QUESTIONS = lesson._questions()

@@ -14,7 +14,7 @@ from pathlib import Path
 import helpers
 import pytest
 
-from conc_lab import experiments
+from conc_lab.engine import experiment as experiments
 
 if sys.platform != "linux" or os.geteuid() != 0 or not (shutil.which("unshare") and shutil.which("setpriv")):
     pytest.skip("only root can become another user, and mount, on Linux with util-linux", allow_module_level=True)

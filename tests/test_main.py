@@ -6,8 +6,9 @@ import sys
 import helpers
 import pytest
 
-from conc_lab import __main__, experiments, parameters, this_machine
-from conc_lab.result import load
+from conc_lab.engine import experiment as experiments, parameters, machine as this_machine
+from conc_lab import __main__
+from conc_lab.engine.result import load
 
 SMALL = ["--task", "sum_squares", "--workers", "1", "2", "--kinds", "threads", "--task-ms", "0.2", "--rounds", "2"]
 TIMEOUT_S = 120  # each of these takes 2 to 5 s here

@@ -13,10 +13,11 @@ import psutil
 import pytest
 from made.results import MACHINE
 
-from conc_lab import _memory_worker, executors, experiments, parameters, runner
-from conc_lab.errors import LabError
-from conc_lab.experiments import memory as module
-from conc_lab.experiments.memory import MB, added, conclusions, meter
+from conc_lab.experiments.memory import worker as _memory_worker
+from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.memory import measure as module
+from conc_lab.experiments.memory.measure import MB, added, conclusions, meter
 
 COLUMNS = {
     "round", "order", "kind", "workers", "touch", "data_bytes", "processes", "rss_before_bytes", "pss_before_bytes",

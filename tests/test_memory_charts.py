@@ -3,9 +3,9 @@
 import pytest
 from test_memory import row
 
-from conc_lab import charts
-from conc_lab.charts import memory as drawn
-from conc_lab.experiments.memory import MB
+from conc_lab.drawing import picture as charts
+from conc_lab.experiments.memory import chart as drawn
+from conc_lab.experiments.memory.measure import MB
 
 
 def memory_chart():

@@ -10,9 +10,9 @@ import helpers
 import pytest
 from helpers import RUNS as SMALL
 
-from conc_lab import experiments, parameters, runner
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.experiments import switching
+from conc_lab.engine import experiment as experiments, parameters, run as runner
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.experiments.switching import measure as switching
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and at sessions")
 

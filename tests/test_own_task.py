@@ -12,8 +12,10 @@ import helpers
 import pytest
 
 import conc_lab as lab
-from conc_lab import __main__, executors, own, parameters, tasks
-from conc_lab.errors import LabError
+from conc_lab.engine import pools as executors, parameters, tasks
+from conc_lab.student import own_task as own
+from conc_lab import __main__
+from conc_lab.engine.errors import LabError
 
 DIGITS = """
 import math
@@ -290,7 +292,7 @@ def test_every_panel_offers_it(monkeypatch):
     """A panel that is shown already, and every later one, lists the task; what is chosen there stays chosen."""
     from test_panels import Panel  # here, because these tests also run on Pythons without widgets
 
-    from conc_lab import panels
+    from conc_lab.student import panel as panels
 
     before, recorder = Panel(task="sleep", workers=[3]), Panel("timeline", work=["sleep"])
     own.define("digits", DIGITS)

@@ -8,9 +8,10 @@ import pytest
 from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, TYPICAL, made
 
-from conc_lab import experiments, panels, parameters, runner, tasks
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.result import load
+from conc_lab.engine import experiment as experiments, parameters, run as runner, tasks
+from conc_lab.student import panel as panels
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.engine.result import load
 
 
 class Panel:

@@ -8,8 +8,8 @@ import sys
 import own_tasks
 import pytest
 
-from conc_lab import executors, experiments, parameters, runner, tasks, this_machine
-from conc_lab.errors import LabError
+from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner, tasks, machine as this_machine
+from conc_lab.engine.errors import LabError
 
 SPEEDUP = experiments.function("speedup")
 PARAMETERS = [

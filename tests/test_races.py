@@ -11,10 +11,11 @@ import helpers
 import pytest
 from made.results import MACHINE
 
-from conc_lab import _races_worker, executors, parameters, runner
-from conc_lab.errors import LabError
-from conc_lab.experiments import races as module
-from conc_lab.experiments.races import METHODS, ORDERS, WAYS, totals
+from conc_lab.experiments.races import worker as _races_worker
+from conc_lab.engine import pools as executors, parameters, run as runner
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.races import measure as module
+from conc_lab.experiments.races.measure import METHODS, ORDERS, WAYS, totals
 
 COLUMNS = {"round", "method", "way", "lock", "what", "expected", "counted", "lost", "seen_by_parent"}
 FEW = {"turns": 20, "increments": 500, "patience_ms": 100, "rounds": 1}

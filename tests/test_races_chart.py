@@ -5,9 +5,9 @@ import re
 import pytest
 from matplotlib.figure import Figure
 
-from conc_lab import charts
-from conc_lab.charts import races as drawn
-from conc_lab.experiments.races import LOCKS, METHODS, ORDERS
+from conc_lab.drawing import picture as charts
+from conc_lab.experiments.races import chart as drawn
+from conc_lab.experiments.races.measure import LOCKS, METHODS, ORDERS
 
 
 def axes(result):

@@ -12,8 +12,8 @@ import helpers
 import pytest
 
 import conc_lab
-from conc_lab import experiments, parameters, result, this_machine
-from conc_lab.errors import LabError
+from conc_lab.engine import experiment as experiments, parameters, result, machine as this_machine
+from conc_lab.engine.errors import LabError
 from conc_lab.recordings import __main__ as record
 
 MADE_UP = result.Result(

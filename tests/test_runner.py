@@ -13,8 +13,8 @@ import helpers
 import pytest
 
 import conc_lab
-from conc_lab import executors, programs, runner, tasks
-from conc_lab.errors import LabError, RunStopped
+from conc_lab.engine import pools as executors, helper as programs, run as runner, tasks
+from conc_lab.engine.errors import LabError, RunStopped
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and at sessions")
 
@@ -575,7 +575,7 @@ def test_a_row_that_is_no_json():
 def test_the_end_before_the_spec():
     """A child whose kernel dies before it has sent the spec leaves at once."""
     environment = os.environ | {"PYTHONPATH": str(Path(conc_lab.__file__).parent.parent)}
-    command = [sys.executable, "-P", "-c", "from conc_lab._child import main; main()"]
+    command = [sys.executable, "-P", "-c", "from conc_lab.engine.child import main; main()"]
     done = subprocess.run(command, input=b'{"half": ', capture_output=True, env=environment, timeout=helpers.LIVENESS_S)
     assert done.returncode == 1 and b"no spec" in done.stderr
 

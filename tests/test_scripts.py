@@ -8,8 +8,9 @@ import sys
 import pytest
 
 import conc_lab as lab
-from conc_lab import executors, own, scripts
-from conc_lab.errors import LabError
+from conc_lab.engine import pools as executors
+from conc_lab.student import own_task as own, export as scripts
+from conc_lab.engine.errors import LabError
 
 DIGITS = """\
 from __future__ import annotations

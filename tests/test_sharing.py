@@ -8,19 +8,12 @@ import sys
 import helpers
 import pytest
 
-from conc_lab import charts, executors, runner, this_machine
-from conc_lab.charts import sharing as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import sharing as module
-from conc_lab.experiments.sharing import (
-    FILE,
-    INTERPRETER,
-    KINDS,
-    OBJECT,
-    PID,
-    THINGS,
-    THREAD,
-)
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import pools as executors, run as runner, machine as this_machine
+from conc_lab.experiments.sharing import chart as drawn
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.sharing import measure as module
+from conc_lab.experiments.sharing.measure import FILE, INTERPRETER, KINDS, OBJECT, PID, THINGS, THREAD
 
 COLUMNS = ["thing", "kind", "cell", "evidence", "different_ids", "reason"]
 IDS = {"process id": PID, "native thread id": THREAD, "interpreter": INTERPRETER}

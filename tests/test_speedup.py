@@ -8,11 +8,11 @@ import os
 import helpers
 import pytest
 
-from conc_lab import executors, tasks
-from conc_lab.errors import LabError
-from conc_lab.experiments import speedup as module
-from conc_lab.experiments.speedup import character, conclusions, decompose, serial_busy
-from conc_lab.summary import interval
+from conc_lab.engine import pools as executors, tasks
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.speedup import measure as module
+from conc_lab.experiments.speedup.measure import character, conclusions, decompose, serial_busy
+from conc_lab.engine.stats import interval
 
 COLUMNS = {
     "round", "order", "kind", "workers", "repeat", "cpu", "tasks", "setup_s", "wall_s", "teardown_s", "cpu_s",

@@ -16,12 +16,14 @@ import pytest
 from made.startup import QUIET, made_startup
 
 import conc_lab
-from conc_lab import _startup_worker, charts, executors, runner
-from conc_lab.charts import startup as drawn
-from conc_lab.charts import style
-from conc_lab.errors import LabError
-from conc_lab.experiments import startup as module
-from conc_lab.experiments.startup import costs, pays_from
+from conc_lab.experiments.startup import worker as _startup_worker
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import pools as executors, run as runner
+from conc_lab.experiments.startup import chart as drawn
+from conc_lab.drawing import kit as style
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.startup import measure as module
+from conc_lab.experiments.startup.measure import costs, pays_from
 
 COLUMNS = {
     "round", "order", "start", "way", "cold", "main_imports", "workers", "start_s", "answer_s", "end_s",

@@ -13,13 +13,15 @@ import pytest
 from made import switching as made
 from matplotlib.figure import Figure
 
-from conc_lab import _switching_worker, _worker, charts, executors, experiments, parameters, runner
-from conc_lab.charts import style
-from conc_lab.charts import switching as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import switching as module
-from conc_lab.experiments.switching import QUESTIONS, against_serial
-from conc_lab.summary import Spread, paired, spread
+from conc_lab.experiments.switching import worker as _switching_worker
+from conc_lab.engine import in_worker as _worker, pools as executors, experiment as experiments, parameters, run as runner
+from conc_lab.drawing import picture as charts
+from conc_lab.drawing import kit as style
+from conc_lab.experiments.switching import chart as drawn
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.switching import measure as module
+from conc_lab.experiments.switching.measure import QUESTIONS, against_serial
+from conc_lab.engine.stats import Spread, paired, spread
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="counts the switches of a thread, pins to a CPU")
 SMALL = {"workers": 2, "intervals_us": [5000, 50], "waits": 20, "run_ms": 2, "rounds": 2}
@@ -354,7 +356,7 @@ def test_a_bare_worker_can_import_it():
 
 def test_the_panel_takes_any_intervals():
     """The panel shows the intervals as plain numbers in one named field, and reads what is written there."""
-    from conc_lab import panels
+    from conc_lab.student import panel as panels
 
     kind = parameters.described(module.switching)["intervals_us"].annotation
     control = panels._control("intervals_us", kind, [5000, 12.5])

@@ -12,7 +12,7 @@ import helpers
 import pytest
 
 import conc_lab
-from conc_lab import executors, tasks
+from conc_lab.engine import pools as executors, tasks
 
 ALL = sorted(tasks.TASKS)
 AWAITED = [name for name in ALL if tasks.TASKS[name].coroutine]

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conc_lab import executors, this_machine
+from conc_lab.engine import pools as executors, machine as this_machine
 
 V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev - cgroup2 cgroup2 rw,nsdelegate"
 PROC = "23 1 0:21 / /proc rw - proc proc rw"

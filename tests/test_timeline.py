@@ -9,11 +9,12 @@ import helpers
 import pytest
 from made.timeline import SIDE_BY_SIDE, TURNS, block, made
 
-from conc_lab import charts, experiments, parameters, runner, tasks
-from conc_lab.charts import timeline as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import timeline
-from conc_lab.experiments.timeline import at_once, shares
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import experiment as experiments, parameters, run as runner, tasks
+from conc_lab.experiments.timeline import chart as drawn
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.timeline import measure as timeline
+from conc_lab.experiments.timeline.measure import at_once, shares
 
 COLUMNS = {"round", "task", "kind", "worker", "start_ms", "end_ms", "cpu_ms", "running"}
 

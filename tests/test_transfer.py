@@ -18,11 +18,11 @@ import helpers
 import pytest
 from made.results import MACHINE
 
-from conc_lab import _transfer_worker as far
-from conc_lab import executors, experiments, parameters, runner
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.experiments import transfer as module
-from conc_lab.experiments.transfer import crossing, medians, rate_mb_s
+from conc_lab.experiments.transfer import worker as far
+from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.experiments.transfer import measure as module
+from conc_lab.experiments.transfer.measure import crossing, medians, rate_mb_s
 
 COLUMNS = {
     "round", "order", "way", "size_bytes", "chunk", "tasks", "handover_s", "read_s", "content_equal",

@@ -4,9 +4,10 @@ import pytest
 from matplotlib.figure import Figure
 from test_transfer import CROSSINGS
 
-from conc_lab import charts, panels
-from conc_lab.charts import style
-from conc_lab.charts import transfer as drawn
+from conc_lab.drawing import picture as charts
+from conc_lab.student import panel as panels
+from conc_lab.drawing import kit as style
+from conc_lab.experiments.transfer import chart as drawn
 
 
 def sentence(times, **more):

@@ -9,9 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from .. import executors, runner
-from ..errors import LabError
-from ..experiments import sharing
+from ..engine import pools as executors, run as runner
+from ..engine.errors import LabError
+from ..experiments.sharing import measure as sharing
 
 CASES = {  # experiment: {case: its parameters}; what is not named is the default of the profile
     "speedup": {

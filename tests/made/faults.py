@@ -1,8 +1,8 @@
 """Rows of the faults experiment made by hand, for its tests and its chart's."""
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.faults import IN_PROCESS
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.experiments.faults.measure import IN_PROCESS
+from conc_lab.engine.result import Result
 from made.results import MACHINE
 
 LIVED = {"others_finished": True, "usable_again": True, "stoppable": None, "survived": True, "ended": "by itself"}

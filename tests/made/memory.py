@@ -4,9 +4,9 @@ import itertools
 
 from made_results import MACHINE
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.memory import INSIDE, MB
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.experiments.memory.measure import INSIDE, MB
+from conc_lab.engine.result import Result
 
 
 def row(kind, workers, grown, *, touch="untouched", rss=None, own=None, number=0, size=0, lacks=()):

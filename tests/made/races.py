@@ -2,7 +2,7 @@
 
 from made_results import MACHINE
 
-from conc_lab.result import Result
+from conc_lab.engine.result import Result
 
 OPEN = [("threads", "none"), ("shared", "none")]
 GUARDED = [("threads", "lock"), ("shared", "lock")]

@@ -1,8 +1,8 @@
 """Results made by hand: known speeds and CPU times, so that a chart or a sentence can be held to them."""
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.speedup import decompose
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.experiments.speedup.measure import decompose
+from conc_lab.engine.result import Result
 
 ALONE_S = 0.16  # the serial run of every round: 16 tasks of 10 ms
 

@@ -4,19 +4,8 @@ import itertools
 
 from made_results import MACHINE
 
-from conc_lab.experiments.sharing import (
-    FILE,
-    INTERPRETER,
-    LOCAL,
-    LOCALS,
-    OBJECT,
-    PID,
-    THINGS,
-    THREAD,
-    VALUE,
-    WRITE,
-)
-from conc_lab.result import Result
+from conc_lab.experiments.sharing.measure import FILE, INTERPRETER, LOCAL, LOCALS, OBJECT, PID, THINGS, THREAD, VALUE, WRITE
+from conc_lab.engine.result import Result
 
 NEW_INTERPRETER = {VALUE: "re-imported", WRITE: "own", OBJECT: "copied", LOCALS: "own", LOCAL: "own"}
 NEW_PROCESS = {PID: "own", THREAD: "own", INTERPRETER: "own"}

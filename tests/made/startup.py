@@ -1,7 +1,7 @@
 """Startup results made by hand, with known times."""
 
-from conc_lab import experiments, parameters
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.engine.result import Result
 from made.results import MACHINE
 
 # milliseconds to one worker's first answer, by (way, cold)

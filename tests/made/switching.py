@@ -1,8 +1,8 @@
 """Results of the switching experiment made by hand: known figures, so that a sentence can be held to them."""
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.switching import PARTNERS, PLACES, WORKS
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.experiments.switching.measure import PARTNERS, PLACES, WORKS
+from conc_lab.engine.result import Result
 from made.results import MACHINE
 
 HAND_OVER = {

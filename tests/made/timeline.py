@@ -1,7 +1,7 @@
 """Timeline results made by hand: blocks in which two workers ran or waited."""
 
-from conc_lab import experiments, parameters
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.engine.result import Result
 from made.results import MACHINE
 
 

@@ -2,9 +2,9 @@
 
 from made_results import MACHINE
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments import transfer as module
-from conc_lab.result import Result
+from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.experiments.transfer import measure as module
+from conc_lab.engine.result import Result
 
 SIZES = (1000, 10_000, 100_000)
 # a reference that costs nothing, a pickle that costs by the byte, a block that overtakes it

@@ -1,0 +1,125 @@
+"""A result -> a picture and its words. Every figure in a picture or a sentence is computed from the rows.
+
+One module for each experiment, of the experiment's name: `CHARTS` holds a function for each of its charts, its own
+first, from (result, bet, earlier) to (figure, alt text, sentence); `table` gives what they draw, a dict a line.
+"""
+
+import base64
+import dataclasses
+import html
+import importlib
+import io
+import threading
+from dataclasses import dataclass
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from ..engine import experiment as experiments
+from ..engine.errors import LabError
+from ..engine.result import Result, recording
+from . import kit as style
+
+_LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
+
+# JupyterLab says on <body> which theme is on; elsewhere the picture keeps its light paper.
+CSS = """<style>
+.conc-lab img {max-width: 100%; width: 720px; height: auto; border-radius: 4px}
+.conc-lab p {max-width: 720px; margin: .4em 0}
+[data-jp-theme-light="false"] .conc-lab img {filter: invert(.92) hue-rotate(180deg)}
+</style>"""
+
+
+# What a recording must have in common with a result to stand beside it, and what it must have all of.
+SAME, COVERED = ("question", "task"), ("work", "methods")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn chart: `png` bytes, its alt text, the sentence that says what it shows, and one to stand beside it."""
+
+    png: bytes
+    alt: str
+    sentence: str
+    beside: "Picture | None" = None
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode()
+        return (
+            f'{CSS}<div class="conc-lab"><img alt="{html.escape(self.alt)}" '
+            f'src="data:image/png;base64,{data}"><p>{html.escape(self.sentence)}</p></div>'
+        ) + (self.beside._repr_html_() if self.beside else "")
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+
+def show(
+    result: Result,
+    chart: str | None = None,
+    bet=None,
+    earlier: Result | None = None,
+    recorded: Result | None = None,
+) -> Picture:
+    """The result as a picture with alt text and one sentence.
+
+    chart: one of the experiment's charts, by default the one of its own name. bet and earlier are laid over the
+    chart where it can show them; a bet that it cannot show is said in words. recorded (see `recording`) is drawn
+    below it; where one usable CPU cannot show what the chart is about, a recording of the same case is taken by
+    itself. Raises LabError for an unknown chart.
+    """
+    charts = _module(result).CHARTS
+    if (chart or result.experiment) not in charts:
+        raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(charts)}")
+    picture = drawn(charts[chart or result.experiment], result, bet, earlier)
+    said = getattr(bet, "said", "")  # none without a bet, "" before there is an answer
+    if said and "your bet" not in picture.alt:
+        alt, sentence = (f"{words} Your bet: {said}." for words in (picture.alt, picture.sentence))
+        picture = dataclasses.replace(picture, alt=alt, sentence=sentence)
+    recorded = recorded or _recorded_beside(result)
+    return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
+
+
+def _recorded_beside(result):
+    """For experiments that need two CPUs to show their point; the chart of speedup lays its recording over itself."""
+    if result.machine["usable_cpus"] > 1 or not getattr(_module(result), "NEEDS_TWO_CPUS", False):
+        return None
+    same = {name: result.params[name] for name in SAME if name in result.params}
+    found = recording(result.experiment, gil=result.machine["gil"], **same)
+    if found is None or found.machine["usable_cpus"] == 1:
+        return None
+    covers = all(set(result.params.get(name, ())) <= set(found.params.get(name, ())) for name in COVERED)
+    return found if covers else None
+
+
+def _of_recording(recorded, chart):
+    facts = recorded.machine
+    whence = (
+        f"Recorded on {recorded.started[:10]} with {style.count(facts['usable_cpus'], 'usable CPU')}, "
+        f"{facts['system']}, Python {facts['python']}{'' if facts['gil'] else ' without the GIL'}. "
+    )
+    picture = show(recorded, chart)
+    return Picture(picture.png, whence + picture.alt, whence + picture.sentence)
+
+
+def drawn(maker, *args) -> Picture:
+    """The picture of what maker(*args) returns: (a matplotlib Figure, its alt text, its sentence)."""
+    with _LOCK:
+        figure, alt, sentence = maker(*args)
+        style.finish(figure)
+        FigureCanvasAgg(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    return Picture(buffer.getvalue(), alt, sentence)
+
+
+def table(result: Result):
+    """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity."""
+    import pandas
+
+    return pandas.DataFrame(_module(result).table(result))
+
+
+def _module(result):
+    if result.experiment not in experiments.NAMES:
+        raise LabError(f"this conc_lab has no experiment {result.experiment!r}; it has: {', '.join(experiments.NAMES)}")
+    return importlib.import_module(f".{result.experiment}", __name__)

@@ -1,0 +1,96 @@
+"""The child's end of a run: one JSON spec in on stdin, events out as JSON lines.
+
+Started as `-P -c "from conc_lab._child import main; main()"`: with `-m`, spawned workers would import this
+module again as their `__main__`. It has one thread until it forks.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+
+# Ends the whole session when stdin closes, that is, when the kernel is gone, whatever became of the child.
+# It runs no task and ignores the SIGTERM that it sends itself (the runner's ends it, with all others), so that
+# it is there to send the SIGKILL; the time between lets multiprocessing's resource tracker clean up.
+WATCHDOG = 'read -r line; trap "" TERM; kill -TERM 0; sleep 1.5; rm -rf "$CONC_LAB_SCRATCH"; kill -KILL 0'
+
+
+def main() -> None:
+    """Run the experiment that the spec names and send its events: started; progress, row and round; done or error."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # started from a widget callback, SIGINT may be ignored
+        signal.signal(number, signal.SIG_DFL)
+    out = os.dup(1)
+    os.dup2(2, 1)  # what a task prints must not end up between the events
+    spec = json.loads(_read_line())
+    watchdog = None
+    sys.path.append(spec["folder"])  # a student's own task; last, so that no file of theirs hides a module
+
+    def send(event, **fields):
+        line = json.dumps({"event": event} | fields, allow_nan=False).encode() + b"\n"
+        while line:
+            line = line[os.write(out, line) :]
+
+    from . import experiment as experiments, machine as this_machine
+    from .errors import LabError, end_when_out_of_threads, limit_reached
+
+    def fail(error):
+        sentence = limit_reached(error) or f"the experiment failed with {type(error).__name__}: {error}"
+        send("error", sentence=sentence, detail="".join(traceback.format_exception(error)))
+
+    end_when_out_of_threads(fail)
+    try:
+        watchdog = _start_watchdog()
+        send("started", python=this_machine.python_facts())
+        for item in experiments.function(spec["experiment"])(**spec["params"]):
+            if isinstance(item, experiments.Progress):
+                send("progress", fraction=item.fraction, doing=item.doing)
+                if item.round_done:
+                    send("round")
+                    time.sleep(spec["pause_s"])
+            else:
+                send("row", row=item)
+        send("done")
+    except LabError as error:
+        send("error", sentence=str(error), detail=error.detail)
+    except BaseException as error:
+        fail(error)
+    if watchdog:
+        os.kill(watchdog, signal.SIGKILL)
+        os.waitpid(watchdog, 0)
+
+
+def _read_line():
+    """The spec. Not through sys.stdin: its buffer would be locked in a fork, and could read past the line."""
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(0, 65536)
+        if not part:
+            sys.exit("no spec on stdin")
+        line += part
+    return line
+
+
+def _start_watchdog():
+    """Hand stdin to a process that outlives this one, and return its pid; on Windows, to a thread."""
+    if os.name == "nt":
+        kernel_end = os.dup(0)
+        threading.Thread(target=_end_when_closed, args=(kernel_end,), daemon=True).start()
+    else:
+        quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+        pid = os.posix_spawn("/bin/sh", ["sh", "-c", WATCHDOG], os.environ, file_actions=quiet)
+    devnull = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(devnull, 0)
+    os.close(devnull)
+    return None if os.name == "nt" else pid
+
+
+def _end_when_closed(descriptor):
+    os.read(descriptor, 1)
+    import psutil
+
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    os._exit(1)

@@ -1,0 +1,84 @@
+"""The program whose memory is measured, and its workers' part in it.
+
+Started for one variant by experiments/memory.py, which measures it from outside. Spawned workers import this
+module, so it imports nothing that a bare pool's worker lacks.
+"""
+
+import os
+import sys
+
+STEP = 4096  # bytes: no platform has smaller pages
+
+_data = None  # found by threads and forked workers, made anew by all others
+
+
+def size_of_int() -> int:
+    """Bytes that an int of up to 30 bits takes from the allocator, which gives out steps of 16."""
+    return -(-sys.getsizeof(1 << 29) // 16) * 16
+
+
+def make(form: str, size: int):
+    """`size` bytes of memory, each page written: a bytearray, or a list of ints of which no two are the same."""
+    if form == "bytes":
+        return bytearray(b"x") * size
+    count = size // (8 + size_of_int())  # a list holds 8 bytes for each item: where the item is
+    return list(range(1 << 20, (1 << 20) + count))  # beyond the small ints that exist already
+
+
+def act(form: str, size: int, touch: str) -> None:
+    """What each worker does once: leave the data alone, read all of it, or write to every page of it."""
+    global _data
+    if touch == "untouched":
+        return
+    if _data is None:
+        _data = make(form, size)
+    match form, touch:
+        case "bytes", "read":
+            _data.count(0)
+        case "bytes", "written":
+            _data[::STEP] = b"y" * len(range(0, len(_data), STEP))
+        case "ints", "read":
+            for _ in _data:
+                pass
+        case "ints", "written":
+            for index in range(len(_data)):
+                _data[index] += 1
+
+
+def main() -> None:
+    """Make the data, say so; at a byte on stdin open the workers, let each act, say their pids; wait, close.
+
+    What goes wrong is said as one line that begins with "error ".
+    """
+    import json
+
+    from ...engine.errors import end_when_out_of_threads, in_one_line
+
+    def fail(error):
+        _say(f"error {in_one_line(error)}")
+        os._exit(1)
+
+    end_when_out_of_threads(fail)
+    try:
+        _run(**json.loads(sys.argv[1]))
+    except BaseException as error:
+        fail(error)
+
+
+def _run(kind, start_method, workers, form, size, touch):
+    global _data
+    from ...engine import pools as executors
+
+    if form != "none":
+        _data = make(form, size)
+    _say("ready")
+    if not os.read(0, 1):
+        return
+    with executors.open_crew(kind, workers, start_method) as crew:
+        crew.meet(act, (form, size, touch))
+        _say("acted " + " ".join(str(usage.pid) for usage in crew.meet()))
+        os.read(0, 1)
+
+
+def _say(line):
+    os.write(1, line.encode() + b"\n")

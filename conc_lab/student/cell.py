@@ -1,0 +1,103 @@
+"""Experiments as calls in a cell: the chart grows in the cell's output while the call waits for the rows."""
+
+import html
+import inspect
+from collections.abc import Callable
+
+from ..engine import experiment as experiments, parameters, run as runner
+from ..engine.errors import LabError
+from ..engine.result import Result
+
+_TOLD = []  # that results cannot be kept, which is said once in a session
+
+
+def experiment_call(name: str) -> Callable[..., Result]:
+    """A function that runs the experiment `name` with these parameters and returns its `Result`.
+
+    They are given by name, a task also by position. Beside the experiment's own parameters it takes `bet`, laid
+    over the chart, and `timeout_s`. In a notebook the result is also kept in my_work/results.
+    """
+    experiment = experiments.function(name)
+
+    def call(*task, bet=None, timeout_s: float = runner.TIMEOUT_S, **params) -> Result:
+        if task:  # what is no parameter is refused with all others
+            known = {name: value for name, value in params.items() if name in call.__signature__.parameters}
+            params |= call.__signature__.bind(*task, **known).arguments
+        live = _Live(bet) if _in_notebook() else None
+        try:
+            result = runner.run(
+                name,
+                params,
+                timeout_s,
+                on_progress=live.progress if live else lambda *progress: None,
+                on_round=live.draw if live else None,
+            )
+        finally:
+            if live:
+                live.progress(None)
+        if live:
+            live.keep(result)
+        return result
+
+    own = [
+        inspect.Parameter(
+            item.name,
+            item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY,
+            default=parameters.default(item),
+        )
+        for item in parameters.described(experiment).values()
+    ]
+    extra = [item for item in inspect.signature(call).parameters.values() if item.name in ("bet", "timeout_s")]
+    call.__signature__ = inspect.Signature([*own, *extra])
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = experiment.__doc__
+    return call
+
+
+class _Live:
+    """A line of progress and a chart in the running cell's output, each updated in place."""
+
+    def __init__(self, bet):
+        from IPython.display import HTML, display
+
+        from ..drawing import picture as charts
+
+        self._html, self._show, self._bet = HTML, charts.show, bet
+        self._line = display(HTML(""), display_id=True)
+        self._chart = None
+
+    def progress(self, fraction, doing="", left_s=None):
+        self._line.update(self._html("" if fraction is None else progress_text(fraction, doing, left_s)))
+
+    def keep(self, result):
+        """Save the result for the table of claims; that this fails is said once in a session."""
+        try:
+            result.keep()
+        except LabError as error:
+            if not _TOLD:
+                _TOLD.append(error)
+                text = f"{error}; the run itself is fine, but lab.claims() will not find it"
+                self._line.update(self._html(f'<span role="status">{html.escape(text)}.</span>'))
+
+    def draw(self, result):
+        from IPython.display import display
+
+        picture = self._show(result, bet=self._bet)
+        if self._chart is None:
+            self._chart = display(picture, display_id=True)
+        else:
+            self._chart.update(picture)
+
+
+def progress_text(fraction: float, doing: str, left_s: float | None) -> str:
+    """One line of progress as HTML that a screen reader announces."""
+    left = "" if left_s is None else f", about {left_s:.0f} s left"
+    return f'<span role="status">{fraction:.0%}: {html.escape(doing)}{left}</span>'
+
+
+def _in_notebook():
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return getattr(get_ipython(), "kernel", None) is not None

@@ -2,7 +2,6 @@
 
 from matplotlib.axes import Axes
 
-from . import kit as style
 from .picture import Picture, drawn
 
 COLUMNS = {  # verdict -> its heading, marker and colour

@@ -7,17 +7,16 @@ first, from (result, bet, earlier) to (figure, alt text, sentence); `table` give
 import base64
 import dataclasses
 import html
-import importlib
 import io
 import threading
 from dataclasses import dataclass
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from ..engine import experiment as experiments
+from ..engine import experiment
 from ..engine.errors import LabError
 from ..engine.result import Result, recording
-from . import kit as style
+from . import kit, words
 
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
@@ -27,10 +26,6 @@ CSS = """<style>
 .conc-lab p {max-width: 720px; margin: .4em 0}
 [data-jp-theme-light="false"] .conc-lab img {filter: invert(.92) hue-rotate(180deg)}
 </style>"""
-
-
-# What a recording must have in common with a result to stand beside it, and what it must have all of.
-SAME, COVERED = ("question", "task"), ("work", "methods")
 
 
 @dataclass(frozen=True)
@@ -67,13 +62,13 @@ def show(
     below it; where one usable CPU cannot show what the chart is about, a recording of the same case is taken by
     itself. Raises LabError for an unknown chart.
     """
-    charts = _module(result).CHARTS
+    charts = chart_module(result).CHARTS
     if (chart or result.experiment) not in charts:
         raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(charts)}")
     picture = drawn(charts[chart or result.experiment], result, bet, earlier)
     said = getattr(bet, "said", "")  # none without a bet, "" before there is an answer
     if said and "your bet" not in picture.alt:
-        alt, sentence = (f"{words} Your bet: {said}." for words in (picture.alt, picture.sentence))
+        alt, sentence = (f"{text} Your bet: {said}." for text in (picture.alt, picture.sentence))
         picture = dataclasses.replace(picture, alt=alt, sentence=sentence)
     recorded = recorded or _recorded_beside(result)
     return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
@@ -81,20 +76,20 @@ def show(
 
 def _recorded_beside(result):
     """For experiments that need two CPUs to show their point; the chart of speedup lays its recording over itself."""
-    if result.machine["usable_cpus"] > 1 or not getattr(_module(result), "NEEDS_TWO_CPUS", False):
+    module = chart_module(result)
+    if result.machine["usable_cpus"] > 1 or not getattr(module, "NEEDS_TWO_CPUS", False):
         return None
-    same = {name: result.params[name] for name in SAME if name in result.params}
-    found = recording(result.experiment, gil=result.machine["gil"], **same)
+    found = recording(result.experiment, gil=result.machine["gil"])
     if found is None or found.machine["usable_cpus"] == 1:
         return None
-    covers = all(set(result.params.get(name, ())) <= set(found.params.get(name, ())) for name in COVERED)
-    return found if covers else None
+    covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
+    return found if all(set(result.params[name]) <= set(found.params[name]) for name in covered) else None
 
 
 def _of_recording(recorded, chart):
     facts = recorded.machine
     whence = (
-        f"Recorded on {recorded.started[:10]} with {style.count(facts['usable_cpus'], 'usable CPU')}, "
+        f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
         f"{facts['system']}, Python {facts['python']}{'' if facts['gil'] else ' without the GIL'}. "
     )
     picture = show(recorded, chart)
@@ -105,7 +100,7 @@ def drawn(maker, *args) -> Picture:
     """The picture of what maker(*args) returns: (a matplotlib Figure, its alt text, its sentence)."""
     with _LOCK:
         figure, alt, sentence = maker(*args)
-        style.finish(figure)
+        kit.finish(figure)
         FigureCanvasAgg(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
@@ -113,13 +108,13 @@ def drawn(maker, *args) -> Picture:
 
 
 def table(result: Result):
-    """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity."""
-    import pandas
+    """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity, three digits each."""
+    module = chart_module(result)
+    frame = module.table(result) if hasattr(module, "table") else module.summary(result)
+    frame = frame.map(lambda value: float(f"{value:.3g}") if isinstance(value, float) else value)
+    return frame.rename(columns=lambda name: name.replace("_", " "))
 
-    return pandas.DataFrame(_module(result).table(result))
 
-
-def _module(result):
-    if result.experiment not in experiments.NAMES:
-        raise LabError(f"this conc_lab has no experiment {result.experiment!r}; it has: {', '.join(experiments.NAMES)}")
-    return importlib.import_module(f".{result.experiment}", __name__)
+def chart_module(result):
+    """The module that draws this result."""
+    return experiment.part(result.experiment, "chart")

@@ -1,6 +1,6 @@
 """The child's end of a run: one JSON spec in on stdin, events out as JSON lines.
 
-Started as `-P -c "from conc_lab._child import main; main()"`: with `-m`, spawned workers would import this
+Started as `-P -c "from conc_lab.engine.child import main; main()"`: with `-m`, spawned workers would import this
 module again as their `__main__`. It has one thread until it forks.
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
         while line:
             line = line[os.write(out, line) :]
 
-    from . import experiment as experiments, machine as this_machine
+    from . import experiment, machine
     from .errors import LabError, end_when_out_of_threads, limit_reached
 
     def fail(error):
@@ -43,9 +43,9 @@ def main() -> None:
     end_when_out_of_threads(fail)
     try:
         watchdog = _start_watchdog()
-        send("started", python=this_machine.python_facts())
-        for item in experiments.function(spec["experiment"])(**spec["params"]):
-            if isinstance(item, experiments.Progress):
+        send("started", python=machine.python_facts())
+        for item in experiment.function(spec["experiment"])(**spec["params"]):
+            if isinstance(item, experiment.Progress):
                 send("progress", fraction=item.fraction, doing=item.doing)
                 if item.round_done:
                     send("round")

@@ -1,6 +1,7 @@
 """What goes wrong is said in one sentence that tells the reader what to do."""
 
 import errno
+import signal
 import threading
 from collections.abc import Callable
 
@@ -29,6 +30,21 @@ def cannot_start(what: str, error: BaseException) -> str:
     full = getattr(error, "errno", None) == errno.ENOSPC
     advice = "make room in /dev/shm" if full else "ask for fewer workers, or close other programs"
     return f"this machine could not start {what} ({getattr(error, 'strerror', None) or error}); {advice}"
+
+
+def died(what: str, code: int | None) -> str:
+    """The sentence for a process that ended before it was done, with how it ended."""
+    return f"{what} ended before it was done ({fate(code)})"
+
+
+def fate(code: int | None) -> str:
+    """A process's exit code in words: "exit code 3", or the signal that ended it, "killed by SIGSEGV"."""
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal between the first and the last
+        return f"killed by signal {-code}"
 
 
 def limit_reached(error: BaseException | None) -> str | None:

@@ -1,28 +1,23 @@
-"""The questions: one module each, holding a generator of the module's own name.
+"""How experiments are found, and how their rounds are dealt out.
 
-An experiment runs in a clean child interpreter, so these modules import only the standard library and
-conc_lab's own light modules. It yields a dict for each observation and a `Progress` between them; most take
-every variant in turn, as `in_rounds` deals them out.
-
-A module may define `check(params, machine)`, run in the kernel before the start, to refuse parameters
-that do not go together.
+An experiment is a folder in experiments/: measure.py holds the generator of the folder's name, which runs in a clean
+child interpreter and yields a dict for each observation and a `Progress` between them; chart.py draws its rows in the
+kernel. measure.py also declares COLUMNS ({column of a row: its type}) and SMALL (parameters of the smallest run), and
+may define check(params, machine), run in the kernel before the start, to refuse parameters that do not go together.
 """
 
 import importlib
+import pkgutil
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from .. import EXPERIMENTS as NAMES
-from . import pools as executors
+from .. import experiments
 from .errors import LabError
-from .parameters import Number, OneOf
+from .parameters import Number
 
-# Parameters that most experiments have.
-START_METHOD = OneOf(executors.start_methods, "how worker processes start", executors.START_METHODS)
-DEFAULT_START_METHOD = executors.start_methods()[0]
-ROUNDS = Number(1, 99, "rounds of all variants")
+ROUNDS = Number(1, 9999, "rounds of all variants")
 
 
 @dataclass(frozen=True)
@@ -47,13 +42,18 @@ def step(number: int, place: int, places: int, rounds: int) -> Progress:
     return Progress(done / rounds, f"round {number + 1} of {rounds}", round_done=place + 1 == places)
 
 
-def module(name: str) -> ModuleType:
-    """The module of the experiment called `name`."""
-    if name not in NAMES:
-        raise LabError(f"unknown experiment {name!r}; one of: {', '.join(NAMES)}")
-    return importlib.import_module(f".{name}", __name__)
+def names() -> list[str]:
+    """The names of all experiments: the folders in experiments/."""
+    return sorted(found.name for found in pkgutil.iter_modules(experiments.__path__) if found.ispkg)
+
+
+def part(name: str, what: str) -> ModuleType:
+    """The module `what` ("measure", "chart") of the experiment called `name`."""
+    if name not in names():
+        raise LabError(f"unknown experiment {name!r}; one of: {', '.join(names())}")
+    return importlib.import_module(f"{experiments.__name__}.{name}.{what}")
 
 
 def function(name: str):
     """The generator function of the experiment called `name`."""
-    return getattr(module(name), name)
+    return getattr(part(name, "measure"), name)

@@ -1,4 +1,4 @@
-"""The worker's end of an experiment: meet the others, run a task, report what it cost.
+"""What runs inside a worker: meet the others at a barrier, run a task, report the usage.
 
 Imported by every spawned worker, so it imports nothing that a bare pool's worker lacks.
 """
@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections import namedtuple
+from types import CoroutineType, FunctionType, GeneratorType
 
 try:
     import resource
@@ -17,26 +18,22 @@ except ImportError:  # Windows has no resource module: switches are then None
 
 Usage = namedtuple("Usage", "pid thread_id cpu_ns voluntary_switches involuntary_switches")
 Failure = namedtuple("Failure", "type message traceback")
+MESSAGE, TRACEBACK = 500, 20_000  # characters of a failure's texts that are kept
+NOT_COMPUTED = (GeneratorType, CoroutineType, FunctionType)
 
-_gate = None  # (arrive, go): two semaphores that the workers of a crew share
-
-
-def arm(arrive, go):
-    """Pool initializer: a semaphore can be inherited by a worker, not submitted to it."""
-    global _gate
-    _gate = arrive, go
+_barrier = None  # (arrived, go): two semaphores that the workers of a pool share
 
 
-def disarm():
-    """For a crew of one, which meets nobody."""
-    global _gate
-    _gate = None
+def set_barrier(arrived=None, go=None):
+    """Pool initializer: a semaphore can be inherited by a worker, not submitted to it. Without them: a lone worker."""
+    global _barrier
+    _barrier = None if arrived is None else (arrived, go)
 
 
-def arm_interpreter(arrive, go, path):
-    """`arm` for a subinterpreter: semaphores over two pipes, and the path, which starts without later additions."""
+def set_barrier_in_interpreter(arrived, go, path):
+    """`set_barrier` by two pipes, and the path, which a subinterpreter starts without later additions."""
     sys.path[:] = path
-    arm(PipeSemaphore(*arrive), PipeSemaphore(*go))
+    set_barrier(PipeSemaphore(*arrived), PipeSemaphore(*go))
 
 
 class PipeSemaphore:
@@ -52,36 +49,23 @@ class PipeSemaphore:
         os.read(self.reading, 1)
 
 
-def together(function, args):
+def at_barrier(function, args):
     """Say that this worker is here, wait until all are told to go, then function(*args).
 
     Each of N workers holds one of N calls until then, so no worker gets two of them.
     """
-    if _gate is not None:
-        arrive, go = _gate
-        arrive.release()
+    if _barrier is not None:
+        arrived, go = _barrier
+        arrived.release()
         go.acquire()
     return function(*args)
 
 
-def report(scope, function=None, args=()):
+def usage_after(scope, function=None, args=()):
     """Run `function` once if given and return this worker's usage so far."""
     if function is not None:
         function(*args)
     return usage(scope)
-
-
-def blocks(function, args, window_ns):
-    """Call `function` again and again for a while: (start_ns, end_ns, cpu_ns) of every call, and the failure."""
-    recorded, failure = [], None
-    start = now = time.perf_counter_ns()
-    while now - start < window_ns and failure is None:
-        cpu = time.thread_time_ns()
-        value = call(function, args)
-        failure = value if isinstance(value, Failure) else None
-        recorded.append((now, time.perf_counter_ns(), time.thread_time_ns() - cpu))
-        now = recorded[-1][1]
-    return recorded, failure
 
 
 def usage(scope):
@@ -89,27 +73,19 @@ def usage(scope):
     cpu_ns = time.thread_time_ns() if scope == "thread" else time.process_time_ns()
     who = getattr(resource, "RUSAGE_THREAD" if scope == "thread" else "RUSAGE_SELF", None)
     counts = resource.getrusage(who) if who is not None else None
-    return Usage(
-        os.getpid(),
-        threading.get_native_id(),
-        cpu_ns,
-        counts and counts.ru_nvcsw,
-        counts and counts.ru_nivcsw,
-    )
+    switches = (counts.ru_nvcsw, counts.ru_nivcsw) if counts else (None, None)
+    return Usage(os.getpid(), threading.get_native_id(), cpu_ns, *switches)
 
 
-def spent(before, after):
-    """What the workers of these usages used between two meetings: columns of a row, None where it is not counted."""
+def used(before, after):
+    """What the workers used between two lists of usages: columns of a row, None where it is not counted."""
 
     def total(field):
         values = [(getattr(old, field), getattr(new, field)) for old, new in zip(before, after, strict=True)]
         return None if None in values[0] else sum(new - old for old, new in values)
 
-    return {
-        "cpu_s": total("cpu_ns") / 1e9,
-        "voluntary_switches": total("voluntary_switches"),
-        "involuntary_switches": total("involuntary_switches"),
-    }
+    switches = {name: total(name) for name in ("voluntary_switches", "involuntary_switches")}
+    return {"cpu_s": total("cpu_ns") / 1e9} | switches
 
 
 def call(function, args):
@@ -119,9 +95,17 @@ def call(function, args):
     break the whole pool, and SystemExit would end a thread's loop.
     """
     try:
-        return function(*args)
+        return computed(function(*args))
     except BaseException as error:
-        return _failure(error)
+        return failure(error)
+
+
+async def call_async(coroutine, args):
+    """`call` for a coroutine function."""
+    try:
+        return computed(await coroutine(*args))
+    except (Exception, SystemExit) as error:  # a cancellation must go on to the loop
+        return failure(error)
 
 
 def timed(function, args):
@@ -131,17 +115,19 @@ def timed(function, args):
     return value, (time.perf_counter_ns() - start) / 1e9
 
 
-async def call_async(coroutine, args):
-    """`call` for a coroutine function."""
-    try:
-        return await coroutine(*args)
-    except (Exception, SystemExit) as error:  # a cancellation must go on to the loop
-        return _failure(error)
+def computed(value):
+    """The value, unless it is something that computes only when it is asked to."""
+    if isinstance(value, NOT_COMPUTED):
+        what = {GeneratorType: "a generator", CoroutineType: "a coroutine"}.get(type(value), "a function")
+        raise TypeError(f"the task returned {what}, so nothing was computed: return the value itself")
+    return value
 
 
-def _failure(error):
+def failure(error):
+    """The error as text, of a length that fits a sentence and an unfolded detail."""
     try:
         message = str(error)
     except Exception:  # a student's __str__
         message = ""
-    return Failure(type(error).__name__, message, traceback.format_exc())
+    message = f"{message[:MESSAGE]}…" if len(message) > MESSAGE else message
+    return Failure(type(error).__name__, message, traceback.format_exc()[-TRACEBACK:])

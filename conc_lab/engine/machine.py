@@ -13,7 +13,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import pools as executors
+from . import kinds
 
 
 class Facts(dict):
@@ -42,8 +42,8 @@ def machine() -> Facts:
 
     usable_cpus: whole CPUs that this process may use (see `usable_cpus`); cpu_quota: the fraction behind it,
     None without a quota; logical_cpus, physical_cpus: of the hardware, None where unknown; memory_bytes,
-    memory_limit_bytes (None without a limit), memory_free_bytes; cpu, system, architecture; the `python_facts`;
-    start_methods, this Python's default first; binder: whether this is a Binder session.
+    memory_limit_bytes (None without a limit), memory_free_bytes; cpu, system, architecture; the `python_facts`, of
+    which start_methods has this Python's default first; binder: whether this is a Binder session.
     """
     import psutil
 
@@ -60,7 +60,6 @@ def machine() -> Facts:
         system=system(),
         architecture=platform.machine(),
         **python_facts(),
-        start_methods=executors.start_methods(),
         binder="BINDER_SERVICE_HOST" in os.environ or "BINDER_LAUNCH_HOST" in os.environ,
     )
 
@@ -71,13 +70,24 @@ def system() -> str:
 
 
 def python_facts() -> dict:
-    """python (version), implementation, free_threaded (how it was built), gil (whether it is on now)."""
+    """python (version), implementation, free_threaded (how it was built), gil (whether on now), start_methods."""
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+        "start_methods": kinds.start_methods(),
     }
+
+
+def capacity(facts: dict) -> float:
+    """CPUs' worth of time: a quota of 1.5 is two usable CPUs, and no more than 1.5 of them at the same time."""
+    return min(facts["usable_cpus"], facts["cpu_quota"] or math.inf)
+
+
+def capped(facts: dict) -> bool:
+    """Whether it is a limit on CPU time, not the number of CPUs, that leaves one usable: then two may overlap."""
+    return facts["usable_cpus"] == 1 and bool(facts["cpu_quota"]) and facts["logical_cpus"] != 1
 
 
 def usable_cpus(quota: float | None) -> int:

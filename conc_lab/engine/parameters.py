@@ -9,10 +9,13 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from . import find_task, kinds
 from .errors import LabError
 
+MOST = 256  # values of a parameter that takes several
 PROFILES = ("quick", "class", "careful")
 
 
@@ -85,18 +88,12 @@ class TaskName:
     help: str
 
     def options(self):
-        from . import tasks
-
-        return tasks.names()
+        return find_task.names()
 
     def check(self, name, value):
-        from . import tasks
-
-        if callable(value):
-            value = _importable_name(value)
-        if isinstance(value, str) and (value in tasks.names() or _is_own(value)):
-            return value
-        raise LabError(f"unknown task {quoted(value)}; one of: {', '.join(tasks.names())}")
+        if (found := find_task.checked(value)) is None:
+            raise LabError(f"unknown task {quoted(value)}; one of: {', '.join(find_task.names())}")
+        return found
 
 
 @dataclass(frozen=True)
@@ -112,58 +109,33 @@ class Several:
 
     def check(self, name, value):
         single = isinstance(value, (str, float)) or not hasattr(value, "__iter__")
-        values = [self.of.check(self.singular, item) for item in ([value] if single else value)]
+        items = [value] if single else list(islice(value, MOST + 1))
+        values = list(dict.fromkeys(self.of.check(self.singular, item) for item in items))
         if not values:
             raise LabError(f"{name} must not be empty: give at least one")
-        return list(dict.fromkeys(values))
+        if len(items) > MOST:
+            raise LabError(f"{name} must have at most {MOST} values, got more")
+        return values
 
 
-def _importable_name(function):
-    """The task name, or "module:function", of a function object."""
-    from ..student import own_task as own
-    from . import tasks
+class Kinds(Several):
+    """Some of these kinds of worker; "processes" becomes the default start method of the Python that runs them."""
 
-    for task in tasks.TASKS.values():
-        if task.function is function:
-            return task.name
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
-    if name in own.kept() and module.startswith(".".join(own.FOLDER.parts)):
-        return name
-    if module in (None, "__main__") or "." in name or "<" in name:
-        raise LabError(
-            f"{name} lives in this notebook, where no worker can import it: "
-            f"define it in a cell of its own that begins with %%task {_plain(name)}, and give task='{_plain(name)}'"
-        )
-    return f"{module}:{name}"
+    def __init__(self, *allowed: str, help: str = "kinds of worker"):
+        def options():
+            ours = {"processes": True} | {kind: kind in kinds.start_methods() for kind in kinds.START_METHODS}
+            return [kind for kind in allowed if ours.get(kind, True)]
 
+        super().__init__(OneOf(options, help, kinds.START_METHODS), "kind")
 
-def _plain(name):
-    return name.rpartition(".")[2] if name.rpartition(".")[2].isidentifier() else "function"
-
-
-def _is_own(value):
-    """Whether "module:function" names a module that can be found from here (it is not imported here)."""
-    from . import tasks
-
-    module, colon, function = value.partition(":")
-    if not colon:
-        return False
-    if tasks.spec(module) is None:
-        raise LabError(f"no file for the task {value!r}: there is no module {module!r} beside this notebook")
-    if not function.isidentifier():
-        raise LabError(f"the task {value!r} must name a function of the module {module!r}, as in '{module}:function'")
-    return True
+    def check(self, name, value):
+        method = kinds.start_methods()[0]
+        return list(dict.fromkeys(method if kind == "processes" else kind for kind in super().check(name, value)))
 
 
 def quoted(value) -> str:
-    """The value as Python writes it, for a sentence, and no more than 100 characters of it.
-
-    Not by reprlib, which fails before 3.14 on a whole number of more than 4300 digits.
-    """
-    try:
-        text = repr(value)
-    except Exception:  # such a number, or a student's __repr__
-        return f"a value of type {type(value).__name__} that cannot be written"
+    """The value as Python writes it, for a sentence, and no more than 100 characters of it."""
+    text = repr(value)
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 
@@ -184,6 +156,13 @@ def default(parameter: inspect.Parameter):
     """The parameter's default in the present profile."""
     value = parameter.default
     return value.value() if isinstance(value, ByProfile) else value
+
+
+def processes(experiment: Callable, given: dict) -> str | None:
+    """The start method that "processes" stands for among the kinds asked for, None where it is not among them."""
+    kinds_ = described(experiment).get("kinds")
+    asked = given.get("kinds", default(kinds_)) if kinds_ else ()
+    return kinds.start_methods()[0] if "processes" in ([asked] if isinstance(asked, str) else asked) else None
 
 
 def checked(experiment: Callable, given: dict) -> dict:

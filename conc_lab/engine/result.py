@@ -1,30 +1,26 @@
 """What an experiment found: raw rows, the parameters and the machine; kept as JSON, nothing personal in it."""
 
-import contextlib
 import datetime
+import gzip
 import json
 import os
-import re
 import sys
 import zlib
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import cached_property, wraps
 from pathlib import Path
 
+from . import experiment as experiments
+from . import files
 from .errors import LabError
 
-SCHEMA = 1
+SCHEMA = 2
 KEPT = Path("my_work/results")  # beside the notebook: what its cells and panels found
 KIND = "conc_lab result"
-ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, StopIteration)  # what odd rows raise
-
-# How a path from the root, a home, a drive or a server begins in the text of a task's error. With spaces in it, it ends
-# where its quotes say, or else the line's last separator. /dev, /proc and /sys are nobody's.
-_PATH = r"""(?: (?<![\w./]) /+ (?!(?:dev|proc|sys)/) [^/\s]+ /
-              | ~ (?:[A-Za-z][\w.-]*)? /
-              | \b [A-Za-z]: [\\/]
-              | (?<!\\) \\\\+ \w[^\\\s]* \\ )"""
-_PATHS = re.compile(rf"(?P<quote>['\"]) {_PATH} .*? (?P=quote) | {_PATH} (?:.*[/\\])? \S*\b", re.VERBOSE)
+PACKAGE = Path(__file__).parent.parent
+RECORDINGS = PACKAGE / "recordings"
+TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 
 def now() -> str:
@@ -34,13 +30,17 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """One run of an experiment: `rows` is a list of dicts, one observation each, with units in the names."""
+    """One run of an experiment: `rows` is a list of dicts, one observation each, with units in the names.
+
+    processes: the start method that "processes" stood for among the kinds asked for, None where it was not.
+    """
 
     experiment: str
     params: dict
     machine: dict
     rows: list[dict] = field(repr=False)
     started: str
+    processes: str | None = None
 
     @cached_property
     def frame(self):
@@ -49,24 +49,18 @@ class Result:
 
         return pandas.DataFrame(self.rows)
 
-    def save(self, path: str | os.PathLike) -> Path:
-        """Write the result as JSON (schema version 1) and return the path; an existing file is replaced whole.
+    @cached_property
+    def shown(self):
+        """The frame as charts show it: the kind is "processes" where it was asked for under this name."""
+        return self.frame.replace({"kind": {self.processes: "processes"}}) if self.processes else self.frame
 
-        Paths in the texts of its rows, which may name a person, are written as …
-        """
-        path = Path(path)
-        part = path.with_name(path.name + ".part")
-        content = {"kind": KIND, "schema": SCHEMA} | asdict(self)
-        content["rows"] = [{name: _impersonal(value) for name, value in row.items()} for row in self.rows]
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise LabError(f"the result could not be written to {path}: {error.strerror}") from error
-        return path
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the result as JSON, one row a line, gzipped where the name ends in .gz; return the path."""
+        head = {"kind": KIND, "schema": SCHEMA} | {item.name: getattr(self, item.name) for item in fields(self)}
+        rows = ",\n".join(json.dumps(row, allow_nan=False) for row in head.pop("rows"))
+        text = f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{rows}\n]\n}}\n'
+        data = gzip.compress(text.encode(), mtime=0) if str(path).endswith(".gz") else text
+        return files.write(path, data, "the result")
 
     def keep(self) -> Path:
         """Save the result where `claims` finds it; it replaces an earlier one with the same parameters."""
@@ -74,57 +68,143 @@ class Result:
         return self.save(KEPT / f"{self.experiment}-{digest:08x}.json")
 
 
-def _impersonal(value):
-    return _PATHS.sub(r"\g<quote>…\g<quote>", value) if isinstance(value, str) else value
+def once(function: Callable) -> Callable:
+    """Make a function of a result compute once for each result, which keeps the value."""
+
+    @wraps(function)
+    def kept(result):
+        values = result.__dict__.setdefault("_once", {})
+        if function not in values:
+            values[function] = function(result)
+        return values[function]
+
+    return kept
 
 
 def load(path: str | os.PathLike) -> Result:
-    """Read a result that `Result.save` wrote. Raises LabError for a file that is not one."""
+    """Read a result that `Result.save` wrote. Raises LabError, which names the file, for one that is not whole."""
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LabError(f"{path.name} cannot be read: {error.strerror}") from error
+        if not path.is_file():
+            raise LabError(f"{path.name} is not a file")
+        data = path.read_bytes()
+        content = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise LabError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except (ValueError, RecursionError) as error:
         raise LabError(f"{path.name} is not a whole result: it is truncated or not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise LabError(f"{path.name} is JSON, but not a result that conc_lab saved")
-    if content.get("schema") != SCHEMA:
+    if content.get("schema") not in (1, SCHEMA):
         raise LabError(
-            f"{path.name} has schema version {content.get('schema')!r} and this conc_lab reads {SCHEMA}: "
+            f"{path.name} has schema version {content.get('schema')!r} and this conc_lab reads 1 and {SCHEMA}: "
             f"open it with the conc_lab that saved it, or measure again"
         )
-    wanted = {"experiment": str, "params": dict, "machine": dict, "rows": list, "started": str}
-    for name, kind in wanted.items():
-        if not isinstance(content.get(name), kind):
-            raise LabError(f"{path.name} is not a whole result: {name!r} is missing or of the wrong type")
-    if not content["rows"]:
-        raise LabError(f"{path.name} is not a whole result: it has no rows")
-    if not all(isinstance(row, dict) for row in content["rows"]):
-        raise LabError(f"{path.name} is not a whole result: a row is not an object")
-    return Result(**{name: content[name] for name in wanted})
+    try:
+        if content["schema"] == 1:
+            content = renamed(content)
+        result = Result(**{item.name: content[item.name] for item in fields(Result)})
+        problem = _problem(result)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    if problem:
+        raise LabError(f"{path.name} is not a whole result: {problem}")
+    return result
+
+
+def _problem(result):
+    """What the result lacks or has of a wrong type, by what its experiment declares; None where all is right."""
+    for item in fields(Result)[:-1]:
+        kind = {"params": dict, "machine": dict, "rows": list}.get(item.name, str)
+        if not isinstance(getattr(result, item.name), kind):
+            return f"{item.name!r} is missing or of the wrong type"
+    if not result.rows:
+        return "it has no rows"
+    if result.experiment not in experiments.names():
+        return f"this conc_lab has no experiment {result.experiment!r}; it has: {', '.join(experiments.names())}"
+    if missing := experiments.function(result.experiment).__annotations__.keys() - {"return"} - result.params.keys():
+        return f"its parameters lack {', '.join(sorted(missing))}"
+    for name, kind in FACTS.items():
+        if not _is(result.machine.get(name), kind):
+            return f"{name} of its machine is {str(result.machine.get(name))[:40]!r}"
+    columns = experiments.part(result.experiment, "measure").COLUMNS
+    for number, row in enumerate(result.rows):
+        if not isinstance(row, dict) or row.keys() != columns.keys():
+            return f"row {number} does not have the columns {', '.join(columns)}"
+        for name, kind in columns.items():
+            if not _is(row[name], kind):
+                return f"{name} in row {number} is {str(row[name])[:40]!r}, not {kind}"
+    return None
+
+
+FACTS = {"usable_cpus": "int", "cpu_quota": "float?", "logical_cpus": "int?", "system": "str", "python": "str"}
+FACTS |= {"gil": "bool", "free_threaded": "bool", "start_methods": "list"}
+
+
+def _is(value, kind):
+    """Whether a value is of a declared type: int, float, str, bool or list; with ? it may be None."""
+    if value is None:
+        return kind.endswith("?")
+    kind = kind.rstrip("?")
+    if kind == "list":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, TYPES[kind]) and (kind == "bool") == isinstance(value, bool)
+
+
+def renamed(content: dict) -> dict:
+    """A result of schema 1 in the names of schema 2, by schema_1.json: what each parameter and column became."""
+    table = json.loads((PACKAGE / "schema_1.json").read_text(encoding="utf-8"))
+    experiment, params, rows = content["experiment"], dict(content["params"]), []
+    experiment = table["split"].get(experiment, {}).get(params.pop("question", None), experiment)
+    names, method, workers = table.get(experiment, {}), params.pop("start_method", None), params.get("workers")
+    signs = {"$processes": method, "$workers": workers, "$list": [workers]}
+    signs["$beside"] = sorted({1, workers}) if isinstance(workers, int) else None
+
+    def put(value):
+        return (
+            signs.get(value, value)
+            if isinstance(value, str)
+            else [*map(put, value)]
+            if value.__class__ is list
+            else value
+        )
+
+    given = {}
+    for name, value in params.items():
+        to = names.get("params", {}).get(name, name)
+        if isinstance(to, dict):  # a list, whose items became those of other parameters
+            for new, known in to.items():
+                items = dict.fromkeys(put(known.get(item, item)) for item in value)
+                given[new] = [item for item in items if item is not None]
+        elif to:
+            given[to] = value
+    given |= {name: put(value) for name, value in names.get("more", {}).items()}
+    for row in content["rows"]:
+        new = {name: put(value) for name, value in names.get("row", {}).items()}
+        for name, value in row.items():
+            to = names.get("columns", {}).get(name, name)
+            if isinstance(to, dict):
+                new |= {key: put(item) for key, item in to.get(str(value), {name: value}).items()}
+            elif to:
+                new[to] = value
+        rows.append(new)
+    asked = method if names.get("processes") else None
+    return content | {"experiment": experiment, "params": given, "rows": rows, "processes": asked}
 
 
 def recording(experiment: str, **wanted) -> Result | None:
     """The recorded result of this experiment that has what is wanted, or None.
 
     Of several it is the one with most CPUs, then the one of the Python version that runs here, then of the newest.
-    wanted: values of parameters (task="sha256") or of facts about the machine (gil=False, usable_cpus=2,
-    python="3.13", which any 3.13 meets). Recordings were made by conc_lab on the machine that each describes.
+    wanted: "case" and "python" as in the files' names (task="sha256" is a case), or gil and usable_cpus. Recordings
+    were made by conc_lab on the machine that each describes.
     """
+    case = wanted.pop("task", None) or wanted.pop("case", None)
     found = []
-    for path in sorted((Path(__file__).parent / "recordings").glob(f"{experiment}-*.json")):
-        result = load(path)
-        if all(_has(result.machine | result.params, name, value) for name, value in wanted.items()):
-            found.append(result)
-    return max(found, key=_rank, default=None)
-
-
-def _rank(recorded):
-    version = tuple(map(int, recorded.machine["python"].split(".")[:2]))
-    return recorded.machine["usable_cpus"], version == sys.version_info[:2], version, recorded.started
-
-
-def _has(described, name, value):
-    mine = described.get(name)
-    return f"{mine}.".startswith(f"{value}.") if name == "python" else mine == value
+    for path in RECORDINGS.glob(f"{experiment}-*.json.gz"):
+        _, its_case, python, cpus = path.name.removesuffix(".json.gz").rsplit("-", 3)
+        facts = {"gil": not python.endswith("t"), "usable_cpus": int(cpus.removesuffix("cpu")), "python": python}
+        if case in (None, its_case) and all(facts[name] == value for name, value in wanted.items()):
+            version = tuple(map(int, python.rstrip("t").split(".")))
+            found.append((facts["usable_cpus"], version == sys.version_info[:2], version, facts["gil"], path))
+    return load(max(found)[-1]) if found else None

@@ -18,13 +18,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import experiment as experiments, parameters, helper as programs
+from . import experiment as experiments
+from . import find_task, helper, kinds, parameters
 from .errors import TEMPORARY, LabError, RunStopped, cannot_start
-from .result import Result, now
 from .machine import Facts, machine
+from .result import Result, now
 
 TIMEOUT_S = 300
 TIMEOUT = parameters.Number(0, 86_400, "seconds after which a run is ended", whole=False)
+WORKERS = 3  # of an experiment that takes no number of workers
 GRACE_S = 0.6  # between SIGTERM and SIGKILL
 # Removes the names of semaphores and shared memory when the others are gone, and then leaves by itself.
 # On a busy machine it may only just have begun to start: it is killed last.
@@ -59,6 +61,7 @@ def run(
     RunStopped after an interrupt at any moment of the run.
     """
     given, facts = checked(experiment, params)
+    processes = parameters.processes(experiments.function(experiment), params)
     timeout_s = TIMEOUT.check("timeout_s", timeout_s)
     if not _ONE_AT_A_TIME.acquire(blocking=False):
         raise LabError(
@@ -66,7 +69,7 @@ def run(
             "because two at once would disturb each other's times"
         )
     try:
-        return _run(experiment, given, facts, timeout_s, on_start, on_progress, on_round)
+        return _run(experiment, given, processes, facts, timeout_s, on_start, on_progress, on_round)
     except KeyboardInterrupt:
         raise RunStopped(STOPPED) from None
     finally:
@@ -79,12 +82,22 @@ def checked(experiment: str, params: dict) -> tuple[dict, Facts]:
     Raises LabError for a parameter that is not allowed, or for some that do not go together or exceed this machine.
     """
     given, facts = parameters.checked(experiments.function(experiment), params), machine()
-    if check := getattr(experiments.module(experiment), "check", None):
+    names = [given["task"]] if "task" in given else given.get("tasks", [])
+    needed = [find_task.outline(name) for name in names]
+    measure = experiments.part(experiment, "measure")
+    for problem in (kinds.unsuited(task, kind) for task in needed for kind in given.get("kinds", ())):
+        if problem and not getattr(measure, "SKIPS_UNSUITED", False):
+            raise LabError(problem)
+    if isinstance(workers := given.get("workers", given.get("kinds") and WORKERS), list):
+        workers = max(workers)
+    each_bytes = max((task.worker_bytes for task in needed), default=0)
+    kinds.check_kinds(given.get("kinds", ()), workers, facts, each_bytes)
+    if check := getattr(measure, "check", None):
         check(given, facts)
     return given, facts
 
 
-def _run(experiment, given, facts, timeout_s, on_start, on_progress, on_round):
+def _run(experiment, given, processes, facts, timeout_s, on_start, on_progress, on_round):
     rows, started, begun = [], now(), time.monotonic()
 
     def handle(event):
@@ -93,7 +106,7 @@ def _run(experiment, given, facts, timeout_s, on_start, on_progress, on_round):
         elif event["event"] == "started":
             facts.update(event["python"])
         elif event["event"] == "round" and on_round:
-            on_round(Result(experiment, given, facts, list(rows), started))
+            on_round(Result(experiment, given, facts, list(rows), started, processes))
         elif event["event"] == "progress":
             done, spent = event["fraction"], time.monotonic() - begun
             on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
@@ -107,7 +120,7 @@ def _run(experiment, given, facts, timeout_s, on_start, on_progress, on_round):
     finally:
         if one:
             one.close()
-    return Result(experiment, given, facts, rows, started)
+    return Result(experiment, given, facts, rows, started, processes)
 
 
 @contextlib.contextmanager
@@ -158,7 +171,7 @@ class Run:
         try:
             pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
             environment = _environment() | dict.fromkeys(SCRATCH, self._scratch.name)
-            self._process = programs.start("_child", **pipes, env=environment, start_new_session=True)
+            self._process = helper.start("engine.child", **pipes, env=environment, start_new_session=True)
             for reader in (self._read_events, self._read_printed, self._await_exit):
                 thread = threading.Thread(target=reader, daemon=True)
                 thread.start()
@@ -337,7 +350,7 @@ def _kill_tree(process):
 
 def _environment():
     """The kernel's, with one BLAS thread, unbuffered prints, and conc_lab importable if it is not installed."""
-    here = Path(__file__).parent.parent
+    here = Path(__file__).parents[2]
     paths = [os.environ.get("PYTHONPATH", "")]
     if here.name not in ("site-packages", "dist-packages"):
         paths.insert(0, str(here))

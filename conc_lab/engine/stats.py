@@ -1,58 +1,64 @@
-"""What the rows of several rounds come to: groups of rows, spreads, intervals, and ratios taken round by round."""
+"""What the rows of several rounds come to: spreads, intervals, and ratios taken round by round; DataFrames in and out."""
 
-import statistics
-from collections import namedtuple
-from math import comb
+from math import exp, lgamma, log
 
-Spread = namedtuple("Spread", "median low high runs")
-
-
-def grouped(rows: list[dict], *columns: str) -> dict[tuple, list[dict]]:
-    """The rows by their values in these columns, in the order in which the values first come."""
-    groups = {}
-    for row in rows:
-        groups.setdefault(tuple(row[column] for column in columns), []).append(row)
-    return groups
+SURE = 0.93  # the least coverage of an interval, where there are rounds enough for that
+MOSTLY_WAITING = 0.3  # cores busy in serial, below which a task is said to wait
 
 
-def spread(rows: list[dict], column: str, *by: str) -> dict[tuple, Spread]:
-    """Median, least and greatest of `column` over the runs, by the values of the columns `by`; None is left out."""
-    found = {}
-    for key, mine in grouped([row for row in rows if row[column] is not None], *by).items():
-        values = [row[column] for row in mine]
-        found[key] = Spread(statistics.median(values), min(values), max(values), len(values))
-    return found
-
-
-def interval(values: list[float]) -> tuple[float, float, float]:
+def interval(values) -> tuple[float, float, float]:
     """(low, high, coverage): order statistics that hold the median with at least 93 % where that many exist.
 
     Distribution-free and for this session only: rounds on a shared host are not exchangeable.
     """
     ordered, n = sorted(values), len(values)
-    best = (0, 1 - 2 / 2**n)
-    for k in range(1, (n + 1) // 2):
-        coverage = 1 - 2 * sum(comb(n, i) for i in range(k + 1)) / 2**n
-        if coverage >= 0.93:
-            best = (k, coverage)
-    return ordered[best[0]], ordered[n - 1 - best[0]], max(0.0, best[1])
+    tail, k, coverage = 0.0, 0, 0.0
+    for i in range(max(1, (n + 1) // 2)):
+        tail += exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) - n * log(2))  # comb(n, i) / 2**n
+        if i and 1 - 2 * tail < SURE:
+            break
+        k, coverage = i, 1 - 2 * tail
+    return ordered[k], ordered[n - 1 - k], max(0.0, coverage)
 
 
-def paired(rows: list[dict], column: str, first: dict, second: dict) -> tuple[float | None, str]:
+def spread(frame, column: str, *by: str):
+    """A DataFrame with median, low, high and runs of `column`, a line for each value of `by`; None is left out."""
+    groups = frame[frame[column].notna()].groupby(list(by), sort=False, dropna=False)[column]
+    return groups.agg(median="median", low="min", high="max", runs="count").reset_index()
+
+
+def where(frame, **wanted):
+    """The rows of a DataFrame that have these values."""
+    for column, value in wanted.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def paired(frame, column: str, first: dict, second: dict) -> tuple[float | None, str]:
     """(median ratio, verdict) of the rows that match `first` over those that match `second`, round by round.
 
     The verdict is "less" or "more" where the `interval` of the ratios excludes 1; "unclear" where it does not, or
     where there are too few rounds. The ratio is None where no round has both.
     """
-
-    def by_round(wanted):
-        rows_ = [row for row in rows if row[column] is not None and wanted.items() <= row.items()]
-        return {row["round"]: row[column] for row in rows_}
-
-    above, below = by_round(first), by_round(second)
-    ratios = [above[number] / below[number] for number in above if below.get(number)]
-    if not ratios:
+    above, below = (where(frame, **wanted).set_index("round")[column] for wanted in (first, second))
+    ratios = (above / below[below != 0]).dropna()
+    if ratios.empty:
         return None, "unclear"
     low, high, coverage = interval(ratios)
     verdict = "unclear" if coverage < 0.9 or low <= 1 <= high else "less" if high < 1 else "more"
-    return statistics.median(ratios), verdict
+    return ratios.median(), verdict
+
+
+def character(frame) -> str:
+    """What serial runs did with their time: "computes", "waits", "mixed", or "starved".
+
+    A task that waits gives its CPU up of its own accord, once a task or more; one that computes and yet kept
+    its core busy for less than 0.9 of the time had it taken away by other programs: it was starved.
+    """
+    serial = frame[frame.kind == "serial"]
+    busy, gave_up = serial.cores_busy.median(), (serial.voluntary_switches / serial.tasks).median()
+    if busy >= 0.9:
+        return "computes"
+    if gave_up < 0.5:
+        return "starved"
+    return "waits" if busy < MOSTLY_WAITING else "mixed"

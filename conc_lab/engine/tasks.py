@@ -8,7 +8,6 @@ import contextlib
 import math
 import os
 import socket
-import sys
 import time
 from collections import namedtuple
 from functools import cache
@@ -18,34 +17,26 @@ RELEASING = "computing that releases the GIL"
 WAITING = "waiting"
 MIXED = "mixed"
 OWN = "your own"
-KINDS = (COMPUTING, RELEASING, WAITING, MIXED, OWN)
+NATURES = (COMPUTING, RELEASING, WAITING, MIXED, OWN)
 
 # prepare(seconds): a context manager that yields the arguments for a call of that length;
 # coroutine: the function's twin for asyncio; worker_bytes: memory beyond that of an idle worker process;
 # extension: a library it uses that refuses subinterpreters.
 Task = namedtuple(
-    "Task", "name kind summary function prepare coroutine worker_bytes extension", defaults=(None, 1 << 20, None)
+    "Task", "name nature what function prepare coroutine worker_bytes extension", defaults=(None, 1 << 20, None)
 )
 
 
 def count_primes(limit):
     """How many primes lie below `limit`, by trial division."""
-    found = 0
+    count = 0
     for number in range(2, limit):
         for divisor in range(2, math.isqrt(number) + 1):
             if number % divisor == 0:
                 break
         else:
-            found += 1
-    return found
-
-
-def sum_squares(count):
-    """0² + 1² + … + (count-1)², added one by one."""
-    total = 0
-    for number in range(count):
-        total += number * number
-    return total
+            count += 1
+    return count
 
 
 def sha256(blocks):
@@ -134,9 +125,9 @@ def read_file(path, times):
 
 def mixed(limit, seconds):
     """Count the primes below `limit`, then wait `seconds`."""
-    found = count_primes(limit)
+    primes = count_primes(limit)
     time.sleep(seconds)
-    return found
+    return primes
 
 
 @cache
@@ -207,11 +198,11 @@ def _prepare_sleep(seconds):
 def _prepare_http(seconds):
     import subprocess
 
-    from . import helper as programs
+    from . import helper
 
-    with programs.start("_server", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as server:
+    with helper.start("engine.http_server", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as server:
         try:
-            yield (int(programs.heard(server, "the loopback server")[0]), seconds)
+            yield (helper.heard(server, "the loopback server"), seconds)
         finally:
             server.kill()
 
@@ -232,22 +223,10 @@ def _prepare_mixed(seconds):
     yield (calibrate(count_primes, seconds / 2, 64), seconds / 2)
 
 
-@contextlib.contextmanager
-def _prepare_own(make, seconds):
-    yield (make(),) if make else ()
-
-
-def _awaited(coroutine, *args):
-    import asyncio
-
-    return asyncio.run(coroutine(*args))
-
-
 TASKS = {
     task.name: task
     for task in (
         Task("count_primes", COMPUTING, "pure Python", count_primes, _calibrated(count_primes, 64)),
-        Task("sum_squares", COMPUTING, "pure Python", sum_squares, _calibrated(sum_squares, 64)),
         Task("sha256", RELEASING, "hash large blocks", sha256, _calibrated(sha256)),
         Task("zlib", RELEASING, "compress a text", compress, _calibrated(compress)),
         Task("matmul", RELEASING, "multiply matrices with NumPy", matmul, _calibrated(matmul), None, 30 << 20, "NumPy"),
@@ -259,72 +238,11 @@ TASKS = {
 }
 
 
-def names():
-    """The names of all tasks, the student's own last."""
-    from ..student import own_task as own
-
-    return [*TASKS, *own.kept()]
-
-
-def find(name):
-    """The task called `name`, or the function that "module:function" names.
-
-    A function of the student's own is called without arguments, or with what `function_item()` makes where its
-    module has that; a coroutine is run by asyncio, or by a worker in a loop of its own.
-    """
-    if name in TASKS:
-        return TASKS[name]
-    import importlib
-    import inspect
-    from functools import partial
-
-    from ..student import own_task as own
-
-    module, _, function = (name if ":" in name else own.importable(name)).partition(":")
-    home = importlib.import_module(module)
-    prepare = partial(_prepare_own, getattr(home, f"{function}_item", None))
-    function = getattr(home, function)
-    if inspect.iscoroutinefunction(function):
-        return Task(name, OWN, "", partial(_awaited, function), prepare, function)
-    return Task(name, OWN, "", function, prepare)
-
-
-def spec(module):
-    """The import spec of a module, None where there is no file for it; neither it nor its packages are imported."""
-    import importlib.util
-    from importlib.machinery import PathFinder
-
-    first, *below = [module] if module in sys.modules else module.split(".")
-    try:
-        found = importlib.util.find_spec(first)
-        for part in below:
-            found = found and PathFinder.find_spec(part, found.submodule_search_locations or ())
-    except (ImportError, ValueError):
-        return None
-    return found if found and found.loader else None  # a folder without __init__.py has no loader
-
-
 def alike(one, other):
-    """Whether two values of a task are equal; their pickles decide where `==` does not, as for NumPy's arrays."""
-    try:
-        return bool(one == other)
-    except Exception:  # arrays have no one truth value
-        import pickle
+    """Whether two values of a task are equal; their pickles decide where `==` does not, as for NumPy's arrays and NaN."""
+    with contextlib.suppress(Exception):  # arrays have no one truth value
+        if one == other:
+            return True
+    import pickle
 
-        return pickle.dumps(one) == pickle.dumps(other)
-
-
-def outline(name):
-    """`find` without the functions, since a kernel does not import a student's module: coroutine is True or None."""
-    if name in TASKS:
-        return TASKS[name]
-    import re
-
-    from ..student import own_task as own
-
-    module, colon, function = name.rpartition(":")
-    source = ""
-    with contextlib.suppress(ImportError, SyntaxError, UnicodeError, AttributeError):  # none: the run's child says so
-        source = (found := spec(module)).loader.get_source(found.name) if colon else own.source(name)
-    coroutine = re.search(rf"^async\s+def\s+{function}\b", source or "", re.MULTILINE) and True
-    return Task(name, OWN, "", None, None, coroutine)
+    return pickle.dumps(one) == pickle.dumps(other)

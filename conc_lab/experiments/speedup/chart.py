@@ -1,14 +1,14 @@
 """Speedup against workers, with what explains it; and setup against run."""
 
 import math
-import statistics
 
-from matplotlib.axes import Axes
+import pandas
 
-from ...engine import tasks
-from .measure import BUSY, character, conclusions, serial_busy
+from ...drawing import kit, words
+from ...engine.machine import capacity
 from ...engine.result import Result, recording
-from ...drawing import kit as style
+from ...engine.stats import character, where
+from .summary import held_up, phases, summary, waits
 
 PHASES = {  # of a run: how they are called and drawn
     "setup_s": ("setup", "#E69F00", "//"),
@@ -17,162 +17,123 @@ PHASES = {  # of a run: how they are called and drawn
 }
 
 
-def table(result: Result):
+def table(result: Result) -> pandas.DataFrame:
     """The medians of every variant."""
-    return [
-        {"workers": style.name(*variant)}
-        | {f"{PHASES[phase][0]} ms": round(1000 * _median(rows, phase), 2) for phase in PHASES}
-        | {what: round(_median(rows, what.replace(" ", "_")), 2) for what in ("speedup", "cores busy")}
-        for variant, rows in _variants(result).items()
-    ]
+    medians = phases(result)
+    columns = {"workers": medians.name}
+    columns |= {f"{what} ms": (1000 * medians[phase]).round(2) for phase, (what, *_) in PHASES.items()}
+    return pandas.DataFrame(columns | {"speedup": medians.speedup.round(2), "cores busy": medians.cores_busy.round(2)})
 
 
-def plot_speedup(result: Result, ax: Axes | None = None, bet=None, earlier=None, recorded=None) -> Axes:
+def plot_speedup(result: Result, ax, bet=None, earlier=None, recorded=None) -> None:
     """Speedup against workers: every round faint, the median and its interval strong, ideal, bet and others."""
-    ax = ax or style.figure().add_subplot()
     places = _places(result)
-    for kind, found in style.grouped(conclusions(result.rows), "kind").items():
-        look, at = style.STYLES[kind], _at(places, found)
-        for rows in style.grouped((row for row in result.rows if row["kind"] == kind), "round").values():
-            speeds = {row["workers"]: row["speedup"] for row in rows}
-            faint = style.FAINT | {"linestyle": "-", "linewidth": 0.8}
-            ax.plot(at, [speeds[item["workers"]] for item in found], **look, **faint)
-        spread = [
-            [item["speedup"] - item["low"] for item in found],
-            [item["high"] - item["speedup"] for item in found],
-        ]
-        ax.errorbar(at, [item["speedup"] for item in found], spread, **look, **style.STRONG, label=kind, capsize=4)
+    for kind, found in summary(result).groupby("kind", sort=False):
+        look, at = kit.LOOKS[kind], _at(places, found)
+        rounds = where(result.shown, kind=kind).pivot(index="round", columns="workers", values="speedup")
+        for _, speeds in rounds[list(found.workers)].iterrows():
+            ax.plot(at, speeds, **look, **kit.FAINT | {"linestyle": "-", "linewidth": 0.8})
+        spread = [found.speedup - found.low, found.high - found.speedup]
+        ax.errorbar(at, found.speedup, spread, **look, **kit.STRONG, label=words.label(kind, result), capsize=4)
     _draw_ideal(ax, result, places)
     before = _called(result, earlier)[1] if earlier else ""
     for other, how, label in ((earlier, {}, before), (recorded, {"linestyle": ":"}, "recorded")):
-        drawn = [item for item in conclusions(other.rows) if item["workers"] in places] if other else []
-        for kind, found in style.grouped(drawn, "kind").items():
-            look = style.STYLES[kind] | style.BEFORE | how
-            ax.plot(_at(places, found), [item["speedup"] for item in found], **look, label=f"{kind}, {label}")
+        for kind, found in _shared(result, other).groupby("kind", sort=False):
+            look = kit.LOOKS[kind] | kit.BEFORE | how
+            ax.plot(_at(places, found), found.speedup, **look, label=f"{kind}, {label}")
     if bets := [point for point in (bet.points if bet is not None else ()) if point[1] in places]:
-        at = [places[workers] + style.dodge(kind) for kind, workers, _ in bets]
+        at = [places[workers] + kit.dodge(kind) for kind, workers, _ in bets]
         look = {"color": "black", "fillstyle": "none", "markersize": 11, "linestyle": ""}
         ax.plot(at, [value for *_, value in bets], "D", **look, label="your bet")
-    style.columns(ax, list(places))
+    kit.columns(ax, list(places))
     ax.set_ylabel("speedup\n(serial = 1)")
     if ax.get_ylim()[1] > 5:
-        style.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
+        kit.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
     else:
         ax.set_ylim(0, max(2.2, ax.get_ylim()[1]))
         ax.yaxis.set_major_formatter("{x:g}×")
-    style.legend(ax, 2 if ":" in before else 3)  # a task's name makes it wide
-    return ax
+    kit.legend(ax, 2 if ":" in before else 3)  # a task's name makes it wide
 
 
-def plot_cores_busy(result: Result, ax: Axes | None = None) -> Axes:
-    """The workers' CPU seconds per second of wall time, against workers."""
-    ax = _plot_medians(result, ax, "cores_busy", style.capacity(result))
-    ax.set_ylim(0, style.capacity(result) * 1.15)
-    ax.set_ylabel("cores\nbusy")
-    return ax
+def plot_explanation(result: Result, ax, column: str) -> None:
+    """`cores_busy` (the workers' CPU seconds per second) or `cpu_cost` (of a task, serial = 1) against workers."""
+    busy = column == "cores_busy"
+    reference, places = capacity(result.machine) if busy else 1, _places(result)
+    for kind, found in summary(result).groupby("kind", sort=False):
+        ax.plot(_at(places, found), found[column], **kit.LOOKS[kind], **kit.STRONG)
+    ax.axhline(reference, **kit.REFERENCE)
+    kit.columns(ax, list(places))
+    ax.set_ylim(0, reference * 1.15 if busy else max(1.6, ax.get_ylim()[1]))
+    ax.set_ylabel("cores\nbusy" if busy else "CPU cost\nof a task")
 
 
-def plot_cpu_cost(result: Result, ax: Axes | None = None) -> Axes:
-    """CPU seconds a task costs here over what it costs in serial, against workers."""
-    ax = _plot_medians(result, ax, "cpu_cost", 1)
-    ax.set_ylim(0, max(1.6, ax.get_ylim()[1]))
-    ax.set_ylabel("CPU cost\nof a task")
-    return ax
-
-
-def _plot_medians(result, ax, column, reference):
-    ax = ax or style.figure().add_subplot()
-    places = _places(result)
-    for kind, found in style.grouped(conclusions(result.rows), "kind").items():
-        ax.plot(_at(places, found), [item[column] for item in found], **style.STYLES[kind], **style.STRONG)
-    ax.axhline(reference, **style.REFERENCE)
-    style.columns(ax, list(places))
-    return ax
-
-
-def plot_setup(result: Result, ax: Axes | None = None) -> Axes:
-    """Median milliseconds of setup, run and teardown of every variant, as stacked bars."""
-    ax = ax or style.figure().add_subplot()
-    variants = _variants(result)
-    left = [0.0] * len(variants)
-    for phase, (label, color, hatch) in PHASES.items():
-        widths = [1000 * _median(rows, phase) for rows in variants.values()]
-        ax.barh(range(len(left)), widths, left=left, color=color, hatch=hatch, edgecolor="white", label=label)
-        left = [start + width for start, width in zip(left, widths, strict=True)]
-    style.lines(ax, [style.name(*variant) for variant in variants])
-    ax.set_xlabel("milliseconds")
-    style.legend(ax, 3)
-    return ax
-
-
-def _speedup_chart(result, bet, earlier):
+def speedup_chart(result: Result, bet, earlier):
+    """Speedup, cores busy and CPU cost above each other; the first alone where the task waits."""
     recorded = _fitting_recording(result)
-    plots = [plot_speedup] if _waits(result) else [plot_speedup, plot_cores_busy, plot_cpu_cost]
-    figure = style.figure(2.6 + len(plots))
-    axes = figure.subplots(len(plots), 1, sharex=True, squeeze=False, height_ratios=(3, 1, 1)[: len(plots)])[:, 0]
-    plot_speedup(result, axes[0], bet, earlier, recorded)
-    for plot, ax in zip(plots[1:], axes[1:], strict=True):
-        plot(result, ax)
-    axes[-1].set_xlabel(f"workers, each running {result.params['task']}")
-    parts = []
-    for kind, found in style.grouped(conclusions(result.rows), "kind").items():
-        parts.append(f"{kind} " + ", ".join(f"{style.times(item['speedup'])} with {item['workers']}" for item in found))
-    bets = [dict(zip(("kind", "workers", "speedup"), point, strict=True)) for point in (bet.points if bet else ())]
-    others = [("your bet", bets)]
-    others += [(_called(result, earlier)[0], conclusions(earlier.rows))] if earlier else []
-    others += [(_whence(recorded), conclusions(recorded.rows))] if recorded else []
-    parts += [f"{what}: {said}" for what, found in others if (said := _said(result, found))]
-    alt = f"Speedup of {result.params['task']} against workers, median of {style.rounds(result)}: {'; '.join(parts)}."
+    explained = () if waits(result) else ("cores_busy", "cpu_cost")
+    figure = kit.figure(3.6 + len(explained))
+    axes = figure.subplots(
+        1 + len(explained), 1, sharex=True, squeeze=False, height_ratios=(3, 1, 1)[: 1 + len(explained)]
+    )
+    plot_speedup(result, axes[0, 0], bet, earlier, recorded)
+    for column, ax in zip(explained, axes[1:, 0], strict=True):
+        plot_explanation(result, ax, column)
+    axes[-1, 0].set_xlabel(f"workers, each running {result.params['task']}")
+    parts = [
+        f"{kind} " + ", ".join(f"{words.times(item.speedup)} with {item.workers}" for item in found.itertuples())
+        for kind, found in summary(result).groupby("kind", sort=False)
+    ]
+    bets = pandas.DataFrame(bet.points if bet else (), columns=["kind", "workers", "speedup"])
+    others = [("your bet", _shared(result, bets))]
+    others += [(_called(result, earlier)[0], _shared(result, earlier))] if earlier else []
+    others += [(_whence(recorded), _shared(result, recorded))] if recorded else []
+    parts += [f"{what}: {_said(found)}" for what, found in others if len(found)]
+    alt = f"Speedup of {result.params['task']} against workers, median of {words.rounds(result)}: {'; '.join(parts)}."
     return figure, alt, speedup_sentence(result, recorded)
 
 
-def _setup_chart(result, bet, earlier):
-    variants = _variants(result)
-    ax = plot_setup(result, style.figure(1.6 + 0.34 * len(variants)).add_subplot())
-    ax.set_title(f"{result.params['task']}, {result.rows[0]['tasks']} tasks", loc="left", fontsize=11, pad=26)
-    parts = []
-    for variant, rows in variants.items():
-        phases = (f"{label} {style.duration(_median(rows, phase))}" for phase, (label, *_) in PHASES.items())
-        parts.append(f"{style.name(*variant)}: {', '.join(phases)}")
-    return ax.figure, f"Stacked bars of median times. {'; '.join(parts)}.", setup_sentence(result)
+def setup_chart(result: Result, bet, earlier):
+    """Median milliseconds of setup, run and teardown of every variant, as stacked bars."""
+    medians = phases(result)
+    ax = kit.figure(1.6 + 0.34 * len(medians)).add_subplot()
+    left = pandas.Series(0.0, medians.index)
+    for phase, (label, color, hatch) in PHASES.items():
+        width = 1000 * medians[phase]
+        ax.barh(range(len(left)), width, left=left, color=color, hatch=hatch, edgecolor="white", label=label)
+        left += width
+    kit.lines(ax, list(medians.name))
+    ax.set_xlabel("milliseconds")
+    kit.legend(ax, 3)
+    most = result.frame.tasks.max()
+    ax.set_title(f"{result.params['task']}, {most} tasks", loc="left", fontsize=11, pad=26)
+    parts, said = [], [f"serial took {words.duration(medians.wall_s.iloc[0])}"]
+    for item in medians.to_dict("records"):
+        each = (f"{label} {words.duration(item[phase])}" for phase, (label, *_) in PHASES.items())
+        parts.append(f"{item['name']}: {', '.join(each)}")
+        if item["kind"] != "serial" and item["workers"] == max(result.params["workers"]):
+            whole = words.duration(sum(item[phase] for phase in PHASES))
+            said.append(f"{item['name']} {words.duration(item['wall_s'])}, and {whole} with setup and teardown")
+    return ax.figure, f"Stacked bars of median times. {'; '.join(parts)}.", words.sentence("; ".join(said))
 
 
 def speedup_sentence(result: Result, recorded: Result | None = None) -> str:
     """What the chart shows, what explains it, and what this machine cannot show, in words."""
-    most = [found[-1] for found in style.grouped(conclusions(result.rows), "kind").values()]
-    words = style.sentence(*(_verdict(item, _waits(result)) for item in most))
-    if result.machine["usable_cpus"] == 1 and character(result.rows) == "computes":
-        words = f"One usable CPU: no kind of worker can compute faster than serial here. {words}"
-    if _held_up(result):
-        words += (
-            " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
-        )
+    most = summary(result).groupby("kind", sort=False).tail(1)
+    text = words.sentence(*(_verdict(item, waits(result)) for item in most.to_dict("records")))
+    if result.machine["usable_cpus"] == 1 and character(result.frame) == "computes":
+        text = f"One usable CPU: no kind of worker can compute faster than serial here. {text}"
+    if held_up(result):
+        text += " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
     if recorded is not None:
-        wanted = [(item["kind"], item["workers"]) for item in most]
-        others = [item for item in conclusions(recorded.rows) if (item["kind"], item["workers"]) in wanted]
-        if values := _said(result, others):
-            words += f" Beside it is {_whence(recorded)}: {values}."
-    return words
+        others = summary(recorded).merge(most[["kind", "workers"]])
+        text += f" Beside it is {_whence(recorded)}: {_said(others)}." if len(others) else ""
+    return text
 
 
-def setup_sentence(result: Result) -> str:
-    """How start-up and shut-down change the picture for each kind's largest number of workers."""
-    variants = _variants(result)
-    parts = [f"serial took {style.duration(_median(variants['serial', 1], 'wall_s'))}"]
-    for kind in result.params["kinds"]:
-        variant = (kind, max(result.params["workers"]))
-        run, whole = (
-            style.duration(sum(_median(variants[variant], phase) for phase in phases))
-            for phases in (["wall_s"], PHASES)
-        )
-        parts.append(f"{style.name(*variant)} {run}, and {whole} with setup and teardown")
-    return style.sentence("; ".join(parts))
-
-
-def _verdict(item, waits):
-    who, rounds = style.name(item["kind"], item["workers"]), style.count(item["rounds"], "round")
-    span = f"{style.times(item['low'])} to {style.times(item['high'])}"
-    speed = f"{style.times(item['speedup'])} as fast as serial ({span} in {rounds})"
+def _verdict(item, waiting):
+    who, rounds = words.name(item["kind"], item["workers"]), words.count(item["rounds"], "round")
+    span = f"{words.times(item['low'])} to {words.times(item['high'])}"
+    speed = f"{words.times(item['speedup'])} as fast as serial ({span} in {rounds})"
     busy = f"kept {item['cores_busy']:.2f} cores busy"
     they, together = ("it", "it") if item["workers"] == 1 else ("they", "together they")
     cost = item["cpu_cost"]
@@ -190,24 +151,24 @@ def _verdict(item, waits):
         case "unclear":
             return f"{who}: these rounds cannot tell ({span} in {rounds}); {they} {busy}{cost}"
     sooner = item["direction"] == "faster"
-    if item["doubt"] and not waits:
+    if item["doubt"] and not waiting:
         return (
             f"{who} finished {'sooner' if sooner else 'later'} than serial, but by how much cannot be told here, "
             f"because {item['doubt']}; {they} {busy}"
         )
-    return f"{who}: {speed}; " + ("their waits overlapped" if waits and sooner else f"{they} {busy}{cost}")
+    return f"{who}: {speed}; " + ("their waits overlapped" if waiting and sooner else f"{they} {busy}{cost}")
 
 
 def _fitting_recording(result):
     """A recording of the same task, where this machine's own rows do not carry the magnitude."""
-    doubt = any(item["doubt"] for item in conclusions(result.rows))
-    if _waits(result) or not (doubt or result.machine["usable_cpus"] == 1 or _held_up(result)):
+    doubted = summary(result).doubt.notna().any() or result.machine["usable_cpus"] == 1 or held_up(result)
+    if waits(result) or not doubted:
         return None
-    return recording(result.experiment, task=result.params["task"], gil=result.machine["gil"])
+    return recording("speedup", task=result.params["task"], gil=result.machine["gil"])
 
 
 def _whence(recorded):
-    return f"a recording from {style.count(recorded.machine['usable_cpus'], 'CPU')}"
+    return f"a recording from {words.count(recorded.machine['usable_cpus'], 'CPU')}"
 
 
 def _called(result, earlier):
@@ -215,42 +176,11 @@ def _called(result, earlier):
     facts, task = earlier.machine, earlier.params["task"]
     said, label = "the run before", "run before"
     if facts | {"memory_free_bytes": None} != result.machine | {"memory_free_bytes": None}:
-        said = f"a recording ({style.count(facts['usable_cpus'], 'CPU')}, Python {facts['python']})"
+        said = f"a recording ({words.count(facts['usable_cpus'], 'CPU')}, Python {facts['python']})"
         label = "recorded"
     if task != result.params["task"]:
         said, label = f"{said}, of {task}", f"{label}: {task}"
     return said, label
-
-
-def _held_up(result):
-    """Whether even processes, which have no GIL in common, got no second CPU although there are several.
-
-    A task of the student's own may hold a lock that all processes want: of that nothing is said.
-    """
-    if result.machine["usable_cpus"] == 1 or result.params["task"] not in tasks.TASKS:
-        return False
-    if character(result.rows) != "computes":
-        return False
-    processes = [
-        item
-        for item in conclusions(result.rows)
-        if item["kind"] in ("processes", "interpreters") and item["workers"] > 1
-    ]
-    return any(item["cores_busy"] <= BUSY for item in processes)
-
-
-def _waits(result):
-    return character(result.rows) == "waits"
-
-
-def _variants(result):
-    """{(kind, workers): rows} of the timed rows, serial first."""
-    found = style.grouped((row for row in result.rows if row["cpu"] is None), "kind", "workers")
-    return dict(sorted(found.items(), key=lambda item: (list(style.STYLES).index(item[0][0]), item[0][1])))
-
-
-def _median(rows, column):
-    return statistics.median(row[column] for row in rows)
 
 
 def _places(result):
@@ -258,23 +188,33 @@ def _places(result):
 
 
 def _at(places, found):
-    return [places[item["workers"]] + style.dodge(item["kind"]) for item in found]
+    return [places[item.workers] + kit.dodge(item.kind) for item in found.itertuples()]
 
 
-def _said(result, found):
-    """The speedups with as many workers as the result has, each by name."""
-    drawn = [item for item in found if item["workers"] in result.params["workers"]]
-    return ", ".join(f"{style.name(item['kind'], item['workers'])} {style.times(item['speedup'])}" for item in drawn)
+def _shared(result, other):
+    """The lines of another result's summary, or of bets, with as many workers as this result has."""
+    if other is None:
+        return summary(result)[:0]
+    lines = summary(other) if isinstance(other, Result) else other
+    return lines[lines.workers.isin(result.params["workers"])]
+
+
+def _said(lines):
+    """The speedups, each by name."""
+    return ", ".join(
+        f"{words.name(item.kind, item.workers)} {words.times(item.speedup)}" for item in lines.itertuples()
+    )
 
 
 def _draw_ideal(ax, result, places):
     """No more than the workers, and no more than keeps every usable CPU busy."""
-    usable = style.capacity(result)
-    busy = serial_busy(result.rows) if character(result.rows) in ("waits", "mixed") else 1
+    usable = capacity(result.machine)
+    partly = character(result.frame) in ("waits", "mixed")
+    busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
     ideal = [min(workers, usable / busy if busy else math.inf) for workers in places]
-    label = "ideal" if ideal == list(places) else f"ideal on {style.count(usable, 'CPU')}"
-    ax.plot(places.values(), ideal, **style.REFERENCE, label=label)
+    label = "ideal" if ideal == list(places) else f"ideal on {words.count(usable, 'CPU')}"
+    ax.plot(places.values(), ideal, **kit.REFERENCE, label=label)
     ax.axhline(1, color="#555555", linewidth=0.6)
 
 
-CHARTS = {"speedup": _speedup_chart, "setup": _setup_chart}
+CHARTS = {"speedup": speedup_chart, "setup": setup_chart}

@@ -72,11 +72,8 @@ class OneOf:
         allowed, name = list(self.options()), name.replace("_", " ")
         if not isinstance(value, str) or value not in allowed:
             known = isinstance(value, str) and value in self.elsewhere
-            what = (
-                f"{name} {quoted(value)} does not exist on this platform"
-                if known
-                else f"unknown {name} {quoted(value)}"
-            )
+            what = f"{name} {quoted(value)}"
+            what = f"{what} does not exist on this platform" if known else f"unknown {what}"
             raise LabError(f"{what}; one of: {', '.join(allowed)}")
         return value
 

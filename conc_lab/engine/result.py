@@ -161,13 +161,9 @@ def renamed(content: dict) -> dict:
     signs["$beside"] = sorted({1, workers}) if isinstance(workers, int) else None
 
     def put(value):
-        return (
-            signs.get(value, value)
-            if isinstance(value, str)
-            else [*map(put, value)]
-            if value.__class__ is list
-            else value
-        )
+        if isinstance(value, list):
+            return [put(item) for item in value]
+        return signs.get(value, value) if isinstance(value, str) else value
 
     given = {}
     for name, value in params.items():

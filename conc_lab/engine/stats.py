@@ -1,4 +1,4 @@
-"""What the rows of several rounds come to: spreads, intervals, and ratios taken round by round; DataFrames in and out."""
+"""What the rows of several rounds come to: spreads, intervals, and ratios taken round by round."""
 
 from math import exp, lgamma, log
 

@@ -239,7 +239,7 @@ TASKS = {
 
 
 def alike(one, other):
-    """Whether two values of a task are equal; their pickles decide where `==` does not, as for NumPy's arrays and NaN."""
+    """Whether two values of a task are equal; pickles decide where `==` does not, as for NumPy's arrays and NaN."""
     with contextlib.suppress(Exception):  # arrays have no one truth value
         if one == other:
             return True

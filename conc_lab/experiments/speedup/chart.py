@@ -72,9 +72,8 @@ def speedup_chart(result: Result, bet, earlier):
     recorded = _fitting_recording(result)
     explained = () if waits(result) else ("cores_busy", "cpu_cost")
     figure = kit.figure(3.6 + len(explained))
-    axes = figure.subplots(
-        1 + len(explained), 1, sharex=True, squeeze=False, height_ratios=(3, 1, 1)[: 1 + len(explained)]
-    )
+    heights = (3, 1, 1)[: 1 + len(explained)]
+    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)
     plot_speedup(result, axes[0, 0], bet, earlier, recorded)
     for column, ax in zip(explained, axes[1:, 0], strict=True):
         plot_explanation(result, ax, column)
@@ -201,9 +200,8 @@ def _shared(result, other):
 
 def _said(lines):
     """The speedups, each by name."""
-    return ", ".join(
-        f"{words.name(item.kind, item.workers)} {words.times(item.speedup)}" for item in lines.itertuples()
-    )
+    parts = (f"{words.name(line.kind, line.workers)} {words.times(line.speedup)}" for line in lines.itertuples())
+    return ", ".join(parts)
 
 
 def _draw_ideal(ax, result, places):

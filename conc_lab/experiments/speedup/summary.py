@@ -81,11 +81,9 @@ def held_up(result):
 
     A task of the student's own may hold a lock that all processes want: of that nothing is said.
     """
-    if (
-        result.machine["usable_cpus"] == 1
-        or result.params["task"] not in tasks.TASKS
-        or character(result.frame) != "computes"
-    ):
+    if result.machine["usable_cpus"] == 1 or result.params["task"] not in tasks.TASKS:
+        return False
+    if character(result.frame) != "computes":
         return False
     found = summary(result)
     return bool((~found.kind.isin(["threads", "asyncio"]) & (found.workers > 1) & (found.cores_busy <= BUSY)).any())

@@ -118,10 +118,12 @@ class Several:
 class Kinds(Several):
     """Some of these kinds of worker; "processes" becomes the default start method of the Python that runs them."""
 
-    def __init__(self, *allowed: str, help: str = "kinds of worker"):
+    def __init__(self, *allowed: str, help: str = "kinds of worker", elsewhere: bool = False):
+        """elsewhere: start methods of other platforms are allowed as well, because the experiment says what it skips."""
+
         def options():
-            ours = {"processes": True} | {kind: kind in kinds.start_methods() for kind in kinds.START_METHODS}
-            return [kind for kind in allowed if ours.get(kind, True)]
+            absent = set() if elsewhere else set(kinds.START_METHODS) - set(kinds.start_methods())
+            return [kind for kind in allowed if kind not in absent]
 
         super().__init__(OneOf(options, help, kinds.START_METHODS), "kind")
 

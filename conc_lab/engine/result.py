@@ -20,6 +20,7 @@ KEPT = Path("my_work/results")  # beside the notebook: what its cells and panels
 KIND = "conc_lab result"
 PACKAGE = Path(__file__).parent.parent
 RECORDINGS = PACKAGE / "recordings"
+ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)  # what rows raise that are not whole
 TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 

@@ -26,7 +26,6 @@ from .result import Result, now
 
 TIMEOUT_S = 300
 TIMEOUT = parameters.Number(0, 86_400, "seconds after which a run is ended", whole=False)
-WORKERS = 3  # of an experiment that takes no number of workers
 GRACE_S = 0.6  # between SIGTERM and SIGKILL
 # Removes the names of semaphores and shared memory when the others are gone, and then leaves by itself.
 # On a busy machine it may only just have begun to start: it is killed last.
@@ -85,13 +84,16 @@ def checked(experiment: str, params: dict) -> tuple[dict, Facts]:
     names = [given["task"]] if "task" in given else given.get("tasks", [])
     needed = [find_task.outline(name) for name in names]
     measure = experiments.part(experiment, "measure")
-    for problem in (kinds.unsuited(task, kind) for task in needed for kind in given.get("kinds", ())):
-        if problem and not getattr(measure, "SKIPS_UNSUITED", False):
-            raise LabError(problem)
-    if isinstance(workers := given.get("workers", given.get("kinds") and WORKERS), list):
-        workers = max(workers)
+    wanted = given.get("kinds", ())
+    if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
+        wanted = kinds.here(wanted)
+    else:
+        for problem in (kinds.unsuited(task, kind) for task in needed for kind in wanted):
+            if problem:
+                raise LabError(problem)
+    workers = given.get("workers", getattr(measure, "WORKERS", 1))
     each_bytes = max((task.worker_bytes for task in needed), default=0)
-    kinds.check_kinds(given.get("kinds", ()), workers, facts, each_bytes)
+    kinds.check_kinds(wanted, max(workers) if isinstance(workers, list) else workers, facts, each_bytes)
     if check := getattr(measure, "check", None):
         check(given, facts)
     return given, facts

@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import tempfile
-from multiprocessing import resource_tracker, util
+from pathlib import Path
 
 import helpers
 import psutil
@@ -19,6 +19,9 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     helpers.become_subreaper()
+    folder = tempfile.TemporaryDirectory(prefix="real-")
+    config.add_cleanup(folder.cleanup)
+    helpers.KEPT = Path(folder.name)
     # A shell without job control starts a command in the background with SIGINT ignored; no kernel is started so.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -57,12 +60,7 @@ def no_process_left(request):
 @pytest.fixture
 def nothing_left(tmp_path_factory, monkeypatch):
     """Fails a test that leaves a process, shared memory, an open file, a thread or a temporary file behind."""
-    util.get_temp_dir()  # multiprocessing's own, which it makes once and keeps until this process ends
-    # A folder of the test's own; its name is short because forkserver puts a socket there.
-    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    if os.name != "nt":
-        resource_tracker.ensure_running()  # this process's own stays until it ends
+    helpers.watch(monkeypatch, tmp_path_factory.mktemp("t"))  # a short name: forkserver puts a socket there
     before = helpers.traces()
     yield
     assert helpers.left_since(before) == {}

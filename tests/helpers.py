@@ -2,19 +2,23 @@
 
 import contextlib
 import ctypes
+import functools
+import io
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from multiprocessing import resource_tracker
+from collections import namedtuple
+from multiprocessing import resource_tracker, util
 from pathlib import Path
 
 import psutil
 import pytest
 
-from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
+from conc_lab.engine import pools as executors, experiment as experiments, parameters, result, run as runner
+from conc_lab.__main__ import main
 
 PR_SET_CHILD_SUBREAPER = 36
 TESTS = os.path.dirname(__file__)
@@ -39,9 +43,10 @@ RUNS = {
     "races": {"ways": ["threads", "shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1},
     "faults": {"faults": ["raise", "segfault", "hang"], "workers": ["Thread", "Pool"], "patience_s": 0.5},
     "timeline": {"work": ["count_primes"], "window_ms": 20, "rounds": 1},
-    "advise": {"task": "sum_squares", "task_ms": 0.2, "within_s": 1},
+    "advise": {"task": "count_primes", "task_ms": 0.2, "within_s": 1},
 }
-SMALL = {"task": "sum_squares", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
+KEPT = None  # the folder of what `real_run` keeps; pytest_configure in conftest.py makes and removes it
+SMALL = {"task": "count_primes", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 
 
 def as_options(case):
@@ -50,6 +55,37 @@ def as_options(case):
     for name, value in RUNS[case].items():
         words += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
     return words
+
+
+RealRun = namedtuple("RealRun", "result path png printed left")
+
+
+@functools.cache
+def real_run(case):
+    """A run of `RUNS` by the command line, made once a session: its result as loaded from the file at `path`, the
+    chart's file `png`, what it `printed`, and what it left behind (see `left_since`).
+    """
+    folder = KEPT / case.replace(" ", "-")
+    scratch = folder / "t"
+    scratch.mkdir(parents=True)
+    path, png, printed = folder / "result.json", folder / "chart.png", io.StringIO()
+    words = [*as_options(case), "--timeout", LIVENESS_S, "--save", path, "--chart", png]
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setenv("CONC_LAB_PROFILE", "quick")
+        for name in ("CPU_LIMIT", "MEM_LIMIT"):
+            patch.delenv(name, raising=False)
+        patch.chdir(TESTS)
+        watch(patch, scratch)
+        before = traces()
+        status = main([str(word) for word in words])
+        left = left_since(before)
+    assert status == 0
+    return RealRun(result.load(path), path, png, printed.getvalue(), left)
+
+
+def real(case):
+    """The result of `real_run`: a small real run of every experiment and question, by its name in `RUNS`."""
+    return real_run(case).result
 
 
 def small(timeout_s=LIVENESS_S, **params):
@@ -79,12 +115,12 @@ def becomes_true(condition, within_s):
 
 
 def descriptors():
-    """This process's open files by number, less the one that the listing itself needs."""
+    """This process's open files by number, less the one that the listing needs, and the fonts that charts keep."""
     found = {}
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
             found[number] = os.readlink(f"/proc/self/fd/{number}")
-    return found
+    return {number: target for number, target in found.items() if not target.endswith(".ttf")}
 
 
 def shared_memory():
@@ -127,6 +163,15 @@ def become_subreaper():
     """On Linux, orphans of a run come back to this process instead of to init, so that they are seen."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def watch(monkeypatch, folder):
+    """Send temporary files to this folder and start what this process keeps, so that `traces` tells of runs alone."""
+    util.get_temp_dir()  # multiprocessing's own, which it makes once and keeps until this process ends
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    if os.name != "nt":
+        resource_tracker.ensure_running()  # this process's own stays until it ends
 
 
 def traces():

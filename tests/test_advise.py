@@ -1,6 +1,9 @@
 """Advice: the choice and its words from fixed measurements, and what a run measures."""
 
+import contextlib
 import re
+import signal
+import sys
 import time
 
 import helpers
@@ -8,7 +11,7 @@ import pytest
 from made.results import MACHINE
 
 from conc_lab.drawing import picture as charts
-from conc_lab.engine import experiment as experiments, parameters, run as runner, tasks
+from conc_lab.engine import experiment as experiments, parameters, tasks
 from conc_lab.experiments.advise import chart as drawn
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.advise import measure as advising
@@ -89,30 +92,15 @@ OUTCOMES = {
         ("serial", 1),
         "Use a plain loop for 3 items of count_primes, about 30 ms; processes would pay from about 12 items on.",
     ),
-    "releases the GIL": (
-        made({("threads", 2): (1.85, 1), ("processes", 2): (1.9, 40)}),
-        ("threads", 2),
-        "Use 2 threads for",
-    ),
     "waits": (
         made({("threads", 2): (2, 1), ("threads", 64): (60, 6), ("processes", 16): (15, 60)}, **WAITS),
         ("threads", 64),
         "from about 2 items on this is the choice. One item takes 10 ms alone and waits for 99% of that; 64 threads",
     ),
-    "waits, with a coroutine that is no better": (
-        made({("threads", 64): (60, 6), ("asyncio", 64): (64, 0.5)}, **WAITS),
-        ("threads", 64),
-        "Use 64 threads for",
-    ),
     "waits, with a coroutine that is better": (
         made({("threads", 64): (30, 6), ("asyncio", 64): (64, 0.5)}, **WAITS),
         ("asyncio", 64),
         "Use 64 asyncio tasks for",
-    ),
-    "half of each": (
-        made({("threads", 4): (1.9, 1), ("processes", 2): (1.9, 40), ("processes", 4): (3.6, 60)}, **WAITS),
-        ("processes", 4),
-        "Use 4 processes for",
     ),
     "holds a lock": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.02, 40)}, **WAITS),
@@ -176,23 +164,17 @@ OUTCOMES = {
         ("processes", 2),
         "this is not sure: in 3 of 5 rounds",
     ),
-    "one round": (
-        made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40)}, rounds=1),
-        ("processes", 2),
-        "this is not sure: in 1 of 1 rounds",
-    ),
 }
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_choice_and_words(outcome):
+def test_choice_and_words():
     """Every outcome has its choice, its reason, and how sure it is, in two sentences."""
-    result, chosen, words = OUTCOMES[outcome]
-    found = choice(fits(result.rows), result.params["items"])
-    assert (found.kind, found.workers) == chosen
-    sentence = drawn.advise_sentence(result)
-    assert words in sentence
-    assert len(re.findall(r"[^.]\. [A-Z]", sentence)) == 1 and sentence.endswith(".")
+    for outcome, (result, chosen, words) in OUTCOMES.items():
+        found = choice(fits(result.rows), result.params["items"])
+        assert (found.kind, found.workers) == chosen, outcome
+        sentence = drawn.advise_sentence(result)
+        assert words in sentence, (outcome, sentence)
+        assert len(re.findall(r"[^.]\. [A-Z]", sentence)) == 1 and sentence.endswith("."), sentence
 
 
 def test_prediction():
@@ -205,25 +187,19 @@ def test_prediction():
     assert predicted_s(processes, 1000) == pytest.approx(0.04 + 10 / 1.6)
 
 
-def test_speedups_are_paired():
-    """A variant is compared with the serial batches of its own round, so that a busy round does not decide."""
+def test_fits():
+    """Variants are compared with the mean serial batch of their own round; a kind that was refused is left out."""
     rows = made({("processes", 2): ([1.9, 1.0, 1.9], 40)}).rows
     slow = [item | {"wall_s": 5 * item["wall_s"]} if item["round"] == 2 else item for item in rows]
     assert [fit.speedup for fit in fits(slow)] == pytest.approx([1, 1.9])
-
-
-def test_serial_batches_of_a_round_are_averaged():
-    """Two serial batches of a round count as their mean."""
     rows = [row("serial", 1, 8.0), row("serial", 1, 12.0), row("threads", 2, 5.0, cpu_ms=10.0)]
     assert [(fit.alone_s, fit.speedup) for fit in fits(rows)] == [pytest.approx((0.01, n)) for n in (1, 2)]
-
-
-@pytest.mark.parametrize(("alone", "speedup"), [({"cpu_ms": 7.4}, 1), (WAITS, 1.4)], ids=["starved", "waits"])
-def test_one_core_is_no_faster_than_one_core(alone, speedup):
-    """Threads that compute and kept one core busy between them were not faster, whatever the clock said."""
-    threads = {"cpu_ms": 7.1} if speedup == 1 else WAITS
-    rows = made({("threads", 2): (1.4, 1, threads)}, **alone).rows
-    assert [fit.speedup for fit in fits(rows)] == pytest.approx([1, speedup])
+    rows = [*made({("threads", 2): (1.9, 1), ("processes", 2): (1.9, 1)}).rows, refused("threads", "no")]
+    assert [fit.kind for fit in fits(rows)] == ["serial", "processes"] and refusals(rows) == {"threads": "no"}
+    # Threads that compute and keep one core busy between them were not faster, whatever the clock said.
+    for threads, alone, speedup in (({"cpu_ms": 7.1}, {"cpu_ms": 7.4}, 1), (WAITS, WAITS, 1.4)):
+        rows = made({("threads", 2): (1.4, 1, threads)}, **alone).rows
+        assert [fit.speedup for fit in fits(rows)] == pytest.approx([1, speedup])
 
 
 def test_simpler_within_ten_percent():
@@ -250,19 +226,6 @@ def test_agreement():
     assert agreement(result.rows, 10_000) == (2, 3)
 
 
-@pytest.mark.parametrize("items, expected", [(10_000, 50), (80, 10), (3, 1)])
-def test_chunksize(items, expected):
-    """A chunk is as large as was measured, and leaves four to each worker."""
-    fit = fits(made({("processes", 2): (1.9, 40, {"chunk": 50})}).rows)[1]
-    assert chunksize(fit, items) == expected
-
-
-def test_a_refused_kind_is_left_out():
-    """A kind that was refused in any round has no prediction, and its reason is kept."""
-    rows = [*made({("threads", 2): (1.9, 1), ("processes", 2): (1.9, 1)}).rows, refused("threads", "no")]
-    assert [fit.kind for fit in fits(rows)] == ["serial", "processes"] and refusals(rows) == {"threads": "no"}
-
-
 def test_chart():
     """A line and a mark at the wanted items for each kind, a diamond at each crossing, both axes logarithmic."""
     result = made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40)})
@@ -275,89 +238,79 @@ def test_chart():
     (at,) = [line for line in ax.lines if line.get_label() == "2 processes"]
     assert (at.get_xdata()[0], at.get_ydata()[0]) == (10_000, pytest.approx(0.04 + 100 / 1.9))
     assert ax.get_xlabel() == "items of count_primes; dotted: 10,000"
+    assert drawn.advise_alt(result).endswith("The choice: serial from 1 item on, processes from 12 items on.")
 
 
-def test_alt_and_table():
-    """The alt text holds each kind's time and every crossing; the table has a row for each variant."""
-    result = made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40)})
-    assert charts.show(result, "advise").alt == (
-        "Predicted time against the number of items of count_primes, both on log scales. For 10,000 items: serial "
-        "100 s; 2 threads 100 s; 2 processes 53 s. The choice: serial from 1 item on, processes from 12 items on."
-    )
-    assert list(charts.table(result)["10,000 items"]) == ["100 s", "100 s", "53 s"]
-
-
-@pytest.mark.parametrize(
-    "seconds, words", [(0.00031, "310 µs"), (2.06, "2.1 s"), (119, "119 s"), (1020, "17 min"), (4.3e6, "1,194 h")]
-)
-def test_time_in_words(seconds, words):
+def test_time_in_words():
     """A predicted time is said in the unit that suits it."""
-    assert drawn._time(seconds) == words
+    words = {1: "10 ms", 206: "2.1 s", 11_900: "119 s", 102_000: "17 min", 430_000_000: "1,194 h"}
+    for items, said in words.items():
+        assert list(charts.table(made({}, items=items))[f"{items:,} items"]) == [said]
 
 
-def run(task, **given):
-    """The result of a short run with this task."""
-    return runner.run("advise", {"task": task, "items": 100} | given, timeout_s=helpers.LIVENESS_S)
+# The experiment
 
 
 @pytest.fixture
 def here(monkeypatch):
-    """Runs find the modules beside this file."""
+    """Tasks come from the modules beside this file."""
     monkeypatch.chdir(helpers.TESTS)
     monkeypatch.syspath_prepend(helpers.TESTS)
 
 
-def test_rows():
-    """A sleeper is measured in a loop and on two workers of every kind, and in each later round the same again."""
-    result = run("sleep", task_ms=5, within_s=3)
-    assert {frozenset(item) for item in result.rows} == {frozenset(COLUMNS)}
-    first = [(item["kind"], item["workers"]) for item in result.rows if item["round"] == 0]
-    assert first[0] == ("serial", 1) and {("threads", 2), ("asyncio", 2), ("processes", 2)} <= set(first)
-    for number in range(1, max(item["round"] for item in result.rows) + 1):
-        again = [(item["kind"], item["workers"]) for item in result.rows if item["round"] == number]
-        assert sorted(again) == sorted([*first, ("serial", 1)])
-    for item in result.rows:
+def first_round(task, **given):
+    """The rows of the first round, made in this process."""
+    given |= {"task": task, "start_method": "fork" if sys.platform == "linux" else "spawn", "within_s": 60}
+    rows = []
+    with contextlib.closing(advising.advise(**parameters.checked(advising.advise, given))) as items:
+        for item in items:
+            if isinstance(item, dict):
+                rows.append(item)
+            elif item.round_done:
+                return rows
+
+
+def test_rows_of_a_run(monkeypatch):
+    """A task is measured in a loop and on two workers of every kind that suits it, and in each later round again."""
+    rows = helpers.real("advise").rows
+    variants = [("serial", 1), ("threads", 2), ("processes", 2)]
+    assert {(item["kind"], item["workers"]) for item in rows if item["round"] == 0} >= set(variants)
+    monkeypatch.setattr(advising, "MOST", {"threads": 4, "asyncio": 4, "processes": 2})
+    waits = first_round("sleep", task_ms=5)
+    assert {("threads", 2), ("asyncio", 2), ("processes", 2)} <= {(item["kind"], item["workers"]) for item in waits}
+    for item in rows + waits:
+        assert item.keys() == COLUMNS
         assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["tasks"] % item["workers"] == 0
         assert (item["handover_s"] is None) == (item["kind"] in ("serial", "asyncio"))
-    assert choice(fits(result.rows), 100).kind in ("threads", "asyncio")
 
 
-@pytest.mark.parametrize(
-    "function, kind, words",
-    [
+def test_a_kind_that_cannot_do_it(here):
+    """A kind that cannot do the task is left out with the reason, and the others are measured."""
+    for function, kind, words in (
         ("takes_a_lock", "processes", r"its argument cannot be pickled \(TypeError: cannot pickle '_thread.lock'"),
         ("returns_a_lock", "processes", r"its result cannot be pickled \(TypeError: cannot pickle '_thread.lock'"),
-        ("raises_in_worker", "processes", "raised ValueError: broken on purpose"),
         ("kills_its_worker", "processes", "a worker process ended while it worked"),
         ("fails_in_threads", "threads", "raised RuntimeError: not in the main thread"),
         ("pid", "processes", "returned something else with 2 processes than in the serial run"),
-    ],
-)
-def test_a_kind_that_cannot_do_it(here, function, kind, words):
-    """A kind that cannot do the task is left out with the reason, and the others are measured."""
-    result = run(f"own_tasks:{function}", within_s=1)
-    assert list(refusals(result.rows)) == [kind] and re.search(words, refusals(result.rows)[kind])
-    assert {fit.kind for fit in fits(result.rows)} == {"serial", "threads", "processes"} - {kind}
-    assert f"{kind} cannot do it" in drawn.advise_sentence(result)
+        ("counts_up", None, ""),  # never the same value, so no other value is wrong
+    ):
+        rows = first_round(f"own_tasks:{function}")
+        assert list(refusals(rows)) == ([kind] if kind else []), function
+        assert re.search(words, refusals(rows).get(kind, "")), function
+        assert {fit.kind for fit in fits(rows)} == {"serial", "threads", "processes"} - {kind}, function
 
 
-@pytest.mark.parametrize(
-    "function, words",
-    [
-        ("raises", "the task own_tasks:raises raised ValueError: broken on purpose"),
-        ("never_returns", r"one item of own_tasks:never_returns took more than 3 s, .*: make an item smaller, 1.5 s"),
-        ("sleeps_long", r"one item of own_tasks:sleeps_long took \d+\.\d s.*: make an item smaller, 1.5 s at most"),
-    ],
-)
-def test_a_task_that_nothing_can_do(here, function, words):
+def test_a_task_that_nothing_can_do(here, monkeypatch):
     """A task that fails or is too slow for comparison ends with one sentence."""
-    with pytest.raises(LabError, match=words):
-        run(f"own_tasks:{function}")
-
-
-def test_a_value_that_is_never_the_same(here):
-    """A task whose values differ from call to call is measured all the same."""
-    assert not refusals(run("own_tasks:counts_up", within_s=1).rows)
+    with pytest.raises(LabError, match="the task own_tasks:raises raised ValueError: broken on purpose"):
+        first_round("own_tasks:raises")
+    monkeypatch.setattr(advising, "SLOWEST_S", 0.01)
+    if hasattr(signal, "setitimer"):
+        with pytest.raises(LabError, match=r"never_returns took more than 0.02 s, .*: make an item smaller, 0.01 s at"):
+            first_round("own_tasks:never_returns")
+        monkeypatch.delattr(signal, "setitimer")  # as on Windows
+    with pytest.raises(LabError, match=r"^one item of sleep took \d+\.\d s, .*: make an item smaller"):
+        first_round("sleep", task_ms=20)
 
 
 @pytest.fixture
@@ -365,15 +318,16 @@ def faked(monkeypatch):
     """Runs the experiment here, with batches of a second each whose speedups are given: its rows."""
     now = [0.0]
     monkeypatch.setattr(advising, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(advising, "_one", lambda found, args: advising.Item(1, True, 0.01, 0.0005, [args], 5, 5, None))
-    monkeypatch.setattr(advising.this_machine, "usable_cpus", lambda quota: 2)
 
-    def rows(speed, **given):
+    def rows(speed, cpu_s=0.0005, cpus=2, **given):
         def observed(found, args, item, start_method, kind, workers, count=None):
             now[0] += 1.0
             return {n: value for n, value in row(kind, workers, 10 / speed(workers)).items() if n != "round"}
 
         now[0] = 0.0
+        item = advising.Item(1, True, 0.01, cpu_s, [()], 5, 5, None)
+        monkeypatch.setattr(advising, "_one", lambda found, args: item)
+        monkeypatch.setattr(advising.this_machine, "usable_cpus", lambda quota: cpus)
         monkeypatch.setattr(advising, "_observed", observed)
         given = parameters.checked(advising.advise, {"task": "mixed"} | given)
         return [item for item in advising.advise(**given) if isinstance(item, dict)]
@@ -390,40 +344,31 @@ def test_no_round_is_begun_that_would_not_end_in_time(faked):
 
 def test_more_workers_are_tried_while_they_gain(faked):
     """More than two workers of a kind are measured only if two gained, and as many as could overlap their waits."""
-    gaining = [(item["kind"], item["workers"]) for item in faked(lambda workers: workers, within_s=60)]
-    assert gaining[:7] == [
-        ("serial", 1),
-        *(("threads", number) for number in (2, 9, 40)),
-        *(("processes", number) for number in (2, 6, 16)),
-    ]
-    assert {item["workers"] for item in faked(lambda workers: 1, within_s=60)} == {1, 2}
+
+    def tried(speed, cpu_s, cpus):
+        rows = [item for item in faked(speed, cpu_s, cpus, within_s=60) if item["round"] == 0]
+        return {kind: [item["workers"] for item in rows if item["kind"] == kind] for kind in ("threads", "processes")}
+
+    for cpu_s, cpus, threads, processes in (
+        (0.0005, 2, [2, 9, 40], [2, 6, 16]),
+        (0.005, 2, [2, 3, 4], [2, 3, 4]),
+        (0.0, 2, [2, 11, 64], [2, 6, 16]),
+        (0.01, 32, [2, 8, 32], [2, 8, 32]),
+        (0.01, 1, [2], [2]),
+    ):
+        found = tried(lambda workers: workers, cpu_s, cpus)
+        assert found == {"threads": threads, "processes": processes}, (cpu_s, cpus)
+    assert tried(lambda workers: 1, 0.0, 2) == {"threads": [2], "processes": [2]}
 
 
-@pytest.mark.parametrize(
-    "kind, cpu_s, cpus, expected",
-    [
-        ("threads", 0.01, 2, [2]),
-        ("threads", 0.005, 2, [2, 3, 4]),
-        ("threads", 0.0, 2, [2, 11, 64]),
-        ("processes", 0.0, 2, [2, 6, 16]),
-        ("processes", 0.01, 32, [2, 8, 32]),
-        ("threads", 0.01, 1, [2]),
-        ("serial", 0.01, 2, [1]),
-    ],
-)
-def test_numbers_of_workers(monkeypatch, kind, cpu_s, cpus, expected):
-    """Two workers, as many as keep the usable CPUs busy where an item leaves them idle, and one number between."""
-    monkeypatch.setattr(advising.this_machine, "usable_cpus", lambda quota: cpus)
-    assert advising._counts(kind, advising.Item(1, True, 0.01, cpu_s, [()], 5, 5, None)) == expected
-
-
-def test_one_item_is_packed_by_its_time_and_size():
-    """Short items go to a process many at a time, as distinct objects; long ones and large ones one by one."""
+def test_items_are_packed_by_their_time_and_size():
+    """Short items go to a process many at a time, as distinct objects; long or large ones one by one, as do few."""
 
     def packed(function, argument):
         return advising._one(tasks.Task("own", tasks.OWN, "", function, None), (argument,)).copies
 
     copies = packed(len, [1, 2])
-    assert len(copies) > 100 and copies[0] == copies[1] == ([1, 2],) and copies[0][0] is not copies[1][0]
-    assert len(packed(len, bytes(600_000))) == 1
-    assert len(packed(time.sleep, 0.011)) == 1
+    assert len(copies) > 1 and copies[0] == copies[1] == ([1, 2],) and copies[0][0] is not copies[1][0]
+    assert len(packed(len, bytes(600_000))) == len(packed(time.sleep, 0.011)) == 1
+    fit = fits(made({("processes", 2): (1.9, 40, {"chunk": 50})}).rows)[1]
+    assert [chunksize(fit, items) for items in (10_000, 80, 3)] == [50, 10, 1]  # four chunks for each worker

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers import SMALL
 from made.results import TWO, made
 
 import conc_lab as lab
@@ -12,8 +13,6 @@ from conc_lab.student import cell as cells
 from conc_lab.engine import experiment as experiments, parameters, run as runner
 from conc_lab.engine.errors import LabError, RunStopped
 from conc_lab.engine.result import Result
-
-SMALL = {"task": "sum_squares", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 
 
 class Page:
@@ -44,35 +43,24 @@ def page(monkeypatch, tmp_path):
     return page
 
 
-@pytest.mark.parametrize("name", experiments.NAMES)
-@pytest.mark.parametrize("profile", parameters.PROFILES)
-def test_signature(name, profile, monkeypatch):
-    """The call's signature lists the experiment's parameters with the profile's defaults, then bet and timeout."""
-    monkeypatch.setenv("CONC_LAB_PROFILE", profile)
-    signature = inspect.signature(cells.experiment_call(name)).parameters
-    described = parameters.described(experiments.function(name))
-    assert list(signature) == [*described, "bet", "timeout_s"]
-    for parameter in described.values():
-        assert signature[parameter.name].default == parameters.default(parameter)
-        by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-        assert by_position == (parameter.name == "task")
-    rounds = parameters.described(experiments.function("speedup"))["rounds"].default
-    assert (
-        cells.experiment_call("speedup").__signature__.parameters["rounds"].default
-        == {
-            "quick": rounds.quick,
-            "class": rounds.class_,
-            "careful": rounds.careful,
-        }[profile]
-    )
-
-
-@pytest.mark.parametrize("name", experiments.NAMES)
-def test_name_and_help(name):
-    """The call is named, documented and offered by the package as its experiment is."""
-    call = getattr(lab, name)
-    assert call.__name__ == name and call.__doc__ == experiments.function(name).__doc__
-    assert name in dir(lab)
+def test_signature(monkeypatch):
+    """A call lists its experiment's parameters with the profile's defaults, then bet and timeout, and has its help."""
+    seen = set()
+    for profile in parameters.PROFILES:
+        monkeypatch.setenv("CONC_LAB_PROFILE", profile)
+        for name in experiments.NAMES:
+            call, case = cells.experiment_call(name), (profile, name)
+            assert getattr(lab, name).__name__ == name and name in dir(lab)
+            assert call.__name__ == name and call.__doc__ == experiments.function(name).__doc__, case
+            signature = inspect.signature(call).parameters
+            described = parameters.described(experiments.function(name))
+            assert list(signature) == [*described, "bet", "timeout_s"], case
+            for parameter in described.values():
+                assert signature[parameter.name].default == parameters.default(parameter), (*case, parameter.name)
+                by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+                assert by_position == (parameter.name == "task"), (*case, parameter.name)
+        seen.add(inspect.signature(cells.experiment_call("speedup")).parameters["rounds"].default)
+    assert len(seen) == 3  # the profiles do differ
 
 
 def test_outside_a_notebook(capsys):
@@ -134,9 +122,9 @@ def test_in_a_notebook(page, monkeypatch):
     assert line == "" and "median of two rounds" in chart
 
 
-@pytest.mark.parametrize("error", [LabError("refused"), RunStopped("stopped")], ids=repr)
-def test_an_error_takes_the_line_of_progress_away(page, monkeypatch, error):
-    """A run that fails or is stopped leaves no "25%" behind, and its chart stays."""
+def test_an_error_takes_the_line_of_progress_away(page, monkeypatch):
+    """A run that fails leaves no "25%" behind, and its chart stays."""
+    error = LabError("refused")
 
     def run(experiment, params, timeout_s, *, on_progress, on_round):
         on_round(made(TWO, rounds=1))
@@ -170,8 +158,8 @@ def test_ipython_renders_the_sentence():
     assert shown == ["LabError: workers must be a whole number between 1 and 256, got 0"]
 
 
-@pytest.mark.parametrize("left_s, words", [(None, "25%: x"), (0.2, "about 0 s left"), (61.7, "about 62 s left")])
-def test_progress_text(left_s, words):
+def test_progress_text():
     """Progress is announced as a status, with the seconds left where they are known."""
-    text = cells.progress_text(0.25, "x", left_s)
-    assert words in text and 'role="status"' in text and ("left" in text) == (left_s is not None)
+    for left_s, words in ((None, "25%: x<"), (0.2, "25%: x, about 0 s left<"), (61.7, "25%: x, about 62 s left<")):
+        text = cells.progress_text(0.25, "x", left_s)
+        assert words in text and 'role="status"' in text, left_s

@@ -24,13 +24,10 @@ from conc_lab.engine import in_worker as _worker, pools as executors
 from conc_lab.engine.asyncio_executor import AsyncioExecutor
 from conc_lab.engine.errors import LabError
 
-# A crew of 3 answers within 0.3 s; a lost wake-up must fail here instead of hanging the suite.
-LIVENESS_S = 30
 CREWS = [("serial", None), ("threads", None), ("asyncio", None)]
 CREWS += [("processes", method) for method in executors.start_methods()]
 if not executors.unavailable("interpreters"):
     CREWS.append(("interpreters", None))
-TOGETHER = [crew for crew in CREWS if crew[0] not in ("serial", "asyncio")]
 every_crew = pytest.mark.parametrize(("kind", "method"), CREWS, ids=[method or kind for kind, method in CREWS])
 
 
@@ -60,6 +57,10 @@ def trace(tmp_path):
     return tmp_path / "trace"
 
 
+def identity(usage):
+    return usage.pid, usage.thread_id
+
+
 def opened(kind, workers, method=None):
     """A crew, opened as an experiment does: when the threads of the one before are gone."""
     executors.settle()
@@ -67,68 +68,59 @@ def opened(kind, workers, method=None):
 
 
 @every_crew
-def test_values_in_order(kind, method):
-    """A crew's executor is a standard one: submit and map give the right values in the order of the calls."""
+def test_contract(kind, method, trace):
+    """A crew is a standard executor of the workers asked for, always the same ones, and leaves nothing when closed."""
+    before = threading.enumerate()
     with opened(kind, 3, method) as crew:
         assert isinstance(crew.executor, Executor)
         futures = [crew.executor.submit(pow, number, 2) for number in range(20)]
-        assert [future.result(LIVENESS_S) for future in futures] == [number**2 for number in range(20)]
-        assert list(crew.executor.map(divmod, range(9), [4] * 9, timeout=LIVENESS_S)) == [
+        assert [future.result(helpers.LIVENESS_S) for future in futures] == [number**2 for number in range(20)]
+        assert list(crew.executor.map(divmod, range(9), [4] * 9, timeout=helpers.LIVENESS_S)) == [
             divmod(n, 4) for n in range(9)
         ]
-        assert crew.executor.submit(int, "20", base=3).result(LIVENESS_S) == 6
-
-
-@every_crew
-def test_as_many_workers_as_asked_for(kind, method):
-    """Every meeting has one answer from each of the workers asked for, always the same ones."""
-    with opened(kind, 3, method) as crew:
+        assert crew.executor.submit(int, "20", base=3).result(helpers.LIVENESS_S) == 6
         meetings = [crew.meet() for _ in range(3)]
-        others = crew.executor.map(_worker.usage, ["thread"] * 50, timeout=LIVENESS_S)
-        others = {(usage.pid, usage.thread_id) for usage in others}
-    wanted = 1 if kind in ("serial", "asyncio") else 3
-    assert crew.workers == wanted
-    identities = [{(usage.pid, usage.thread_id) for usage in usages} for usages in meetings]
-    assert [len(usages) for usages in meetings] == [wanted] * 3
-    assert len(identities[0]) == wanted and identities == [identities[0]] * 3
-    assert others <= identities[0]
-    assert ({pid for pid, _ in identities[0]} == {os.getpid()}) == (kind != "processes")
+        others = {
+            identity(usage) for usage in crew.executor.map(_worker.usage, ["thread"] * 50, timeout=helpers.LIVENESS_S)
+        }
+        crew.meet(own_tasks.append, (str(trace), "."))  # each worker once
+        wait(
+            [crew.executor.submit(_worker.call, own_tasks.append, (str(trace), "-")) for _ in range(25)],
+            helpers.LIVENESS_S,
+        )
+        assert crew.ask(pow, 2, 5) == 32
+    assert crew.workers == (1 if kind in ("serial", "asyncio") else 3)
+    identities = [{identity(usage) for usage in usages} for usages in meetings]
+    assert [len(usages) for usages in meetings] == [crew.workers] * 3
+    assert len(identities[0]) == crew.workers and identities == [identities[0]] * 3 and others <= identities[0]
+    assert trace.read_text() == "." * crew.workers + "-" * 25
+    pids = {pid for pid, _ in identities[0]}
+    assert (pids == {os.getpid()}) == (kind != "processes")
+    with pytest.raises(RuntimeError, match="after"):
+        crew.executor.submit(own_tasks.fine)
+    assert threading.enumerate() == before and not [pid for pid in pids - {os.getpid()} if psutil.pid_exists(pid)]
+    with opened(kind, 1, method) as crew:  # another one, and of another size
+        assert crew.executor.submit(abs, -1).result(helpers.LIVENESS_S) == 1
 
 
 @every_crew
-def test_meeting_with_a_function(kind, method, trace):
-    """At a meeting that brings a function, each worker calls it once."""
-    with opened(kind, 3, method) as crew:
-        crew.meet(own_tasks.append, (str(trace), "."))
-    assert trace.read_text() == "." * crew.workers
-
-
-@every_crew
-def test_equal_calls_all_happen(kind, method, trace):
-    """Equal calls are executed as often as they were submitted."""
-    with opened(kind, 2, method) as crew:
-        futures = [crew.executor.submit(_worker.call, own_tasks.append, (str(trace), ".")) for _ in range(25)]
-        wait(futures, LIVENESS_S)
-    assert trace.read_text() == "." * 25
-
-
-@every_crew
-@pytest.mark.parametrize(
-    ("function", "type_", "message"),
-    [
-        (own_tasks.raises, "ValueError", "broken on purpose"),
-        (own_tasks.raises_two_arguments, "TwoArguments", "one and two"),
-        (own_tasks.exits, "SystemExit", "7"),
-    ],
-)
-def test_errors_arrive_as_text(kind, method, function, type_, message):
-    """What a task raises arrives as a Failure with type, message and traceback, and the workers go on."""
-    with opened(kind, 2, method) as crew:
-        failures = list(crew.executor.map(_worker.call, [function] * 4, [()] * 4, timeout=LIVENESS_S))
-        for failure in failures:
-            assert (type(failure), failure.type, failure.message) == (_worker.Failure, type_, message)
-            assert f"in {function.__name__}" in failure.traceback
-        assert crew.executor.submit(_worker.call, own_tasks.fine, ()).result(LIVENESS_S) == 42
+def test_contract_when_something_fails(kind, method):
+    """What a task raises arrives as a Failure and the workers go on; a crew left by an exception is closed as well."""
+    before = threading.enumerate()
+    with pytest.raises(KeyError), opened(kind, 2, method) as crew:
+        for function, what, message in (
+            (own_tasks.raises_two_arguments, "TwoArguments", "one and two"),
+            (own_tasks.exits, "SystemExit", "7"),
+        ):
+            for failure in crew.executor.map(_worker.call, [function] * 4, [()] * 4, timeout=helpers.LIVENESS_S):
+                assert (type(failure), failure.type, failure.message) == (_worker.Failure, what, message)
+                assert f"in {function.__name__}" in failure.traceback
+        with pytest.raises(LabError, match=r"^a worker raised ValueError: broken on purpose$") as caught:
+            crew.ask(own_tasks.raises)
+        assert "in raises" in caught.value.detail
+        pids = {usage.pid for usage in crew.meet()} - {os.getpid()}
+        raise KeyError
+    assert threading.enumerate() == before and not [pid for pid in pids if psutil.pid_exists(pid)]
 
 
 def test_an_error_without_words():
@@ -136,61 +128,10 @@ def test_an_error_without_words():
     assert _worker.call(own_tasks.raises_unprintable, ()).type == "Unprintable"
 
 
-@every_crew
-def test_nothing_alive_after_close(kind, method):
-    """A closed crew leaves no thread and no process but multiprocessing's own helpers."""
-    before = threading.enumerate()
-    with opened(kind, 3, method) as crew:
-        pids = {usage.pid for usage in crew.meet()} - {os.getpid()}
-    assert threading.enumerate() == before
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
-    living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-    children = [child.cmdline() for child in living]
-    assert not [line for line in children if "forkserver" not in str(line) and "resource_tracker" not in str(line)]
-
-
-@every_crew
-def test_nothing_alive_after_an_error(kind, method):
-    """A crew that is left by an exception is closed as well."""
-    before = threading.enumerate()
-    with pytest.raises(KeyError), opened(kind, 2, method) as crew:
-        pids = {usage.pid for usage in crew.meet()} - {os.getpid()}
-        raise KeyError
-    assert threading.enumerate() == before
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
-
-
-@every_crew
-def test_a_closed_executor_takes_no_call(kind, method):
-    """As the standard library's executors do, a closed one raises RuntimeError at `submit`."""
-    with opened(kind, 1, method) as crew:
-        pass
-    with pytest.raises(RuntimeError, match="after"):
-        crew.executor.submit(own_tasks.fine)
-
-
-@every_crew
-def test_asking(kind, method):
-    """What is asked of one worker comes back, or as a LabError with the worker's traceback."""
-    with opened(kind, 1, method) as crew:
-        assert crew.ask(pow, 2, 5) == 32
-        with pytest.raises(LabError, match=r"^a worker raised ValueError: broken on purpose$") as caught:
-            crew.ask(own_tasks.raises)
-    assert "in raises" in caught.value.detail
-
-
-@every_crew
-def test_one_crew_after_the_other(kind, method):
-    """A crew can be opened again and again, with other numbers of workers."""
-    for workers in (1, 2, 1):
-        with opened(kind, workers, method) as crew:
-            assert crew.executor.submit(abs, -workers).result(LIVENESS_S) == workers
-
-
-@pytest.mark.parametrize(("kind", "method"), TOGETHER, ids=[method or kind for kind, method in TOGETHER])
-def test_usage_is_the_workers_own(kind, method):
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_usage_is_the_workers_own(kind):
     """What a worker reports to have used is its own: it grows with what it computes, and no other's does."""
-    with opened(kind, 1, method) as crew:
+    with opened(kind, 1, executors.start_methods()[0]) as crew:
         before = crew.meet()[0]
         sum(range(3_000_000))  # the CPU time of this thread, not of the worker
         idle = crew.meet()[0].cpu_ns - before.cpu_ns
@@ -214,52 +155,20 @@ def test_a_task_that_no_subinterpreter_can_import(tmp_path, monkeypatch):
     assert re.match(words, str(caught.value)) and "Traceback" in caught.value.detail
 
 
-def test_settling():
-    """Before a fork, the threads of the crew before are waited for."""
-    ended = []
-
-    def leave():
-        time.sleep(0.1)
-        ended.append(True)
-
-    threading.Thread(target=leave).start()
-    executors.settle()
-    assert ended
-
-
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted in /proc")
-def test_a_thread_that_stays_is_waited_for_once(monkeypatch):
-    """A thread that does not leave costs one wait; what leaves afterwards is waited for as before."""
-    waits, now, stay, ended = [], [0.0], threading.Event(), []
-
-    def sleep(seconds):
-        waits.append(seconds)
-        now[0] += 0.25
-
-    def leave(seconds):
-        time.sleep(seconds)
-        ended.append(seconds)
-
-    executors.settle()
+def test_settling():
+    """Before a fork, the threads of the crew before are waited for; one that stays is waited for once."""
+    stay, ended = threading.Event(), []
     stays = threading.Thread(target=stay.wait)
     stays.start()
     try:
-        with monkeypatch.context() as patch:
-            patch.setattr(executors, "time", types.SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
-            executors.settle()
-            first, waits[:] = len(waits), []
-            executors.settle()
-        assert first > 0 and waits == []
-        threading.Thread(target=leave, args=[0.1]).start()
         executors.settle()
-        assert ended == [0.1]
+        threading.Thread(target=lambda: (time.sleep(0.1), ended.append(True))).start()
+        executors.settle()
+        assert ended
     finally:
         stay.set()
         stays.join()
-    # The one that stayed may still be leaving: it is the new one that is waited for, however many there are.
-    threading.Thread(target=leave, args=[0.2]).start()
-    executors.settle()
-    assert ended == [0.1, 0.2]
 
 
 def test_serial_runs_before_submit_returns():
@@ -285,26 +194,25 @@ def test_asyncio_overlaps_as_many_as_asked_for():
         return asyncio.Barrier(3)
 
     with opened("asyncio", 3) as crew:
-        barrier = crew.executor.submit(make).result(LIVENESS_S)
+        barrier = crew.executor.submit(make).result(helpers.LIVENESS_S)
         futures = [crew.executor.submit(visit, barrier) for _ in range(9)]
-        assert len(wait(futures, LIVENESS_S).done) == 9
+        assert len(wait(futures, helpers.LIVENESS_S).done) == 9
     assert most == 3
 
 
-def test_asyncio_exits_arrive_as_text():
-    """A coroutine that calls sys.exit gives a Failure too: SystemExit would end the loop and hang its waiters."""
-    assert asyncio.run(_worker.call_async(own_tasks.exits_async, ())).type == "SystemExit"
-
-
 def test_asyncio_errors_arrive_as_text():
-    """What a coroutine raises arrives as a Failure."""
+    """What a coroutine raises arrives as a Failure; SystemExit, too, which would end the loop and hang its waiters."""
 
     async def broken():
         raise own_tasks.TwoArguments("one", "two")
 
     with opened("asyncio", 2) as crew:
-        failure = crew.executor.submit(_worker.call_async, broken, ()).result(LIVENESS_S)
-    assert (failure.type, failure.message) == ("TwoArguments", "one and two")
+        failures = [
+            crew.executor.submit(_worker.call_async, function, ()).result(helpers.LIVENESS_S)
+            for function in (broken, own_tasks.exits_async)
+        ]
+    assert [failure.type for failure in failures] == ["TwoArguments", "SystemExit"]
+    assert failures[0].message == "one and two"
 
 
 def test_asyncio_can_be_cancelled():
@@ -314,14 +222,8 @@ def test_asyncio_can_be_cancelled():
     executor.shutdown(cancel_futures=True)
     for future in futures:
         with pytest.raises(CancelledError):
-            future.result(LIVENESS_S)
+            future.result(helpers.LIVENESS_S)
     executor.shutdown()  # once more is harmless
-
-
-def test_unknown_start_method():
-    """A start method that does not exist here is refused with the list of those that do."""
-    with pytest.raises(LabError, match="'threaded' does not exist on this platform; one of: "):
-        opened("processes", 2, "threaded").__enter__()
 
 
 def test_threads_that_cannot_start(monkeypatch):
@@ -406,7 +308,7 @@ def test_a_worker_that_dies_breaks_no_more_than_the_pool():
     method = executors.start_methods()[0]
     with opened("processes", 2, method) as crew:
         future = crew.executor.submit(os._exit, 9)
-        assert "terminated" in str(future.exception(LIVENESS_S))
+        assert "terminated" in str(future.exception(helpers.LIVENESS_S))
 
 
 def test_descriptors_after_close():

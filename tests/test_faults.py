@@ -1,78 +1,55 @@
-"""The faults experiment: every case's truth, the same on every run, and nothing left behind by any of them."""
+"""Faults: what is true of each fault in each kind of worker, programs that fail by themselves, and the table drawn."""
 
 import contextlib
+import itertools
 import os
 import subprocess
 import sys
 
 import helpers
 import pytest
-from made import faults as made_faults
+from made.faults import DIED, made, row
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from conc_lab.experiments.faults import worker as _faults_worker
-from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
+from conc_lab.engine import pools as executors, parameters, run as runner
 from conc_lab.student import fragile
+from conc_lab.experiments.faults import chart as drawn
 from conc_lab.engine.errors import LabError
-from conc_lab.engine.experiment import Progress
 from conc_lab.experiments.faults import measure as module
-from conc_lab.engine.result import Result
 
 METHODS = executors.start_methods()
 WORKERS = [worker for worker in module.WORKERS if worker[:5] != "Inter" or not executors.unavailable("interpreters")]
-LIVENESS_S = 120  # the longest of these runs takes 25 s here
+LIVENESS_S = 300  # the longest of these runs takes 30 s
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end a process")
 
 
-def run(**params):
-    """The rows of a run in a child, as a notebook starts it."""
-    return runner.run("faults", params, timeout_s=LIVENESS_S).rows
+def found(faults, method, patience_s):
+    """The rows of a run of every kind of worker in a child, and those that must come out on this platform."""
+    params = {"faults": faults, "workers": WORKERS, "start_method": method, "patience_s": patience_s}
+    wanted = [row(fault, worker, module.unavailable(fault), method) for fault in faults for worker in WORKERS]
+    for item in wanted:  # CPython 3.14 gives the caller of an InterpreterPoolExecutor None for a MemoryError
+        if (item["fault"], item["worker"]) == ("memory", "InterpreterPoolExecutor") and not item["reason"]:
+            item["told"] = "a result"
+    return runner.run("faults", params, timeout_s=LIVENESS_S).rows, wanted
 
 
-def here(fault="raise", worker="Thread", patience_s=0.5, start_method=METHODS[0]):
+def here(fault="raise", worker="Thread"):
     """The rows of one case, started from this process."""
-    items = module.faults([fault], [worker], start_method, patience_s)
-    return [item for item in items if isinstance(item, dict)]
-
-
-def absent(fault, worker):
-    return module.unavailable(fault)
-
-
-def whole_table(faults, workers, method):
-    """The rows that must come out on this platform."""
-    rows = [
-        made_faults.row(fault, worker, absent(fault, worker), start_method=method)
-        for fault in faults
-        for worker in workers
-    ]
-    for row in rows:  # CPython 3.14 gives the caller of an InterpreterPoolExecutor None for a MemoryError
-        if (row["fault"], row["worker"]) == ("memory", "InterpreterPoolExecutor") and not row["reason"]:
-            row["told"] = "a result"
-    return rows
-
-
-@pytest.mark.slow
-def test_the_lessons_table():
-    """The run that the lesson makes finds, cell by cell and five times alike, what is true of each fault and kind."""
-    params = parameters.checked(module.faults, {})
-    wanted = whole_table(params["faults"], params["workers"], METHODS[0])
-    for _ in range(5):
-        assert run() == wanted
+    return [item for item in module.faults([fault], [worker], METHODS[0], 0.5) if isinstance(item, dict)]
 
 
 @pytest.mark.parametrize("method", helpers.METHODS)
 def test_a_crash_in_every_kind(method):
     """With every start method, os._exit ends what it must end, and is reported by those that notice."""
-    wanted = whole_table(["exit"], WORKERS, method)
-    assert run(faults=["exit"], workers=WORKERS, start_method=method, patience_s=1) == wanted
+    rows, wanted = found(["exit"], method, 3)
+    assert rows == wanted
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
-def test_the_whole_table(method):
-    """All six faults in all kinds of worker, with every start method, cell by cell."""
-    wanted = whole_table(module.FAULTS, WORKERS, method)
-    assert run(faults=module.FAULTS, workers=WORKERS, start_method=method, patience_s=2) == wanted
+def test_the_whole_table():
+    """All six faults in all kinds of worker, cell by cell."""
+    rows, wanted = found(list(module.FAULTS), METHODS[0], 4)
+    assert rows == wanted
 
 
 def test_no_core_is_left(nothing_left, tmp_path, monkeypatch):
@@ -82,52 +59,34 @@ def test_no_core_is_left(nothing_left, tmp_path, monkeypatch):
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     try:
-        here("segfault")
+        assert here("segfault")[0]["survived"] is bool(module.unavailable("segfault"))
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     assert os.listdir(tmp_path) == []
 
 
-def test_progress():
-    """Every fault is a round, announced before and complete after."""
-    items = list(module.faults(["raise", "exit"], ["Thread"], METHODS[0], 0.5))
-    progress = [item for item in items if isinstance(item, Progress)]
-    assert [item.round_done for item in progress] == [False, True, False, True]
-    assert [item.fraction for item in progress] == [0, 0.5, 0.5, 1]
-    assert [item["fault"] for item in items if isinstance(item, dict)] == ["raise", "exit"]
-
-
-@pytest.mark.parametrize(
-    ("platform", "absent"),
-    [
-        ("linux", {}),
-        ("darwin", {"memory": "macOS does not enforce RLIMIT_AS"}),
-        (
-            "win32",
-            {
-                "segfault": "ctypes turns this read into an exception on Windows",
-                "kill": "Windows ends a process without a signal",
-                "memory": "Windows has no RLIMIT_AS",
-            },
-        ),
-    ],
-)
-def test_unavailable(platform, absent):
-    """A fault that a platform cannot show has the reason, and only such a fault has one."""
-    found = {fault: module.unavailable(fault, platform) for fault in module.FAULTS}
-    assert {fault: reason for fault, reason in found.items() if reason} == absent
-
-
-def test_an_unavailable_fault_is_a_row(monkeypatch):
-    """Where the platform cannot show a fault no program is started, and the row is empty but for the reason."""
+def test_unavailable(monkeypatch):
+    """A fault that a platform cannot show has the reason, and its row nothing else: no program is started."""
+    absent = {
+        "linux": {},
+        "darwin": {"memory": "macOS does not enforce RLIMIT_AS"},
+        "win32": {
+            "segfault": "ctypes turns this read into an exception on Windows",
+            "kill": "Windows ends a process without a signal",
+            "memory": "Windows has no RLIMIT_AS",
+        },
+    }
+    for platform, reasons in absent.items():
+        assert {fault: module.unavailable(fault, platform) for fault in module.FAULTS} == dict.fromkeys(
+            module.FAULTS
+        ) | reasons
     monkeypatch.setattr(module, "unavailable", lambda fault: "this is a test")
     monkeypatch.setattr(subprocess, "Popen", None)
-    assert here("segfault", "Pool") == [made_faults.row("segfault", "Pool", "this is a test", METHODS[0])]
+    assert here("segfault", "Pool") == [row("segfault", "Pool", "this is a test", METHODS[0])]
 
 
 BROKEN_PROGRAMS = {
     "cannot start": ("import no_such_module", 60, "ended unasked with exit code 1", "No module named"),
-    "ends early": ("pass", 60, "ended unasked with exit code 0", ""),
     "gets stuck": ("import time; time.sleep(60)", 0.3, "did not get done", ""),
     "has no workers": (
         "import conc_lab._faults_worker as w; w._crew = lambda *args: w.os.fork_failed; w.main()",
@@ -138,25 +97,22 @@ BROKEN_PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN_PROGRAMS)
-def test_a_program_that_fails_by_itself(monkeypatch, case):
+def test_a_program_that_fails_by_itself(monkeypatch):
     """A program that fails in a way not asked for is one sentence with what it printed, never a row."""
-    program, limit_s, sentence, detail = BROKEN_PROGRAMS[case]
-    helpers.instead_of_our_programs(monkeypatch, program)
-    monkeypatch.setattr(module, "LIMIT_S", limit_s)
-    with pytest.raises(LabError) as caught:
-        here()
-    assert str(caught.value).startswith(f"the program for raise with Thread {sentence}") and "\n" not in str(
-        caught.value
-    )
-    assert detail in caught.value.detail
+    for program, limit_s, sentence, detail in BROKEN_PROGRAMS.values():
+        with monkeypatch.context() as patch:
+            helpers.instead_of_our_programs(patch, program)
+            patch.setattr(module, "LIMIT_S", limit_s)
+            with pytest.raises(LabError, match=f"^the program for raise with Thread {sentence}.*$") as caught:
+                here()
+            assert detail in caught.value.detail
 
 
 @POSIX
 def test_a_program_that_is_killed_unasked(monkeypatch):
     """A program that somebody kills is told as it was: it did not survive, and by which signal."""
     helpers.instead_of_our_programs(monkeypatch, "import os; os.kill(os.getpid(), 9)")
-    assert here() == [made_faults.row("raise", "Thread", **made_faults.DIED, ended="SIGKILL")]
+    assert here() == [row("raise", "Thread", **DIED, ended="SIGKILL")]
 
 
 def test_no_process_can_be_started(monkeypatch):
@@ -183,46 +139,79 @@ def test_what_the_machine_lacks():
     with pytest.raises(LabError, match=r"^4 .* processes need about .* MB are free"):
         module.check(params, {"memory_free_bytes": 2 * module.PROGRAM_BYTES + 1})
     module.check(params, {"memory_free_bytes": 1 << 30})
-    interpreters = params | {"workers": ["InterpreterPoolExecutor"]}
     if sys.version_info < (3, 14):
         with pytest.raises(LabError, match=r"^interpreters need Python 3\.14"):
-            module.check(interpreters, {})
-    else:
-        module.check(interpreters, {"memory_free_bytes": 1 << 30})
+            module.check(params | {"workers": ["InterpreterPoolExecutor"]}, {})
 
 
-@POSIX
-@pytest.mark.parametrize(("code", "words"), [(3, "exit code 3"), (-11, "SIGSEGV"), (-9, "SIGKILL")])
-def test_fate(code, words):
-    """An exit code is told by its number, a signal by its name."""
-    assert _faults_worker.fate(code) == words
-
-
-def test_groups():
-    """Workers with the same faults are said together, in the order in which they come."""
-    rows = [made_faults.row(*names) for names in (("exit", "Thread"), ("exit", "Pool"), ("kill", "Thread"))]
-    assert module.groups(rows) == [(["exit", "kill"], ["Thread"]), (["exit"], ["Pool"])]
-    assert module.groups([*rows, made_faults.row("kill", "Pool")]) == [(["exit", "kill"], ["Thread", "Pool"])]
-    assert module.groups([]) == []
-
-
-def test_rows_can_be_saved(tmp_path):
-    """Rows are plain values, and go through a file unchanged."""
-    from conc_lab.engine.result import load
-
-    rows = here()
-    result = Result("faults", {}, {}, rows, "2026-01-31T12:00:00+00:00")
-    assert load(result.save(tmp_path / "r.json")).rows == rows == [made_faults.row("raise", "Thread")]
-
-
-def test_every_fault_is_described():
-    """Each fault that can be asked for has words in the chart."""
-    charts = pytest.importorskip("conc_lab.charts.faults")
-    assert list(charts.FAULTS) == list(module.FAULTS) and experiments.function("faults") is module.faults
-
-
-@pytest.mark.parametrize("number", [2, -2])
-def test_fragile_is_for_workers_only(number):
+def test_fragile_is_for_workers_only():
     """square_or_crash refuses to run in the notebook's own process, which it could end."""
-    with contextlib.suppress(SystemExit), pytest.raises(RuntimeError, match="own process"):
-        fragile.square_or_crash(number)
+    for number in (2, -2):
+        with contextlib.suppress(SystemExit), pytest.raises(RuntimeError, match="own process"):
+            fragile.square_or_crash(number)
+
+
+CELLS = {
+    ("raise", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ goes on"),
+    ("raise", "Process"): ("✓ exit code 1", "✓ finishes", "✓ is done", "✓ goes on"),
+    ("segfault", "ThreadPoolExecutor"): ("– no caller left", "✗ lost", "–", "✗ SIGSEGV"),
+    ("exit", "Thread"): ("– no caller left", "✗ lost", "–", "✗ exit code 3"),
+    ("kill", "ProcessPoolExecutor"): ("✓ BrokenProcessPool", "✗ lost", "✗ is refused", "✓ goes on"),
+    ("hang", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✗ cannot end"),
+    ("hang", "Pool"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ can kill it"),
+}
+
+
+def test_cells():
+    """Every outcome has a sign and words of its own; a failure that looks like a result is bad."""
+    for case, cells in CELLS.items():
+        assert tuple(drawn.answers(row(*case)).values()) == cells, case
+    assert set(drawn.answers(row("hang", "Pool", reason="not on this system")).values()) == {"– not here"}
+    assert drawn.answers(row("memory", "InterpreterPoolExecutor", told="a result"))["caller gets"] == "✗ a result"
+
+
+def test_chart():
+    """Each fault is written once over its workers, and each worker's cells stand in its line; nothing is cut off."""
+    result = made(*(row(fault, worker) for fault in module.FAULTS for worker in module.WORKERS))
+    figure = drawn.CHARTS["faults"](result, None, None)[0]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    (ax,) = figure.axes
+    across, down = figure.bbox.extents[2:]
+    lines = {}
+    for text in ax.texts:
+        box = text.get_window_extent(renderer)
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= across and box.y1 <= down, text
+        lines.setdefault(text.get_position()[1], []).append((box.x0, box.x1, text.get_text()))
+    for line in lines.values():
+        assert all(left[1] < right[0] for left, right in itertools.pairwise(sorted(line))), line
+    written = [[words for *_, words in sorted(lines[y])] for y in sorted(lines)]
+    assert written.pop(0) == list(drawn.COLUMNS)
+    for fault, mine in itertools.groupby(result.rows, lambda item: item["fault"]):
+        assert written.pop(0) == [f"{fault}: {drawn.FAULTS[fault]}"]
+        for item in mine:
+            assert written.pop(0) == [item["worker"], *drawn.answers(item).values()]
+    assert not written and figure.get_figwidth() <= 7.25 and min(text.get_fontsize() for text in ax.texts) >= 10
+
+
+def test_sentences_that_no_recording_has():
+    """The sentence says of every outcome where it was seen, and of what was not shown why."""
+    no_limits = {"reason": "macOS has no limits"}
+    cases = {
+        "The whole program ended: exit in Thread.": [row("exit", "Thread")],
+        "The caller was told nothing: raise and memory in Thread.": [row("raise", "Thread"), row("memory", "Thread")],
+        "The caller got nothing within 1.5 s: kill and exit in Pool.": [row("kill", "Pool"), row("exit", "Pool")],
+        "The caller got a result, as if nothing had failed: memory in InterpreterPoolExecutor.": [
+            row("memory", "InterpreterPoolExecutor", told="a result")
+        ],
+        "In 2 of 2 cases the caller got the error and everything else went on.": [
+            row("raise", "Pool"),
+            row("raise", "Process"),
+        ],
+        "Not shown here, because macOS has no limits: memory in Pool and Thread.": [
+            row("memory", "Pool", **no_limits),
+            row("memory", "Thread", **no_limits),
+        ],
+    }
+    for sentence, rows in cases.items():
+        assert drawn.CHARTS["faults"](made(*rows), None, None)[2] == sentence
+    assert "memory in a Thread: macOS has no limits" in drawn.CHARTS["faults"](made(*rows), None, None)[1]

@@ -1,6 +1,7 @@
 """conc_lab.lesson: bets are kept, whatever state their file is in, and a check tells what is wrong."""
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -13,12 +14,7 @@ from conc_lab.engine.errors import LabError
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 QUESTIONS = lesson._questions()
-CHOICES = [name for name, question in QUESTIONS.items() if "options" in question]
-STEPPED = [name for name, question in QUESTIONS.items() if "steps" in question]
-NUMBERS = [name for name, question in QUESTIONS.items() if "options" not in question and name not in STEPPED]
-DEEP = b'{"cpu_threads": 1, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"  # JSON, but no Python reads it
 CHOICE, NUMBER, STEPS, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
-ANSWERS = [*((name, 1) for name in CHOICES), *((n, [1.5, 2]) for n in NUMBERS), *((n, [500]) for n in STEPPED)]
 
 
 @pytest.fixture(autouse=True)
@@ -36,18 +32,34 @@ def widgets_of(bet):
     return inputs, button, line
 
 
-@pytest.mark.parametrize("name, answer", ANSWERS)
-def test_a_bet_is_kept(name, answer, kept):
-    """A committed bet, with points or without, is found by a new kernel in the same folder, and in no other."""
-    bet = lesson.bet(name)
-    assert bet.answer is None and bet.points == []
-    assert "stands" in bet.commit(answer)
-    assert bet.answer == answer
-    again = lesson.bet(name)
-    assert again.answer == answer and again.points == bet.points
-    assert json.loads(kept.read_text()) == {name: answer}
-    kept.unlink()
-    assert lesson.bet(name).answer is None
+def test_a_bet_is_kept(kept):
+    """A committed bet of any form is found by a new kernel in the same folder, and in no other, with its points."""
+    for name, answer, points in (
+        (CHOICE, 1, [("threads", 2, 1.0)]),
+        (CHOICE, 0, [("threads", 2, 2.0)]),
+        (NUMBER, [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
+        (NUMBER, [lesson.LEAST, lesson.MOST], [("threads", 2, 0.01), ("processes", 2, 1000)]),
+        (STEPS, [500], [("processes", 1, 500)]),
+        (ASKED, 1, []),
+    ):
+        bet = lesson.bet(name)
+        assert bet.answer is None and bet.points == [], name
+        assert "stands" in bet.commit(answer), name
+        for one in (bet, lesson.bet(name)):
+            assert one.answer == answer and one.points == points, name
+        assert json.loads(kept.read_text()) == {name: answer}, name
+        kept.unlink()
+        assert lesson.bet(name).answer is None, name
+
+
+def test_a_point_that_is_a_fact_of_the_machine(monkeypatch):
+    """A point may be the name of a fact, whose value on this machine is then laid over the chart."""
+    monkeypatch.setattr(lesson, "machine", lambda: {"usable_cpus": 6})
+    options = QUESTIONS["io_threads"]["options"]
+    (number,) = [n for n, option in enumerate(options) if any("usable_cpus" in point for point in option["points"])]
+    bet = lesson.bet("io_threads")
+    bet.commit(number)
+    assert 6 in [speed for *_, speed in bet.points]
 
 
 def test_bets_do_not_disturb_each_other(kept):
@@ -64,54 +76,39 @@ def test_unknown_bet():
         lesson.bet("x")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b'"x"', b"\xff\xfe", b'{"cpu_threads": 1', DEEP])
-def test_a_corrupt_file_counts_as_no_bets(content, kept):
+def test_a_corrupt_file_counts_as_no_bets(kept):
     """A file that is no JSON object is no error and no bet, and the next commitment replaces it."""
+    deep = b'{"cpu_threads": 1, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"  # JSON, but no Python reads it
     kept.parent.mkdir()
-    kept.write_bytes(content)
-    bet = lesson.bet(CHOICE)
-    assert bet.answer is None
-    bet.commit(1)
-    assert lesson.bet(CHOICE).answer == 1
+    for content in (b"", b'{"cpu_threads": 1', b"[1]", b"\xff\xfe", deep):
+        kept.write_bytes(content)
+        bet = lesson.bet(CHOICE)
+        assert bet.answer is None, content[:30]
+        bet.commit(1)
+        assert lesson.bet(CHOICE).answer == 1, content[:30]
 
 
-@pytest.mark.parametrize("value", [None, True, "1", 1.0, -1, 3, 99, [1], {}, [[]]])
-def test_a_choice_of_the_wrong_type(value, kept):
-    """A kept or given choice that is no option's index counts as no bet, or is refused."""
+NO_NUMBERS = [None, 1, "12", [1.0], [1, 2, 3], ["1", "2"], [True, 1], {"a": 1}, [0.009, 1], [1, 1001], [1, math.nan]]
+
+
+@pytest.mark.parametrize(
+    "name, values, sentence",
+    [
+        (CHOICE, [None, True, "1", 1.0, -1, 3, [1]], "choose one of the options first"),
+        (NUMBER, NO_NUMBERS, "give each a number from 0.01 to 1000, such as 0.5 or 3"),
+        (STEPS, [[3], [500.5], ["500"], [500, 500], 500], "choose a number first"),
+    ],
+    ids=["choice", "numbers", "steps"],
+)
+def test_an_answer_that_is_none(name, values, sentence, kept):
+    """What is no answer to the question counts as no bet where it was kept, and is refused where it is given."""
     kept.parent.mkdir()
-    kept.write_text(json.dumps({CHOICE: value}))
-    bet = lesson.bet(CHOICE)
-    assert bet.answer is None and bet.points == []
-    with pytest.raises(LabError, match="choose one of the options"):
-        bet.commit(value)
-
-
-NO_NUMBERS = [None, 1, "12", [], [1.0], [1, 2, 3], ["1", "2"], [True, 1], [None, 1], {"a": 1}, [[1], 2]]
-NO_NUMBERS += [[0, 1], [-1, 1], [0.009, 1], [1, 1001], [1, 1e4], [1, 10**400]]
-
-
-@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: str(value)[:20])
-def test_numbers_of_the_wrong_type(value, kept):
-    """Kept or given numbers that are not one number from 0.01 to 1000 a place count as no bet, or are refused."""
-    kept.parent.mkdir()
-    kept.write_text(json.dumps({NUMBER: value}))
-    bet = lesson.bet(NUMBER)
-    assert bet.answer is None and bet.points == []
-    with pytest.raises(LabError, match="number"):
-        bet.commit(value)
-
-
-@pytest.mark.parametrize("value", [0.01, 1000, 1000.0, 1])
-def test_numbers_at_the_limits(value):
-    """The least and the largest number are bets."""
-    assert "stands" in lesson.bet(NUMBER).commit([value, 1])
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_numbers_that_no_chart_can_show(value):
-    """Neither infinity nor "not a number" is a bet."""
-    with pytest.raises(LabError, match="number"):
-        lesson.bet(NUMBER).commit([1.0, value])
+    for value in values:
+        kept.write_text(json.dumps({name: value}))
+        bet = lesson.bet(name)
+        assert bet.answer is None and bet.points == [], value
+        with pytest.raises(LabError, match=f"^{sentence}$"):
+            bet.commit(value)
 
 
 def test_a_folder_that_cannot_be_written(kept):
@@ -142,41 +139,14 @@ def test_a_disk_that_is_full(kept, monkeypatch):
     assert lesson.bet(CHOICE).answer == 2
 
 
-def test_points_of_a_choice():
-    """A choice's points are those of the chosen option."""
-    bet = lesson.bet(CHOICE)
-    bet.commit(0)
-    assert bet.points == [("threads", 2, 2.0)]
-    bet.commit(1)
-    assert bet.points == [("threads", 2, 1.0)]
-
-
-def test_points_of_numbers():
-    """A number bet's points are its numbers at its places."""
-    bet = lesson.bet(NUMBER)
-    bet.commit([1, 1.8])
-    assert bet.points == [("threads", 2, 1), ("processes", 2, 1.8)]
-
-
-@pytest.mark.parametrize("value", [[3], [500.5], [0], ["500"], [500, 500], 500])
-def test_a_number_beside_the_steps(value, kept):
-    """On a log scale only its own steps are an answer, whether kept or given."""
-    kept.parent.mkdir()
-    kept.write_text(json.dumps({STEPS: value}))
-    bet = lesson.bet(STEPS)
-    assert bet.answer is None
-    with pytest.raises(LabError, match="number"):
-        bet.commit(value)
-
-
-@pytest.mark.parametrize("step, mine", [(1, 0), (2, 0), (5, 1), (50, 1), (100, 2), (10_000, 2)])
-def test_reasons_of_a_log_scale(step, mine):
+def test_reasons_of_a_log_scale():
     """Every range has its reason, and the one that the student's number lies in is marked."""
-    bet = lesson.bet(STEPS)
-    assert "your bet" not in bet.reasons().text
-    bet.commit([step])
-    assert [("your bet" in part) for part in bet.reasons().text.split("<li>")[1:]] == [n == mine for n in range(3)]
-    assert bet.points == [("processes", 1, step)]
+    assert "your bet" not in lesson.bet(STEPS).reasons().text
+    for step, marked in ((2, 0), (5, 1), (50, 1), (100, 2), (10_000, 2)):
+        bet = lesson.bet(STEPS)
+        bet.commit([step])
+        rows = bet.reasons().text.split("<li>")[1:]
+        assert ["your bet" in row for row in rows] == [number == marked for number in range(3)], step
 
 
 def test_said():
@@ -217,16 +187,16 @@ def test_the_widget_of_a_question():
     assert "before" in widgets_of(lesson.question(ASKED))[2].value
 
 
-@pytest.mark.parametrize("name", CHOICES)
-def test_reasons_of_a_choice(name):
-    """Every option is shown with whether it holds and why, and the student's own is marked."""
-    bet = lesson.bet(name)
+def test_reasons_of_a_choice():
+    """Every option is shown with whether it holds and why, and the student's own is marked; numbers have one reason."""
+    bet = lesson.bet(CHOICE)
     assert "your bet" not in bet.reasons()._repr_html_()
     bet.commit(1)
     shown = bet.reasons()._repr_html_()
-    options = QUESTIONS[name]["options"]
+    options = QUESTIONS[CHOICE]["options"]
     assert shown.count("<li>") == len(options) and shown.count("✓") == sum(option["holds"] for option in options)
     assert re.search(r"your bet", shown.split("<li>")[2]) and shown.count("your bet") == 1
+    assert QUESTIONS[NUMBER]["reason"] in lesson.bet(NUMBER).reasons().text
 
 
 def test_the_widget_of_a_choice():
@@ -256,14 +226,15 @@ def test_the_widget_of_numbers():
     assert [item.value for item in widgets_of(lesson.bet(NUMBER))[0]] == ["1", "1.9"]
 
 
-@pytest.mark.parametrize("word", ["", " ", "fast", "1,9", "1.9x", "0", "-1", "1001", "nan", "inf", "1e999", "<b>"])
-def test_a_field_without_a_number(word):
+def test_a_field_without_a_number():
     """A field that holds no number that can be a bet is answered with what can, and nothing is committed."""
     bet = lesson.bet(NUMBER)
     inputs, button, line = widgets_of(bet)
-    inputs[0].value, inputs[1].value = "1", word
-    button.click()
-    assert ">give each a number from 0.01 to 1000, such as 0.5 or 3.<" in line.value and bet.answer is None
+    inputs[0].value = "1"
+    for word in ("", "fast", "1,9", "1001", "nan", "<b>"):
+        line.value, inputs[1].value = "", word
+        button.click()
+        assert ">give each a number from 0.01 to 1000, such as 0.5 or 3.<" in line.value and bet.answer is None, word
 
 
 def test_a_bet_shows_itself_in_a_cell():
@@ -271,36 +242,33 @@ def test_a_bet_shows_itself_in_a_cell():
     assert "application/vnd.jupyter.widget-view+json" in lesson.bet(CHOICE)._repr_mimebundle_()
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_every_question(name):
+def test_every_question():
     """A choice has three options or more, each with a reason, one that holds and one that does not; points fit."""
-    question = QUESTIONS[name]
-    assert question["question"].endswith((".", "?"))
-    if name in CHOICES:
-        assert len(question["options"]) >= 3
-        assert {option["holds"] for option in question["options"]} == {True, False}
-        assert len({option["text"] for option in question["options"]}) == len(question["options"])
-        for option in question["options"]:
-            assert set(option) == {"text", "holds", "points", "reason"} and len(option["reason"]) > 40
-            bet = lesson.bet(name)
-            bet.commit(question["options"].index(option))
-            assert bool(bet.points) == bool(question["options"][0]["points"])  # all of them, or none
-            assert len(bet.points) == len(option["points"])  # none where the chart has no place for them
-            for kind, workers, speed in bet.points:
-                assert kind in executors.KINDS and workers >= 1
-                assert isinstance(speed, (int, float)) and speed > 0
-            for *_, speed in option["points"]:
-                assert not isinstance(speed, str) or speed in this_machine.machine()
-    elif name in STEPPED:
-        assert set(question) == {"question", "places", "steps", "ranges"} and len(question["places"]) == 1
-        assert all(set(part) == {"below", "text", "holds", "reason"} for part in question["ranges"])
-        assert all(len(part["reason"]) > 40 for part in question["ranges"])
-        assert {part["holds"] for part in question["ranges"]} == {True, False}
-        *limits, last = [part["below"] for part in question["ranges"]]
-        assert last is None and limits == sorted(limits) and question["steps"] == sorted(question["steps"])
-    else:
-        assert set(question) == {"question", "places", "reason"} and len(question["reason"]) > 40
-        assert all(kind in executors.KINDS and workers >= 1 for kind, workers in question["places"])
+    for name, question in QUESTIONS.items():
+        assert question["question"].endswith((".", "?")), name
+        reasons = question.get("options") or question.get("ranges") or [question]
+        assert all(len(part["reason"]) > 40 for part in reasons), name
+        if len(reasons) > 1:
+            assert len(reasons) >= 3 and {part["holds"] for part in reasons} == {True, False}, name
+            assert len({part["text"] for part in reasons}) == len(reasons), name
+        if "options" in question:
+            assert set(question) == {"question", "options"}, name
+            for option in reasons:
+                assert set(option) == {"text", "holds", "points", "reason"}, name
+                assert bool(option["points"]) == bool(reasons[0]["points"]), name  # all of them, or none
+                for kind, workers, speed in option["points"]:
+                    assert kind in executors.KINDS and workers >= 1, name
+                    speed = this_machine.machine()[speed] if isinstance(speed, str) else speed
+                    assert isinstance(speed, (int, float)) and speed > 0, name
+            continue
+        assert all(kind in executors.KINDS and workers >= 1 for kind, workers in question["places"]), name
+        if "steps" in question:
+            assert set(question) == {"question", "places", "steps", "ranges"} and len(question["places"]) == 1, name
+            assert all(set(part) == {"below", "text", "holds", "reason"} for part in reasons), name
+            *limits, last = [part["below"] for part in reasons]
+            assert last is None and limits == sorted(limits) and question["steps"] == sorted(question["steps"]), name
+        else:
+            assert set(question) == {"question", "places", "reason"}, name
 
 
 def test_bets_and_notebooks_agree():
@@ -309,39 +277,16 @@ def test_bets_and_notebooks_agree():
     assert sorted(re.findall(r"lab\.(?:bet|question)\(\"(\w+)\"", source)) == sorted(QUESTIONS)
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem < "13"], ids=lambda path: path.stem)
-def test_one_bet_and_one_question(path):
-    """A lesson has one bet, before its measurement, and one question, after it has been read."""
-    source = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-    assert re.findall(r"lab\.(bet|question)\(|^## (Measure|Read)$", source, re.MULTILINE) == [
-        ("bet", ""),
-        ("", "Measure"),
-        ("", "Read"),
-        ("question", ""),
-    ]
-
-
-POSITIVE = (lambda answer: answer > 0, "it must be positive <b>.")
-EVEN = (lambda answer: answer % 2 == 0, "it must be even.")
-
-
-@pytest.mark.parametrize(
-    "answer, words",
-    [
+def test_check():
+    """A check says "not yet", "right", or the first requirement that is not met, and raises nothing."""
+    positive = (lambda answer: answer > 0, "it must be positive <b>.")
+    even = (lambda answer: answer % 2 == 0, "it must be even.")
+    for answer, words in (
         (..., "Not yet: replace the ..."),
-        (2, "✓"),
+        (2, "✓ Right."),
         (-1, "✗ Not yet: it must be positive &lt;b&gt;."),
         (3, "✗ Not yet: it must be even."),
-        (-2, "✗ Not yet: it must be positive"),
         ("2", "✗ Not yet: it must be positive &lt;b&gt;. (checking it raised TypeError:"),
-        (None, "TypeError"),
-    ],
-)
-def test_check(answer, words):
-    """A check says "not yet", "right", or the first requirement that is not met, and raises nothing."""
-    assert words in lesson.check(answer, POSITIVE, EVEN)._repr_html_()
-
-
-def test_check_of_nothing():
-    """Without a requirement, any answer but the ellipsis is right."""
+    ):
+        assert words in lesson.check(answer, positive, even)._repr_html_(), answer
     assert "✓" in lesson.check(None).text and "✓" not in lesson.check(...).text

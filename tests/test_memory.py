@@ -1,7 +1,5 @@
-"""The memory experiment: what its rows hold, known amounts that it must find, and what may be said of rows."""
+"""Memory: known amounts that a run must find, what it concludes from rows, what is refused, and the charts."""
 
-import itertools
-import json
 import os
 import re
 import subprocess
@@ -11,202 +9,126 @@ from pathlib import Path
 import helpers
 import psutil
 import pytest
+from made.memory import TOUCHED, TYPICAL, made, row
 from made.results import MACHINE
 
 from conc_lab.experiments.memory import worker as _memory_worker
+from conc_lab.drawing import picture as charts
 from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
+from conc_lab.experiments.memory import chart as drawn
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.memory import measure as module
 from conc_lab.experiments.memory.measure import MB, added, conclusions, meter
 
-COLUMNS = {
-    "round", "order", "kind", "workers", "touch", "data_bytes", "processes", "rss_before_bytes", "pss_before_bytes",
-    "uss_before_bytes", "rss_bytes", "pss_bytes", "uss_bytes", "others_uss_bytes", "worker_rss_bytes",
-    "worker_pss_bytes", "worker_uss_bytes", "missing",
-}  # fmt: skip
 PSS = pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this platform has no PSS")
 FORK = pytest.mark.skipif("fork" not in executors.start_methods(), reason="this platform has no fork")
 
 
 def run(**params):
-    """A run with these parameters, by default of one worker, once."""
-    return runner.run("memory", {"workers": [1], "rounds": 1} | params, timeout_s=helpers.LIVENESS_S)
+    """The rows of a run with these parameters, by default of one worker, once."""
+    return runner.run("memory", {"workers": [1], "rounds": 1} | params, timeout_s=helpers.LIVENESS_S).rows
 
 
-def refused(machine=MACHINE, **params):
-    """The one sentence that refuses these parameters on this machine."""
-    checked = parameters.checked(experiments.function("memory"), {"kinds": ["threads"]} | params)
-    with pytest.raises(LabError) as caught:
-        module.check(checked, machine)
-    assert "\n" not in str(caught.value) and not caught.value.detail
-    return str(caught.value)
-
-
-HERE = [kind for kind in module.kinds() if kind not in module.INSIDE or not executors.unavailable(kind)]
-
-
-@pytest.mark.parametrize("kind", HERE)
-def test_rows_of_a_run(kind):
-    """A run has every variant once a round, in a shuffled order, and its columns hold what they say."""
-    rows = run(kinds=[kind], workers=[1, 3], rounds=2, parent_data="bytes", data_mb=1, touch=["untouched", "read"]).rows
-    wanted = sorted(itertools.product([1, 3], ["untouched", "read"]))
-    for number in (0, 1):
-        mine = [item for item in rows if item["round"] == number]
-        assert sorted((item["workers"], item["touch"]) for item in mine) == sorted(wanted)
-        assert sorted(item["order"] for item in mine) == list(range(4))
-    for item in rows:
-        assert item.keys() == COLUMNS and item["kind"] == kind and item["data_bytes"] == MB
-        inside = kind in module.INSIDE
-        assert item["processes"] == 1 if inside else item["processes"] >= 1 + item["workers"]
-        assert (item["worker_rss_bytes"] is None) == inside
-        if item["pss_bytes"] is not None:
-            assert item["missing"] is None
-            assert 0 < item["uss_bytes"] <= item["pss_bytes"] <= item["rss_bytes"]
-            assert item["others_uss_bytes"] <= item["uss_bytes"]
-            assert inside or 0 < item["worker_uss_bytes"] <= item["worker_pss_bytes"] <= item["worker_rss_bytes"]
-    json.dumps(rows, allow_nan=False)
+def check(free_mb=1000, **params):
+    """Ask whether these parameters are allowed where so many MB are free."""
+    checked = parameters.checked(experiments.function("memory"), params)
+    module.check(checked, MACHINE | {"memory_free_bytes": free_mb * MB})
 
 
 @PSS
-@pytest.mark.parametrize("helpers_of, extra", [("fork", 0), ("spawn", 1), ("forkserver", 2)])
-def test_helpers_are_counted(helpers_of, extra):
-    """The program, its workers and multiprocessing's helpers are counted, and nothing that runs beside it."""
-    if helpers_of not in executors.start_methods():
-        pytest.skip(f"this platform has no {helpers_of}")
-    (item,) = run(kinds=[helpers_of], workers=[2]).rows
-    assert item["processes"] == 1 + 2 + extra
+def test_rows_of_a_run():
+    """Program, workers and helpers are counted, and each figure lies between those that bound it."""
+    rows = helpers.real("memory").rows
+    assert [item["kind"] for item in sorted(rows, key=lambda item: module.kinds().index(item["kind"]))] == list(
+        module.HERE
+    )
+    for item in rows:
+        helpers_of = {"fork": 0, "spawn": 1, "forkserver": 2}  # none; the resource tracker; it and the server
+        inside = item["kind"] in module.INSIDE
+        assert item["processes"] == (1 if inside else 1 + 2 + helpers_of[item["kind"]]), item
+        assert 0 < item["uss_bytes"] <= item["pss_bytes"] <= item["rss_bytes"] and item["missing"] is None
+        assert (item["worker_rss_bytes"] is None) == inside and item["others_uss_bytes"] <= item["uss_bytes"]
+        assert inside or 0 < item["worker_uss_bytes"] <= item["worker_pss_bytes"] <= item["worker_rss_bytes"]
 
 
-# (kind, form, touch): how many copies of the data one worker adds
-COPIES = {
-    ("threads", "bytes", "written"): 0,
-    ("threads", "ints", "written"): 0,
-    ("fork", "bytes", "untouched"): 0,
-    ("fork", "bytes", "read"): 0,
-    ("fork", "bytes", "written"): 1,
-    ("fork", "ints", "untouched"): 0,
-    ("fork", "ints", "read"): 0.8,  # all but the list's table: 8 of 40 bytes an item
-    ("fork", "ints", "written"): 1,
-    ("forkserver", "bytes", "untouched"): 0,
-    ("forkserver", "bytes", "read"): 1,
-    ("spawn", "bytes", "untouched"): 0,
-    ("spawn", "ints", "read"): 1,
-    ("spawn", "bytes", "written"): 1,
-    ("interpreters", "bytes", "written"): 1,
+COPIES = {  # kind: {(form, touch): how many copies of the data one worker adds}
+    "threads": {("bytes", "written"): 0, ("ints", "written"): 0},
+    "fork": {
+        ("bytes", "untouched"): 0,
+        ("bytes", "read"): 0,
+        ("bytes", "written"): 1,
+        ("ints", "untouched"): 0,
+        ("ints", "read"): 0.8 if _memory_worker.size_of_int() == 32 else 1,  # 8 of 40 bytes an item are the list's
+        ("ints", "written"): 1,
+    },
+    "forkserver": {("bytes", "untouched"): 0, ("bytes", "read"): 1},
+    "spawn": {("bytes", "untouched"): 0, ("ints", "read"): 1, ("bytes", "written"): 1},
+    "interpreters": {("bytes", "written"): 1},
 }
 
 
 @PSS
 @pytest.mark.slow
-@pytest.mark.parametrize("kind, form, touch", COPIES)
-def test_known_amounts(kind, form, touch):
+def test_known_amounts():
     """A worker that touches 100 MB of its own adds 100 MB, within 3 %, and one that shares them adds none."""
-    if kind not in HERE:
-        pytest.skip(f"this Python has no {kind}")
     size = 100
-    (bare,) = run(kinds=[kind]).rows
-    (item,) = run(kinds=[kind], parent_data=form, data_mb=size, touch=[touch]).rows
-    share = 0.8 if (form, touch, kind) == ("ints", "read", "fork") and _memory_worker.size_of_int() == 32 else None
-    wanted = COPIES[kind, form, touch] if share is None else share
-    for grown in (added(item, "pss") - added(bare, "pss"),):
-        assert grown / MB == pytest.approx(wanted * size, abs=0.03 * size)
-    if kind == "fork":
-        grown = item["worker_uss_bytes"] - bare["worker_uss_bytes"]
-        assert grown / MB == pytest.approx(wanted * size, abs=0.03 * size)
+    for kind in (kind for kind in COPIES if kind in module.HERE):
+        (bare,) = run(kinds=[kind])
+        for form in {form for form, _ in COPIES[kind]}:
+            touches = [touch for other, touch in COPIES[kind] if other == form]
+            for item in run(kinds=[kind], parent_data=form, data_mb=size, touch=touches):
+                which = kind, form, item["touch"]
+                wanted = pytest.approx(COPIES[kind][form, item["touch"]] * size, abs=0.03 * size)
+                assert (added(item, "pss") - added(bare, "pss")) / MB == wanted, which
+                if kind == "fork":
+                    assert (item["worker_uss_bytes"] - bare["worker_uss_bytes"]) / MB == wanted, which
 
 
 @PSS
 @FORK
 def test_writing_copies_what_is_written():
     """A forked worker that writes 20 MB adds them to the machine and has them to itself; one that reads does not."""
-    read, written = conclusions(run(kinds=["fork"], parent_data="bytes", data_mb=20, touch=["read", "written"]).rows)
+    read, written = conclusions(run(kinds=["fork"], parent_data="bytes", data_mb=20, touch=["read", "written"]))
     assert (read["touch"], written["touch"]) == ("read", "written")
     for column in ("added_bytes", "worker_uss_bytes"):
         assert (written[column] - read[column]) / MB == pytest.approx(20, abs=0.6)
     assert written["rss_added_bytes"] - read["rss_added_bytes"] < 2 * MB  # RSS sees no difference
 
 
-@pytest.mark.parametrize("form", ["bytes", "ints"])
-def test_made_data(form):
-    """The data take the bytes asked for, to within an item, and every int is an object of its own."""
-    data = _memory_worker.make(form, 1_000_000)
-    if form == "bytes":
-        assert len(data) == 1_000_000 and set(data) == {ord("x")}
-    else:
-        each = _memory_worker.size_of_int()
-        assert each >= sys.getsizeof(data[0]) and each % 16 == 0
-        assert 0 <= 1_000_000 - len(data) * (8 + each) < 8 + each
-        assert len({id(item) for item in data}) == len(data) and min(data) > 1 << 16
-
-
-@pytest.mark.parametrize("form", ["bytes", "ints"])
-def test_touches(form, monkeypatch):
-    """Reading leaves the data as they are, writing changes each page of them, leaving alone makes none."""
-    before = _memory_worker.make(form, 100_000)
-    monkeypatch.setattr(_memory_worker, "_data", None)
-    _memory_worker.act(form, 100_000, "untouched")
-    assert _memory_worker._data is None
-    _memory_worker.act(form, 100_000, "read")
-    assert _memory_worker._data == before
-    _memory_worker.act(form, 100_000, "written")
-    after = _memory_worker._data
-    assert len(after) == len(before)
-    assert all(after[i : i + 4096] != before[i : i + 4096] for i in range(0, len(before), 4096))
-
-
-def test_no_data():
-    """No megabytes of data are as good as none."""
-    (item,) = run(kinds=["threads"], parent_data="ints", data_mb=0, touch=["written"]).rows
-    assert item["data_bytes"] == 0
+def test_data(monkeypatch):
+    """The data take the bytes asked for; reading leaves them, writing changes every page, leaving alone makes none."""
+    each = _memory_worker.size_of_int()
+    for form in ("bytes", "ints"):
+        data = _memory_worker.make(form, 1_000_000)
+        if form == "bytes":
+            assert len(data) == 1_000_000
+        else:
+            assert each >= sys.getsizeof(data[0]) and 0 <= 1_000_000 - len(data) * (8 + each) < 8 + each
+            assert len({id(item) for item in data}) == len(data)
+        monkeypatch.setattr(_memory_worker, "_data", None)
+        _memory_worker.act(form, 1_000_000, "untouched")
+        assert _memory_worker._data is None
+        _memory_worker.act(form, 1_000_000, "read")
+        assert _memory_worker._data == data
+        _memory_worker.act(form, 1_000_000, "written")
+        after = _memory_worker._data
+        assert all(after[i : i + 4096] != data[i : i + 4096] for i in range(0, len(data), 4096)), form
 
 
 @PSS
 def test_a_reading():
-    """A process's figures are those of its smaps: what is private is USS, and PSS lies between it and RSS."""
-    found = module.reading(os.getpid())
-    assert 0 < found["uss"] <= found["pss"] <= found["rss"]
-    full = psutil.Process().memory_full_info()
+    """A process's figures are those that psutil adds up from its whole memory map."""
+    found, full = module.reading(os.getpid()), psutil.Process().memory_full_info()
     for name, value in found.items():
         assert value == pytest.approx(getattr(full, name), rel=0.05)
 
 
-@pytest.mark.parametrize("refuses", [False, True])
-def test_a_reading_without_pss(monkeypatch, refuses):
-    """Where there is no PSS, it is None, and USS too where the system keeps it from other processes."""
-
-    class Process:
-        def __init__(self, pid):
-            pass
-
-        def memory_full_info(self):
-            if refuses:
-                raise psutil.AccessDenied(1)
-            return type("pfullmem", (), {"rss": 5, "uss": 3})
-
-        def memory_info(self):
-            return type("pmem", (), {"rss": 5})
-
-    monkeypatch.setattr(psutil, "Process", Process)
-    assert module.reading(0) == {"rss": 5, "pss": None, "uss": None if refuses else 3}  # no /proc/0 anywhere
-
-
-def test_missing():
-    """A meter that is missing is named with the reason."""
-    assert module._missing({"pss_bytes": 1, "uss_bytes": 1}) is None
-    assert "no PSS" in module._missing({"pss_bytes": None, "uss_bytes": 1})
-    assert "no USS" in module._missing({"pss_bytes": None, "uss_bytes": None})
-
-
-def test_the_best_meter():
-    """PSS is used where every row has it, else USS, else RSS."""
+def test_meters():
+    """PSS is used where every row has it, else USS, else RSS; by USS the program's first process is left out."""
     whole, no_pss, rss = (row("fork", 1, 3, lacks=lacks) for lacks in ((), ("pss",), ("pss", "uss")))
-    assert [meter(rows) for rows in ([whole], [no_pss], [rss], [whole, no_pss], [no_pss, rss])] == [
-        "pss", "uss", "rss", "uss", "rss",
-    ]  # fmt: skip
-
-
-def test_what_was_added():
-    """By USS, the program's first process is left out: it shares with its forks what had been its own."""
+    cases = [([whole], "pss"), ([no_pss], "uss"), ([rss], "rss"), ([whole, no_pss], "uss"), ([no_pss, rss], "rss")]
+    for rows, by in cases:
+        assert meter(rows) == by
     item = row("fork", 2, 6, rss=30, own=2)
     assert [added(item, by) / MB for by in ("pss", "rss", "uss")] == [6, 30, 4]
     assert added(row("threads", 2, 6), "uss") == 3 * MB
@@ -226,52 +148,35 @@ def test_conclusions():
     assert found[0]["worker_uss_bytes"] is None and found[1]["worker_uss_bytes"] == 2.5 * MB
 
 
-GIB = 1 << 30
-FREE = MACHINE | {"memory_free_bytes": GIB}
-
-
-def test_what_cannot_fit():
-    """Copies that the free memory cannot hold are refused with the number of workers that would fit."""
-    words = refused(FREE, kinds=["spawn"], workers=[1, 64], parent_data="ints", data_mb=100, touch=["read"])
-    (fits,) = re.fullmatch(r"64 spawn processes need about .* are free: at most (\d+) would fit", words).groups()
-    given = {"kinds": ["spawn"], "parent_data": "ints", "data_mb": 100, "touch": ["read"]}
-    function = experiments.function("memory")
-    module.check(parameters.checked(function, given | {"workers": [int(fits)]}), FREE)
-    assert "would fit" in refused(FREE, **given, workers=int(fits) + 1)
-
-
 @FORK
-def test_what_is_shared_fits():
-    """Forked workers that share the data, and threads, are not refused where copies would be."""
-    given = {"kinds": ["threads", "fork"], "workers": 64, "parent_data": "bytes", "data_mb": 100}
-    function = experiments.function("memory")
-    for touch in ("untouched", "read"):
-        module.check(parameters.checked(function, given | {"touch": touch}), FREE)
-    assert refused(FREE, **given, touch="written").startswith("64 fork processes need")
-    assert refused(FREE, **given | {"parent_data": "ints"}, touch="read").startswith("64 fork processes need")
-
-
-def test_the_data_alone_do_not_fit():
-    """Data that the free memory cannot hold even once are refused with the amount that would."""
-    words = refused(MACHINE | {"memory_free_bytes": 90 * MB}, parent_data="bytes", data_mb=100)
-    assert words.endswith(": at most 48 MB of data would fit")
-
-
-def test_threads_that_do_not_fit():
-    """Threads are refused, too, where there is no memory for them."""
-    words = refused(MACHINE | {"memory_free_bytes": module.PROGRAM_BYTES + 10 * MB}, workers=64)
-    assert words.startswith("64 threads need about ") and words.endswith("at most 9 would fit")
+def test_what_fits():
+    """What free memory cannot hold is refused with what would fit, which does; what is shared is not counted twice."""
+    large = {"kinds": ["spawn"], "parent_data": "ints", "data_mb": 100, "touch": ["read"]}
+    with pytest.raises(LabError, match=r"^64 spawn processes need about") as caught:
+        check(**large, workers=[1, 64])
+    fits = int(re.search(r"at most (\d+) would fit$", str(caught.value))[1])
+    check(**large, workers=fits)
+    shared = {"kinds": ["threads", "fork"], "workers": 64, "parent_data": "bytes", "data_mb": 100}
+    check(**shared, touch=["untouched", "read"])
+    refused = {
+        f"{fits + 1} spawn processes need": (1000, large | {"workers": fits + 1}),
+        "64 fork processes need": (1000, shared | {"touch": "written"}),
+        "64 fork processes need about .* MB": (1000, shared | {"parent_data": "ints", "touch": "read"}),
+        "a program with 100 MB of data needs.* at most 48 MB of data would fit": (90, shared),
+        "64 threads need about .* at most 9 would fit": (52, {"kinds": ["threads"], "workers": 64}),
+    }
+    for words, (free_mb, params) in refused.items():
+        with pytest.raises(LabError, match=f"^{words}"):
+            check(free_mb, **params)
 
 
 def test_nothing_to_touch():
-    """Reading or writing data that are not there is refused."""
-    assert refused(parent_data="none", touch=["untouched", "read"]).startswith("with parent_data 'none' there is")
-
-
-@pytest.mark.skipif("interpreters" in HERE, reason="this Python has interpreters")
-def test_interpreters_where_there_are_none():
-    """A Python without subinterpreters says which has them."""
-    assert refused(kinds="interpreters").startswith("interpreters need Python 3.14; this is ")
+    """Data that are not there cannot be read; a Python without subinterpreters says which has them."""
+    with pytest.raises(LabError, match=r"^with parent_data 'none' there is"):
+        check(parent_data="none", touch=["untouched", "read"])
+    if "interpreters" not in module.HERE:
+        with pytest.raises(LabError, match=r"^interpreters need Python 3\.14; this is "):
+            check(kinds="interpreters")
 
 
 @PSS
@@ -283,42 +188,81 @@ def test_a_limit_on_memory(whose, monkeypatch, tmp_path):
         "    resource.setrlimit(resource.RLIMIT_AS, (110 << 20, 110 << 20))\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(LabError) as caught:
+    with pytest.raises(LabError, match=r"^the program .* with spawn could not go on: .* less data or fewer workers$"):
         run(kinds=["spawn"], parent_data="bytes", data_mb=100, touch=["written"])
-    assert str(caught.value) == (
-        "the program that was to be measured with spawn could not go on: this machine, or a limit set on memory here, "
-        "gave no more; ask for less data or fewer workers"
-    )
-
-
-@FORK
-@pytest.mark.parametrize("how", ["os._exit(3)", "raise RuntimeError('two\\nlines')"])
-def test_a_program_that_fails(how, monkeypatch, tmp_path):
-    """A program that ends or fails is one sentence with what is known, and nothing is left."""
-    code = f"import os; {how}" if "exit" in how else BROKEN.format(how=how)
-    helpers.instead_of_our_programs(monkeypatch, code)
-    with pytest.raises(LabError) as caught:
-        list(module.memory([1], ["fork"], "none", 0, ["untouched"], 1))
-    assert "\n" not in str(caught.value)
-    said = "it ended with exit code 3" if "exit" in how else "it failed with RuntimeError: two lines"
-    assert str(caught.value) == f"the program that was to be measured with fork could not go on: {said}"
 
 
 BROKEN = """
 from conc_lab import _memory_worker
 def fails(**spec):
-    {how}
+    raise RuntimeError("two\\nlines")
 _memory_worker._run = fails
 _memory_worker.main()
 """
 
 
-def test_a_spawned_worker_imports_no_more_than_a_bare_one():
-    """What a worker must import to act is the package, this module and the crew's own, and no library."""
-    code = (
-        "import os, sys; before = set(sys.modules); import conc_lab._memory_worker, conc_lab._worker; "
-        "print(*sorted(name for name in set(sys.modules) - before if 'conc_lab' in name or name in ('json', 'psutil')))"
-    )
-    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parent.parent.parent)}
-    out = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
-    assert out.split() == ["conc_lab", "conc_lab._memory_worker", "conc_lab._worker"]
+def test_a_program_that_fails(monkeypatch):
+    """A program that ends or fails is one sentence with what is known."""
+    programs = {
+        "import os; os._exit(3)": "it ended with exit code 3",
+        BROKEN: "it failed with RuntimeError: two lines",
+    }
+    for code, words in programs.items():
+        with monkeypatch.context() as patch:
+            helpers.instead_of_our_programs(patch, code)
+            with pytest.raises(LabError, match=f"threads could not go on: {words}$"):
+                list(module.memory([1], ["threads"], "none", 0, ["untouched"], 1))
+
+
+def test_workers_import_little():
+    """What the workers of any experiment must import brings in no library."""
+    heavy = {"pandas", "numpy", "matplotlib", "psutil"}
+    workers = (f"conc_lab.{path.stem}" for path in Path(_memory_worker.__file__).parent.glob("_*worker.py"))
+    code = f"import sys, {', '.join(workers)}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_chart():
+    """What was added stands above what one worker has to itself: a column for each touch, a line for each kind."""
+    top, own = drawn.CHARTS["memory"](TYPICAL, None, None)[0].axes
+    assert top.get_ylabel() == "added to the\nmachine, MB (PSS)" and own.get_ylabel() == "one worker's\nown, MB (USS)"
+    lines = {line.get_label(): line for line in top.lines}
+    assert list(lines) == ["threads", "fork", "spawn"]
+    assert lines["spawn"].get_xydata().tolist() == [[1, 17], [2, 26], [4, 44]]
+    assert [line.get_label() for line in own.lines] == ["fork", "spawn"]
+    figure, alt, _ = drawn.CHARTS["memory"](TOUCHED, None, TOUCHED)
+    assert [ax.get_title() for ax in figure.axes] == ["untouched", "read", "", ""]
+    untouched, read = ({line.get_label(): line for line in ax.lines} for ax in figure.axes[:2])
+    assert list(untouched["fork"].get_ydata()) == [5] and list(read["fork"].get_ydata()) == [170]
+    assert list(untouched["the size of the data"].get_ydata()) == [100, 100]
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() and figure.axes[0].get_ylim()[1] > 170
+    assert "fork, run before" in untouched and "The run before" in alt
+    flat = made(row("fork", 1, 3, size=100), parent_data="bytes")  # as high as for data that are copied
+    assert drawn.CHARTS["memory"](flat, None, None)[0].axes[0].get_ylim()[1] > 100
+    assert len(drawn.CHARTS["memory"](made(row("threads", 1, 0.1)), None, None)[0].axes) == 1
+
+
+def test_meters_chart():
+    """The summed RSS stands beside the summed PSS, for the most workers of each kind and touch."""
+    (ax,) = drawn.CHARTS["meters"](TYPICAL, None, None)[0].axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["4 threads", "4 fork processes", "4 spawn processes"]
+    rss, pss = ax.containers
+    assert [bar.get_width() for bar in rss] == pytest.approx([0.08, 69, 72])
+    assert [bar.get_width() for bar in pss] == pytest.approx([0.08, 11, 44])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["RSS, summed", "PSS, summed"]
+    (ax,) = drawn.CHARTS["meters"](TOUCHED, None, None)[0].axes
+    assert ax.get_yticklabels()[-1].get_text() == "2 fork processes\nread"
+
+
+def test_sentences_that_no_recording_has():
+    """A missing meter is named first, pages that stayed shared are told, and so is RSS that agrees with PSS."""
+    for lacks, shown in ((("pss",), "USS"), (("pss", "uss"), "RSS")):
+        result = made(row("threads", 1, 3, lacks=lacks), row("fork", 1, 5, lacks=lacks))
+        figure, _, sentence = drawn.CHARTS["memory"](result, None, None)
+        assert sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds")
+        assert f"MB ({shown})" in figure.axes[0].get_ylabel()
+    assert "RSS only" in charts.show(result, "meters").sentence
+    shared = made(TOUCHED.rows[0], TOUCHED.rows[1] | {"worker_uss_bytes": 2.5 * MB}, parent_data="ints")
+    assert "2.5 MB when it has read it: the pages stay shared." in drawn.CHARTS["memory"](shared, None, None)[2]
+    assert "agree" in drawn.CHARTS["meters"](made(row("threads", 1, 0.1)), None, None)[2]

@@ -1,4 +1,7 @@
-"""Whatever becomes of a run, nothing of it stays: every experiment, done, stopped in the middle, and killed."""
+"""However a run ends, nothing of it stays: stopped, killed in the middle, and done under the other start methods.
+
+That a run which is done leaves nothing under the default start method is part of test_real_runs.py.
+"""
 
 import contextlib
 import os
@@ -8,35 +11,22 @@ import threading
 
 import helpers
 import pytest
-from helpers import RUNS as SMALL
+from helpers import RUNS
 
-from conc_lab.engine import experiment as experiments, parameters, run as runner
+from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
 from conc_lab.engine.errors import LabError, RunStopped
-from conc_lab.experiments.switching import measure as switching
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and at sessions")
 
 # The same without an end in sight.
-LONG = {name: params | {"rounds": 99} for name, params in SMALL.items() if "rounds" in params} | {
+LONG = {name: params | {"rounds": 99} for name, params in RUNS.items() if "rounds" in params} | {
     "sharing": {},
-    "faults": SMALL["faults"] | {"faults": ["hang"], "patience_s": 60},
-    "advise": SMALL["advise"] | {"within_s": 60},
+    "faults": RUNS["faults"] | {"faults": ["hang"], "patience_s": helpers.LIVENESS_S},
+    "advise": RUNS["advise"] | {"within_s": helpers.LIVENESS_S},
 }
 WAYS = {"startup": "ways", "memory": "kinds", "sharing": "kinds"}  # where the start method is one of several
 # The switching questions whose workers are no processes of multiprocessing's, and how many processes such a run has.
 BARE = {"switching hand-over": 3, "switching echo": 3, "switching interval": 2}
-CASES = pytest.mark.parametrize(
-    ("case", "method"),
-    [
-        pytest.param(
-            case, method.values[0] if hasattr(method, "values") else method, marks=getattr(method, "marks", ())
-        )
-        for case in SMALL
-        if case not in BARE
-        for method in helpers.METHODS
-    ]
-    + [(case, None) for case in BARE],
-)
 
 
 def params_of(params, case, method):
@@ -45,27 +35,29 @@ def params_of(params, case, method):
     return params[case] | ({WAYS[case]: [method]} if case in WAYS else {"start_method": method})
 
 
-def test_every_experiment_is_here():
-    """Every experiment is run here, and so is every question of the one that has several."""
-    assert {case.split()[0] for case in SMALL} == set(experiments.NAMES)
-    assert {params["question"] for params in SMALL.values() if "question" in params} == set(switching.QUESTIONS)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", executors.start_methods()[1:])
+def test_done(nothing_left, method):
+    """A run that is done leaves nothing behind, whatever the start method."""
+    for case in RUNS.keys() - BARE.keys():
+        before = helpers.traces()
+        assert runner.run(case.split()[0], params_of(RUNS, case, method), timeout_s=helpers.LIVENESS_S).rows, case
+        assert helpers.left_since(before) == {}, case
 
 
-@CASES
-def test_a_run_that_is_done(nothing_left, case, method):
-    """A run that is done leaves nothing behind."""
-    assert runner.run(case.split()[0], params_of(SMALL, case, method), timeout_s=helpers.LIVENESS_S).rows
-
-
-@CASES
-@pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_run_that_is_ended(nothing_left, case, how, method):
+@pytest.mark.parametrize(
+    "case", [case if case == "speedup" else pytest.param(case, marks=pytest.mark.slow) for case in RUNS]
+)
+def test_ended(nothing_left, case):
     """A run that is stopped, or whose process is killed, once it has workers leaves nothing behind."""
-    for _ in range(20):  # of which the shortest runs may be over before their workers are seen
-        if error := end(case, method, how):
-            break
-    assert isinstance(error, RunStopped) == (how == "stopped")
-    assert how == "stopped" or "(killed by SIGKILL)" in str(error)
+    for how in ("stopped", "killed"):
+        before = helpers.traces()
+        for _ in range(20):  # of which the shortest runs may be over before their workers are seen
+            if error := end(case, "forkserver", how):
+                break
+        assert isinstance(error, RunStopped) == (how == "stopped")
+        assert how == "stopped" or "(killed by SIGKILL)" in str(error)
+        assert helpers.left_since(before) == {}, how
 
 
 def end(case, method, how):

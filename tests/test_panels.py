@@ -6,10 +6,10 @@ import re
 import ipywidgets as widgets
 import pytest
 from helpers import LIVENESS_S, becomes_true
-from made.results import TWO, TYPICAL, made
+from made.results import TWO, made
 
 from conc_lab.engine import experiment as experiments, parameters, run as runner, tasks
-from conc_lab.student import panel as panels
+from conc_lab.student import own_task as own, panel as panels
 from conc_lab.engine.errors import LabError, RunStopped
 from conc_lab.engine.result import load
 
@@ -87,26 +87,30 @@ def run(panel, runs, outcome):
     """Press Run, let the run come to this outcome, and wait until the panel has told it."""
     runs.outcomes.append(outcome)
     panel.press("Run")
-    assert becomes_true(lambda: not panel["Run"].disabled and "starting" not in panel.page, LIVENESS_S)
-    assert becomes_true(lambda: re.search(r"Done|Stopped|Not run|alert", panel.page), LIVENESS_S)
+    assert becomes_true(lambda: re.match("Done|Stopped|<b>Not", panel.said), LIVENESS_S)
 
 
-@pytest.mark.parametrize("experiment", experiments.NAMES)
-def test_controls_come_from_the_signature(experiment, runs):
-    """Every parameter of every experiment has a control of its name, and Run gives the experiment's defaults."""
-    panel = Panel(experiment)
-    described = parameters.described(experiments.function(experiment))
-    shown = [widget.description for widget in panel.all() if getattr(widget, "description", "")]
-    shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
-    for name in described:
-        assert name.replace("_", " ").capitalize() in shown
-    run(panel, runs, made(TYPICAL))
-    ((name, given),) = runs
-    assert name == experiment and given == parameters.checked(experiments.function(experiment), {})
+def pictures(panel):
+    """The chart and the table that the panel shows."""
+    return re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+
+
+def test_controls_come_from_the_signature(runs):
+    """Every parameter of every experiment has a control of its name, Run gives the defaults, and the code is shown."""
+    for experiment in experiments.NAMES:
+        panel, function = Panel(experiment), experiments.function(experiment)
+        shown = [widget.description for widget in panel.all() if getattr(widget, "description", "")]
+        shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
+        for name in parameters.described(function):
+            assert name.replace("_", " ").capitalize() in shown, (experiment, name)
+        assert "<summary>Show the code</summary>" in panel.page and f"def {experiment}(" in panel.page
+        run(panel, runs, LabError("enough"))
+        assert runs[-1] == (experiment, parameters.checked(function, {}))
+    assert runs.timeout_s == runner.TIMEOUT_S
 
 
 def test_initial_values(runs):
-    """Keyword arguments set the controls."""
+    """Keyword arguments set the controls, and the time-out of the runs."""
     initial = {
         "task": "http",
         "workers": [3, 4],
@@ -115,132 +119,97 @@ def test_initial_values(runs):
         "task_ms": 7.5,
         "rounds": 4,
     }
-    panel = Panel(**initial)
+    panel = Panel(**initial, timeout_s=7)
     assert panel["Workers"].value == "3 4" and panel["Workers up to"].value == 4
     run(panel, runs, made(TWO))
-    assert runs[0][1] == initial | {"kinds": ["threads", "asyncio"]}
+    assert runs == [("speedup", initial | {"kinds": ["threads", "asyncio"]})] and runs.timeout_s == 7
 
 
-@pytest.mark.parametrize(
-    "initial, sentence",
-    [
+def test_bad_initial_values():
+    """A panel that cannot be is refused when it is asked for, not when Run is pressed."""
+    for initial, sentence in (
         ({"workers": 0}, "workers must be"),
         ({"task": "prime"}, "unknown task 'prime'"),
         ({"wokers": 2}, "no parameter 'wokers'"),
         ({"timeout_s": "x"}, "timeout_s must be a number between "),
-    ],
-)
-def test_bad_initial_values(initial, sentence):
-    """A panel that cannot be is refused when it is asked for, not when Run is pressed."""
-    with pytest.raises(LabError, match=sentence):
-        panels.panel(**initial)
+    ):
+        with pytest.raises(LabError, match=sentence):
+            panels.panel(**initial)
 
 
 def test_tasks_are_grouped_by_kind():
-    """The task control offers every task, grouped by what kind of work it is."""
+    """The task control offers every task, grouped by the kind of its work, and a module's as the student's own."""
     options = Panel()["Task"].options
     assert sorted(value for _, value in options) == sorted(tasks.TASKS)
     kinds = [tasks.TASKS[value].kind for _, value in options]
     assert kinds == sorted(kinds, key=tasks.KINDS.index)
     assert all(label.startswith(tasks.TASKS[value].kind) for label, value in options)
+    given = Panel(task="own_tasks:fine")["Task"]
+    assert given.value == "own_tasks:fine" and given.options[-1][0].startswith(tasks.OWN)
 
 
-def test_a_task_of_ones_own(runs):
-    """A student's own task can be given by its name, and is offered as theirs."""
-    panel = Panel(task="own_tasks:forty_two")
-    assert panel["Task"].value == "own_tasks:forty_two"
-    assert panel["Task"].options[-1][0].startswith(tasks.OWN)
+def test_every_panel_offers_a_new_task():
+    """A panel that is shown already, and every later one, lists the task; what is chosen there stays chosen."""
+    before, recorder = Panel(task="sleep", workers=[3]), Panel("timeline", work=["sleep"])
+    own.define("digits", "def digits():\n    return 1\n")
+    panels.offer_tasks()
+    for panel in (before, Panel(task="sleep", workers=[3])):
+        assert panel["Task"].value == "sleep" and panel["Workers"].value == "3"
+        assert panel["Task"].options[-1] == ("your own: digits", "digits")
+    for panel in (recorder, Panel("timeline", work=["sleep"])):
+        assert not panel["digits"].value and panel["sleep"].value
+    assert before["Run"] and Panel(task="digits")["Task"].value == "digits"
 
 
-@pytest.mark.parametrize("most, text", [(1, "1"), (2, "1 2"), (8, "1 2 4 8"), (64, "1 2 4 8 16 32 64")])
-def test_the_list_writes_the_numbers_of_workers(runs, most, text):
-    """The list writes the doublings up to its value into the text, which is what is run."""
+def test_numbers_of_workers(runs):
+    """The list writes the doublings up to its value into the text, which takes any numbers, and is what is run."""
     panel = Panel(workers=[3])
-    panel["Workers up to"].value = most
-    if most == 2:  # where it stood already
-        panel["Workers up to"].value = 1
-        panel["Workers up to"].value = 2
-    assert panel["Workers"].value == text
+    for most, text in ((8, "1 2 4 8"), (1, "1"), (64, "1 2 4 8 16 32 64")):
+        panel["Workers up to"].value = most
+        assert panel["Workers"].value == text
+    for text, workers in (("1 2", [1, 2]), ("1,2, 3", [1, 2, 3]), (" 5  7 ", [5, 7])):
+        panel["Workers"].value = text
+        run(panel, runs, LabError("enough"))
+        assert runs[-1][1]["workers"] == workers, text
+
+
+def test_what_cannot_be_run(runs):
+    """It is told in one sentence before the start; chart, table and Save stay, and the next run works."""
+    panel = Panel(task="count_primes", kinds=["threads"])
     run(panel, runs, made(TWO))
-    assert runs[0][1]["workers"] == [int(word) for word in text.split()]
+    shown = pictures(panel)
+    assert len(shown) == 2
 
+    def refused(label, value, *sentences):
+        before, panel[label].value = panel[label].value, value
+        panel["Run"].click()
+        assert panel.alert and "Not run" in panel.page, (label, value)
+        assert all(sentence in panel.said for sentence in sentences), (panel.said, sentences)
+        assert pictures(panel) == shown and len(runs) == 1
+        assert not panel["Run"].disabled and panel["Stop"].disabled and not panel["Save result"].disabled
+        panel[label].value = before
 
-@pytest.mark.parametrize("text, workers", [("2", [2]), ("1,2, 3", [1, 2, 3]), (" 5  7 ", [5, 7]), ("2 2 1", [2, 1])])
-def test_any_numbers_of_workers_can_be_typed(runs, text, workers):
-    """The text takes any numbers, with spaces or commas, whatever the list says."""
-    panel = Panel()
-    panel["Workers"].value = text
-    run(panel, runs, made(TWO))
-    assert parameters.checked(experiments.function("speedup"), runs[0][1])["workers"] == workers
-
-
-BAD = [
-    ("four", "four"),
-    ("0", "0"),
-    ("10000", "10000"),
-    ("1.5", "1.5"),
-    ("2 -1", "-1"),
-    ("nan", "nan"),
-    ("<b>", "&lt;b&gt;"),
-]
-
-
-@pytest.mark.parametrize("text, received", [*BAD, ("", "empty"), (" , ", "empty")])
-def test_a_bad_number_of_workers(runs, text, received):
-    """What cannot be run is told in one sentence; the chart stays, nothing is started, and the next run works."""
-    panel = Panel()
-    run(panel, runs, made(TWO))
-    page = panel.page
-    chart = re.search("<img.*?>", page)[0]
-    panel["Workers"].value = text
-    panel["Run"].click()
-    assert panel.alert and "orkers must " in panel.said and received in panel.said
-    assert chart in panel.page and len(runs) == 1 and not panel["Run"].disabled and panel["Stop"].disabled
-    panel["Workers"].value = "2"
+    refused("Workers", "four", "workers must be", "four")
+    refused("Workers", "0", "workers must be", "got 0")
+    refused("Workers", "<b>", "workers must be", "&lt;b&gt;")
+    refused("Workers", " , ", "workers must not be empty")
+    refused("threads", False, "kinds must not be empty: give at least one")
+    refused("asyncio", True, "asyncio cannot run count_primes")  # which only the experiment itself knows
     run(panel, runs, made(TWO))
     assert not panel.alert and "Done" in panel.said
 
 
-def test_what_the_experiment_itself_refuses(runs):
-    """Parameters that do not go together are refused before the start as well: chart, table and Save stay."""
-    panel = Panel(task="count_primes")
-    run(panel, runs, made(TWO))
-    shown = re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
-    panel["asyncio"].value = True
-    panel["Run"].click()
-    assert panel.alert and "Not run" in panel.page and "asyncio cannot run count_primes" in panel.said
-    assert len(shown) == 2 and shown == re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
-    assert len(runs) == 1 and not panel["Save result"].disabled
-
-
-@pytest.mark.parametrize("outcome, said", [(LabError("no <rounds>"), "no &lt;rounds&gt;"), (RunStopped("s"), "before")])
-def test_a_run_without_a_round(runs, folder, outcome, said):
+def test_a_run_without_a_round(runs, folder):
     """A run that ends before its first round leaves the chart, the table and the result of the run before."""
     panel = Panel()
     run(panel, runs, made(TWO))
-    shown = re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
-    run(panel, runs, outcome)
-    assert said in panel.said and shown == re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+    shown = pictures(panel)
+    for outcome, sentence in ((LabError("no <rounds>"), "no &lt;rounds&gt;"), (RunStopped("s"), "the run before")):
+        run(panel, runs, outcome)
+        assert sentence in panel.said and pictures(panel) == shown, sentence
     panel.press("Save result")
     (path,) = (folder / "my_work/results").iterdir()
     assert load(path) == made(TWO)
-
-
-def test_the_time_limit(runs):
-    """A panel hands its time-out on to its runs."""
-    panel = Panel(timeout_s=7)
-    run(panel, runs, made(TWO))
-    assert runs.timeout_s == 7
-    run(panel := Panel(), runs, made(TWO))
-    assert runs.timeout_s == runner.TIMEOUT_S
-
-
-def test_no_kind_chosen(runs):
-    """Without any kind of worker the panel says what is missing."""
-    panel = Panel(kinds=["threads"])
-    panel["threads"].value = False
-    panel["Run"].click()
-    assert panel.alert and "kinds must not be empty: give at least one" in panel.said and runs == []
 
 
 def test_a_run(runs):
@@ -267,20 +236,30 @@ def test_a_run(runs):
     assert panel.all(widgets.FloatProgress)[0].value == 1
 
 
-def test_nothing_is_drawn_twice(runs, monkeypatch):
-    """Chart and table are drawn once for each round, and not again for the same rows at the end."""
-    drawn, show = [], panels.charts.show
-    monkeypatch.setattr(panels.charts, "show", lambda *args, **kw: (drawn.append("chart"), show(*args, **kw))[1])
-    table = panels.charts.table
-    monkeypatch.setattr(panels.charts, "table", lambda result: (drawn.append("table"), table(result))[1])
+def test_what_is_drawn(runs, monkeypatch):
+    """Chart and table are drawn once for each round, with the bet, and over the result of the run before."""
+    drawn = []
+    for name in ("show", "table"):
+        draw = getattr(panels.charts, name)
+
+        def watched(result, draw=draw, name=name, **how):
+            drawn.append((name, how))
+            return draw(result, **how)
+
+        monkeypatch.setattr(panels.charts, name, watched)
 
     def outcome(on_progress, on_round):
         for rounds in (1, 2):
             on_round(made(TWO, rounds=rounds))
         return made(TWO, rounds=2)
 
-    run(Panel(), runs, outcome)
-    assert drawn == ["chart", "table"] * 2
+    bet = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})()
+    panel = Panel(bet=bet)
+    for earlier in (None, made(TWO, rounds=2)):
+        drawn.clear()
+        run(panel, runs, outcome)
+        assert drawn == [("show", {"bet": bet, "earlier": earlier}), ("table", {})] * 2
+    assert "your bet: 2 threads" in panel.page
 
 
 def test_a_failed_run_after_a_round(runs):
@@ -296,19 +275,6 @@ def test_a_failed_run_after_a_round(runs):
     assert "it failed" in panel.said and "threads 1.75× with 4" in panel.page
     table = re.search("<table.*</table>", panel.page, re.DOTALL)[0]
     assert "4 threads" in table and "2 threads" not in table
-
-
-def test_the_run_before_is_laid_over(runs, monkeypatch):
-    """The chart of a second run is drawn with the first's result, and with the bet."""
-    drawn, show = [], panels.charts.show
-    monkeypatch.setattr(panels.charts, "show", lambda *args, **kw: (drawn.append(kw), show(*args, **kw))[1])
-    bet = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})()
-    panel = Panel(bet=bet)
-    first = made(TWO)
-    run(panel, runs, first)
-    run(panel, runs, made(TWO))
-    assert [item["earlier"] for item in drawn] == [None, first]
-    assert all(item["bet"] is bet for item in drawn) and "your bet: 2 threads" in panel.page
 
 
 def test_a_failed_run(runs):
@@ -371,12 +337,6 @@ def test_save_where_nothing_can_be_written(runs, folder):
     assert panel.alert and "could not be written" in panel.said and "<summary>Details" not in panel.page
     assert "Not saved" in panel.said
     assert "<img" in panel.page and not panel["Save result"].disabled
-
-
-def test_the_code_is_shown():
-    """The experiment's own source stands folded under the panel."""
-    page = Panel().page
-    assert "<summary>Show the code</summary>" in page and "def speedup(" in page
 
 
 def test_two_panels_share_nothing(runs):

@@ -1,8 +1,7 @@
-"""conc_lab.parameters: a bad value is refused in one sentence, before anything is started."""
+"""conc_lab.parameters: one test for each class of parameter; a bad value is refused before anything is started."""
 
 import functools
 import math
-import re
 import sys
 
 import own_tasks
@@ -10,99 +9,92 @@ import pytest
 
 from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner, tasks, machine as this_machine
 from conc_lab.engine.errors import LabError
+from conc_lab.engine.parameters import Number, OneOf, Several, TaskName
 
-SPEEDUP = experiments.function("speedup")
-PARAMETERS = [
-    (name, parameter)
-    for name in experiments.NAMES
-    for parameter in parameters.described(experiments.function(name)).values()
-]
 MIB = 1 << 20
+
+
+def made_up(
+    count: Number(1, 256, "how many") = 2,
+    length_ms: Number(0.1, 60_000, "how long", whole=False) = 10,
+    shape_of_it: OneOf(lambda: ["round", "square"], "the shape", ["oval"]) = "round",
+    task: TaskName("what a worker does") = "sleep",
+    counts: Several(Number(1, 9, "how many"), "count") = (1, 2),
+):
+    """Every class of parameter, once."""
+
+
+def checked(**given):
+    return parameters.checked(made_up, given)
 
 
 def refused(**given):
     """The one sentence that refuses these parameters."""
     with pytest.raises(LabError) as caught:
-        parameters.checked(SPEEDUP, given)
+        checked(**given)
     sentence = str(caught.value)
-    assert sentence and "\n" not in sentence and not caught.value.detail
+    assert "\n" not in sentence and not caught.value.detail
     return sentence
 
 
 @pytest.fixture
 def nothing_starts(monkeypatch):
     """A run that gets as far as a child fails the test."""
-    monkeypatch.setattr(runner, "Run", lambda *_: pytest.fail("a child was started"))
+    monkeypatch.setattr(runner, "Run", lambda *_, **__: pytest.fail("a child was started"))
 
 
 def machine(free_mib):
     return this_machine.machine() | {"memory_free_bytes": free_mib * MIB}
 
 
-@pytest.mark.parametrize("value", [0, -1, 257, 10_000, 1.5, math.nan, "four", "4", True, None, [2, 0], [[2]], {}, ()])
-def test_bad_workers(value):
-    """Workers that are not whole numbers from 1 to 256 are refused with their name, the value and the range."""
-    sentence = refused(workers=value)
-    assert sentence.startswith("workers must ")
-    if value in ({}, ()):
-        assert sentence.endswith("must not be empty: give at least one")
-    else:
-        received = value[-1] if isinstance(value, list) else value
-        assert "between 1 and 256" in sentence and sentence.endswith(f"got {received!r}")
+def test_whole_number():
+    """A whole number is kept; any other value is refused with the name, the range and the value."""
+    assert checked(count=256)["count"] == 256
+    for value in (0, 257, 1.5, "4", True, None, [2]):
+        assert refused(count=value) == f"count must be a whole number between 1 and 256, got {value!r}"
 
 
-@pytest.mark.parametrize(
-    "value", [0, -1, math.inf, math.nan, "ten", "10", False, None, [10], pytest.param(10**400, id="huge")]
-)
-def test_bad_task_ms(value):
-    """A duration that is no number, or out of its range, is refused with name, range and value."""
-    sentence = refused(task_ms=value)
-    assert sentence.startswith("task_ms must be a number between 0.1 and 60000, got ")
+def test_number():
+    """A number that need not be whole becomes a float; any other value is refused with name, range and value."""
+    assert repr(checked(length_ms=3)["length_ms"]) == "3.0"
+    for value in (0, math.inf, math.nan, "10", False, None):
+        assert refused(length_ms=value) == f"length_ms must be a number between 0.1 and 60000, got {value!r}"
 
 
-@pytest.mark.parametrize("value", ["processe", "", None, 3, ["threads", "fibers"], True])
-def test_unknown_kind(value):
-    """An unknown kind of worker is refused with the list of those that exist."""
-    wrong = value[-1] if isinstance(value, list) else value
-    assert re.fullmatch(f"unknown kind {wrong!r}; one of: {', '.join(executors.KINDS)}", refused(kinds=value))
+def test_one_of():
+    """One of the names is kept; another is refused with the list, and one of other platforms as such."""
+    assert checked(shape_of_it="square")["shape_of_it"] == "square"
+    for value in ("squares", "", None, 3, ["round"]):
+        assert refused(shape_of_it=value) == f"unknown shape of it {value!r}; one of: round, square"
+    assert refused(shape_of_it="oval") == "shape of it 'oval' does not exist on this platform; one of: round, square"
 
 
-@pytest.mark.parametrize("value", ["thread", "", None, 3, ["fork"]])
-def test_unknown_start_method(value):
-    """An unknown start method is refused with the list of those that this platform has."""
-    assert (
-        refused(start_method=value) == f"unknown start method {value!r}; one of: {', '.join(executors.start_methods())}"
-    )
+def test_task_name():
+    """A task is given by its name or its function; what is neither is refused with the list of tasks."""
+    for given, kept in (("zlib", "zlib"), (tasks.compress, "zlib"), (own_tasks.fine, "own_tasks:fine")):
+        assert checked(task=given)["task"] == kept
+    for value in ("prime", None, ["sleep"]):
+        assert refused(task=value) == f"unknown task {value!r}; one of: {', '.join(tasks.TASKS)}"
 
 
-@pytest.mark.parametrize("value", ["prime", "", None, 3, ["count_primes"], {"a": 1}])
-def test_unknown_task(value):
-    """An unknown task is refused with the list of those that exist."""
-    assert refused(task=value) == f"unknown task {value!r}; one of: {', '.join(tasks.TASKS)}"
-
-
-class Unprintable:
-    def __repr__(self):
-        raise RuntimeError("no words")
-
-
-@pytest.mark.parametrize("name", ["workers", "task_ms", "kinds", "start_method", "task"])
-@pytest.mark.parametrize("value", [10**5000, "x" * 10_000, Unprintable()], ids=["huge", "long", "unprintable"])
-def test_value_that_fits_no_sentence(name, value):
-    """A value that cannot be written, or only at length, is refused in a short sentence all the same."""
-    assert len(refused(**{name: value})) < 300
+def test_several():
+    """One value or any collection of different values is kept as a list; an empty one and a bad item are refused."""
+    for given, kept in ((2, [2]), ((1, 2, 1), [1, 2]), (range(1, 4), [1, 2, 3])):
+        assert checked(counts=given)["counts"] == kept
+    assert refused(counts=[]) == "counts must not be empty: give at least one"
+    for value, bad in ((0, 0), ([1, 10], 10), ("2", "2"), ([[2]], [2])):
+        assert refused(counts=value) == f"count must be a whole number between 1 and 9, got {bad!r}"
 
 
 def test_unknown_parameter():
     """An unknown parameter is refused with the list of those that the experiment has."""
-    assert refused(worker=2).startswith("speedup has no parameter 'worker'; its parameters are: task, workers, ")
+    wanted = "made_up has no parameter 'cuont'; its parameters are: count, length_ms, shape_of_it, task, counts"
+    assert refused(cuont=2) == wanted
 
 
-def nested():
-    def inner():
-        return 1
-
-    return inner
+def test_long_value():
+    """A value that is long to write is refused in a short sentence all the same."""
+    assert len(refused(count="x" * 10_000)) < 300 and len(refused(task="x" * 10_000)) < 300
 
 
 def from_a_cell():
@@ -112,30 +104,17 @@ def from_a_cell():
 from_a_cell.__module__ = "__main__"
 
 
-@pytest.mark.parametrize(
-    "function",
-    [lambda: 1, nested(), from_a_cell, functools.partial(own_tasks.fine)],
-    ids=["lambda", "nested", "cell", "partial"],
-)
-def test_function_that_no_worker_can_import(function):
-    """A function that cannot be imported by name is refused, with what to do instead."""
-    sentence = refused(task=function)
-    assert "no worker can import it" in sentence
-    name = re.search(r"begins with %%task (\w+), and give task='(\w+)'$", sentence)
-    assert name and name[1] == name[2] and name[1].isidentifier()
-
-
-@pytest.mark.parametrize(
-    "value", ["nosuchmodule:f", "no.such.module:f", ":f", ".relative:f", "own_tasks:", "own_tasks:not valid"]
-)
-def test_task_file_that_is_not_there(value):
-    """The name of a task that cannot be imported is refused and quoted."""
-    assert repr(value) in refused(task=value)
+def test_function_that_no_worker_can_import():
+    """A function that cannot be imported by name is refused, with the %%task cell that helps."""
+    for function, name in ((from_a_cell, "from_a_cell"), (lambda: 1, "function"), (functools.partial(int), "function")):
+        sentence = refused(task=function)
+        assert "no worker can import it" in sentence
+        assert sentence.endswith(f"begins with %%task {name}, and give task='{name}'")
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A student's folder with a package that cannot be imported, and folders that are none."""
+    """A student's folder with a package that cannot be imported, and a folder that is none."""
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg/__init__.py").write_text("import sys\nsys.exit('this package is imported')\n")
     (tmp_path / "pkg/mod.py").write_text("async def f():\n    return 1\n")
@@ -145,162 +124,59 @@ def package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["bare", "bare.below", "pkg.none", "pkg.mod.none"])
-def test_folder_that_is_no_module(package, name):
-    """A folder, or what is not in a package, is no module that could hold a task."""
-    assert f"there is no module '{name}'" in refused(task=f"{name}:f")
-
-
-@pytest.mark.parametrize(
-    "name, coroutine", [("pkg.mod", True), ("bare.below.mod", None), ("latin", None), ("pkg", None)]
-)
-def test_package_is_not_imported(package, name, coroutine):
-    """A task in a package is found, and looked at, without importing the package in the kernel."""
-    assert parameters.checked(SPEEDUP, {"task": f"{name}:f"})["task"] == f"{name}:f"
-    assert tasks.outline(f"{name}:f").coroutine is coroutine
+def test_module_of_a_task(package):
+    """A task in a module is found, and looked at, without importing the module in the kernel."""
+    for name, coroutine in (("pkg.mod", True), ("bare.below.mod", None), ("latin", None), ("pkg", None)):
+        assert checked(task=f"{name}:f")["task"] == f"{name}:f"
+        assert tasks.outline(f"{name}:f").coroutine is coroutine, name
     assert not {"pkg", "bare", "latin"} & set(sys.modules)
 
 
-def test_task_file_that_is_there():
-    """A bad function name is not blamed on a module that exists."""
-    assert "no module 'own_tasks'" not in refused(task="own_tasks:not valid")
+def test_module_that_is_not_there(package):
+    """A task whose module is not there is refused with the module's name; a folder is no module."""
+    for name in ("nosuchmodule", "no.such.module", "", ".relative", "bare", "pkg.none", "pkg.mod.none"):
+        assert f"there is no module {name!r}" in refused(task=f"{name}:f")
+    assert "must name a function of the module 'own_tasks'" in refused(task="own_tasks:not valid")
 
 
-@pytest.mark.parametrize(
-    ("function", "name"),
-    [(tasks.count_primes, "count_primes"), (tasks.compress, "zlib"), (own_tasks.fine, "own_tasks:fine")],
-)
-def test_function_that_can_be_imported(function, name):
-    """A function object becomes the name by which a worker finds it."""
-    assert parameters.checked(SPEEDUP, {"task": function})["task"] == name
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"), [(2, [2]), ([2], [2]), ((1, 2, 1), [1, 2]), (range(1, 4), [1, 2, 3]), ({4}, [4])]
-)
-def test_one_or_several(given, kept):
-    """One value and any collection are accepted, and equal values count once."""
-    assert parameters.checked(SPEEDUP, {"workers": given})["workers"] == kept
-
-
-@pytest.mark.parametrize("task", ["count_primes", "mixed", "own_tasks:fine"])
-def test_asyncio_refuses_what_is_no_coroutine(nothing_starts, task):
-    """A task without a coroutine twin does not go with asyncio, and the sentence says so before any start."""
-    with pytest.raises(LabError, match=f"asyncio cannot run {task}"):
-        runner.run("speedup", {"task": task, "kinds": ["asyncio"]})
-
-
-@pytest.mark.parametrize("task", [name for name, task in tasks.TASKS.items() if task.coroutine])
-def test_asyncio_accepts_coroutines(task):
-    """A task with a coroutine twin goes with asyncio."""
-    checked = parameters.checked(SPEEDUP, {"task": task, "kinds": "asyncio"})
-    experiments.module("speedup").check(checked, this_machine.machine())
-
-
-@pytest.mark.parametrize(("start_method", "fit"), [("fork", 20), ("spawn", 8)])
-def test_memory_that_does_not_suffice(start_method, fit):
-    """More worker processes than the free memory holds are refused with the number that would fit."""
-    if start_method not in executors.start_methods():
-        pytest.skip(f"no {start_method} here")
-    with pytest.raises(LabError, match=rf"21 {start_method} processes .* at most {fit} would fit"):
-        executors.check_room(21, start_method, 0, machine(100))
-    executors.check_room(fit, start_method, 0, machine(100))
-
-
-def test_memory_of_the_task_counts():
-    """What the task itself needs in every worker counts too."""
-    with pytest.raises(LabError, match="at most 5 would fit"):
-        executors.check_room(6, "spawn", 8 * MIB, machine(100))
-
-
-def test_memory_is_checked_before_the_start(monkeypatch, nothing_starts):
-    """A run whose workers do not fit is refused in the kernel."""
-    monkeypatch.setattr(runner, "machine", lambda: machine(100))
-    with pytest.raises(LabError, match="would fit"):
-        runner.run("speedup", {"workers": [200], "kinds": "processes"})
-
-
-BAD = (0, -1, 1.5, 10_000, 10**400, math.nan, math.inf, "four", "", None, True, [], {}, [[1]], ["four"], [1, "four"])
-
-
-def offender(kind, value):
-    """What of a value this kind must refuse, as a list of none or one: the value itself, or its first bad item."""
-    if isinstance(kind, parameters.Several):
-        single = isinstance(value, (str, float)) or not hasattr(value, "__iter__")
-        return [bad for item in ([value] if single else value) for bad in offender(kind.of, item)][:1]
-    if isinstance(kind, parameters.Number):
-        types = int if kind.whole else (int, float)
-        fine = isinstance(value, types) and not isinstance(value, bool) and kind.low <= value <= kind.high
-    elif isinstance(kind, parameters.OneOf):
-        fine = value in list(kind.options())
-    else:
-        fine = value in list(tasks.TASKS)
-    return [] if fine else [value]
-
-
-def allowed(name, kind):
-    """The two parts of the sentence that refuses a value of this kind: the parameter, and what it may be."""
-    if isinstance(kind, parameters.Several):
-        return allowed(kind.singular, kind.of)
-    if isinstance(kind, parameters.Number):
-        number = "a whole number" if kind.whole else "a number"
-        return f"{name} must be {number} between {kind.low} and {kind.high}, got ", ""
-    options = tasks.TASKS if isinstance(kind, parameters.TaskName) else kind.options()
-    return f"unknown {name.replace('_', ' ')} ", f"; one of: {', '.join(options)}"
-
-
-@pytest.mark.parametrize(("experiment", "parameter"), PARAMETERS, ids=lambda item: getattr(item, "name", item))
-def test_every_parameter_refuses_what_it_cannot_be(nothing_starts, experiment, parameter):
-    """Every parameter of every experiment refuses each bad value with one sentence: its name and what is allowed."""
-    kind, refused = parameter.annotation, 0
-    for value in BAD:
-        empty = isinstance(kind, parameters.Several) and value in ([], {})
-        bad = offender(kind, value)
-        if not bad and not empty:
-            continue
-        with pytest.raises(LabError) as caught:
-            runner.run(experiment, {parameter.name: value})
-        begin, end = allowed(parameter.name, kind)
-        received = "" if empty else repr(bad[0]) if len(repr(bad[0])) < 100 else f"{bad[0]!r:.100}…"
-        wanted = f"{parameter.name} must not be empty: give at least one" if empty else f"{begin}{received}{end}"
-        assert str(caught.value) == wanted and not caught.value.detail
-        refused += 1
-    assert refused >= 10
-
-
-@pytest.mark.parametrize("experiment", experiments.NAMES)
-def test_every_experiment_refuses_what_it_does_not_have(nothing_starts, experiment):
-    """A parameter that an experiment does not have is refused with the list of those that it has."""
-    with pytest.raises(LabError) as caught:
-        runner.run(experiment, {"wrokers": 2})
-    names = ", ".join(parameters.described(experiments.function(experiment)))
-    assert str(caught.value) == f"{experiment} has no parameter 'wrokers'; its parameters are: {names}"
-
-
-@pytest.mark.parametrize("profile", parameters.PROFILES)
-@pytest.mark.parametrize(("experiment", "parameter"), PARAMETERS, ids=lambda item: getattr(item, "name", item))
-def test_every_parameter_checks_its_own_default(monkeypatch, experiment, parameter, profile):
-    """Every parameter of every experiment has a kind, a help text and a default that passes its own check."""
-    monkeypatch.setenv("CONC_LAB_PROFILE", profile)
-    value = parameters.default(parameter)
-    kept = parameter.annotation.check(parameter.name, value)
-    assert kept == (list(value) if isinstance(value, tuple) else value)
-    assert parameter.annotation.help
-
-
-def test_defaults_alone_are_accepted():
-    """An experiment runs without any parameter given."""
-    for name in experiments.NAMES:
-        assert parameters.checked(experiments.function(name), {})
+def test_own_defaults():
+    """In every profile every parameter of every experiment has a help text and a default that passes its own check."""
+    for profile in parameters.PROFILES:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CONC_LAB_PROFILE", profile)
+            for name in experiments.NAMES:
+                described = parameters.described(experiments.function(name))
+                kept = parameters.checked(experiments.function(name), {})
+                for parameter in described.values():
+                    value = parameters.default(parameter)
+                    wanted = list(value) if isinstance(value, tuple) else value
+                    assert kept[parameter.name] == wanted and parameter.annotation.help, (profile, parameter)
 
 
 def test_unknown_profile(monkeypatch):
     """A misspelt profile is refused with the list of those that exist."""
     monkeypatch.setenv("CONC_LAB_PROFILE", "fast")
-    assert refused() == "CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'"
+    with pytest.raises(LabError, match=r"^CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'$"):
+        parameters.checked(experiments.function("speedup"), {})
 
 
-def test_unknown_experiment():
-    """An unknown experiment is refused with the list of those that exist."""
-    with pytest.raises(LabError, match="unknown experiment 'speedups'; one of: speedup"):
-        runner.run("speedups", {})
+def test_refused_before_the_start(nothing_starts, monkeypatch):
+    """A run is refused in the kernel for its experiment, a parameter, parameters that do not go together, or memory."""
+    monkeypatch.setattr(runner, "machine", lambda: machine(100))
+    for experiment, params, words in (
+        ("speedups", {}, "unknown experiment 'speedups'; one of: speedup"),
+        ("speedup", {"rounds": 0}, "rounds must be a whole number"),
+        ("speedup", {"task": "count_primes", "kinds": ["asyncio"]}, "asyncio cannot run count_primes"),
+        ("speedup", {"task": "own_tasks:fine", "kinds": ["asyncio"]}, "asyncio cannot run own_tasks:fine"),
+        ("speedup", {"kinds": ["processes"], "workers": [200]}, "would fit"),
+    ):
+        with pytest.raises(LabError, match=words):
+            runner.run(experiment, params)
+
+
+def test_memory_that_does_not_suffice():
+    """More worker processes than the free memory holds, the task's memory included, are refused with what would fit."""
+    for method, task_bytes, fit in (("fork", 0, 20), ("spawn", 0, 8), ("spawn", 8 * MIB, 5)):
+        executors.check_room(fit, method, task_bytes, machine(100))
+        with pytest.raises(LabError, match=rf"21 {method} processes .* at most {fit} would fit"):
+            executors.check_room(21, method, task_bytes, machine(100))

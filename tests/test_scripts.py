@@ -57,10 +57,6 @@ def refused(*arguments, **named):
     return str(caught.value)
 
 
-VARIANTS = [(kind, "spawn") for kind in scripts.KINDS if kind not in ("asyncio", "processes")]
-VARIANTS += [("processes", method) for method in executors.start_methods()]
-
-
 def ran(done, calls, first):
     """Checks that a bare run told how far it was, and then how many results there are and the first of them."""
     status, printed, told = done
@@ -69,21 +65,26 @@ def ran(done, calls, first):
     assert told.startswith("\r1 of ") and told.endswith(f"\r{calls} of {calls} done")
 
 
-@pytest.mark.parametrize(("kind", "method"), VARIANTS)
 @pytest.mark.parametrize(
-    ("items", "calls", "first"), [(3, 3, 216), (range(5, 40), 35, 3), ([7, 5], 2, 9)], ids=["count", "range", "list"]
+    ("kind", "items", "calls", "first"),
+    [
+        ("serial", 3, 3, 216),
+        ("threads", [7, 5], 2, 9),
+        ("processes", range(5, 40), 35, 3),
+        ("interpreters", [7, 5], 2, 9),
+    ],
 )
-def test_it_runs_where_there_is_nothing(bare, kind, method, items, calls, first):
+def test_it_runs_where_there_is_nothing(bare, kind, items, calls, first):
     """A script of each kind, for a number of calls or for values, runs in a bare Python and tells how far it is."""
-    if problem := executors.unavailable(kind, method):
+    if problem := executors.unavailable(kind, "spawn"):
         pytest.skip(problem)
-    ran(bare(lab.export("digits", kind, items, workers=2, start_method=method)), calls, first)
+    ran(bare(lab.export("digits", kind, items, workers=2)), calls, first)
 
 
-@pytest.mark.parametrize(("items", "calls", "first"), [(3, 3, 0.01), ((0.02, 0.01), 2, 0.02)], ids=["count", "tuple"])
-def test_a_coroutine_runs_where_there_is_nothing(bare, items, calls, first):
-    """An async def is awaited by asyncio."""
-    ran(bare(lab.export("nap", "asyncio", items)), calls, first)
+def test_a_coroutine_runs_where_there_is_nothing(bare):
+    """An async def is awaited by asyncio, for a number of calls or for values."""
+    ran(bare(lab.export("nap", "asyncio", 3)), 3, 0.01)
+    ran(bare(lab.export("nap", "asyncio", (0.02, 0.01))), 2, 0.02)
 
 
 def test_only_so_many_waits_at_once(bare):
@@ -93,70 +94,54 @@ def test_only_so_many_waits_at_once(bare):
     ran(bare(lab.export("most", "asyncio", 7, workers=3)), 7, 3)
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_names_of_the_cell_stay_its_own(bare, kind):
+def test_names_of_the_cell_stay_its_own(bare):
     """What the script imports and defines replaces nothing that the cell defines under the same name."""
     names = ("sys", "time", "concurrent", "multiprocessing", "main", "items", "workers", "results", "start", "pool")
     own.define("taken", f"{' = '.join(names)} = 'mine'\n\ndef taken():\n    return {' + '.join(names)}\n")
-    ran(bare(lab.export("taken", kind, 2, workers=2)), 2, "mine" * len(names))
+    for kind in ("threads", "processes"):
+        ran(bare(lab.export("taken", kind, 2, workers=2)), 2, "mine" * len(names))
 
 
-HELPERS = "def call_mine(item):\n    return 'mi'\n\ndef run_mine():\n    return call_mine(0) + 'ne'\n\ncall_mine_ = 0"
-
-
-@pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
-@pytest.mark.parametrize(
-    ("before", "returned"),
-    [
-        (HELPERS, "run_mine()"),
-        ("def print(*args): raise ValueError\nlen, range = [], ()\nclass max: pass", "'mine'"),
-        ("from math import gcd as print, lcm as len, hypot as range, dist as max, pi as map", "'mine'"),
-        ("for max in (1, 2): pass", "'mine'"),
-        ("def rebind():\n    global print, len, max, range\n    print = len = max = range = 0\nrebind()", "'mine'"),
-    ],
-    ids=["helpers", "definitions", "imports", "loop", "globals"],
-)
-def test_names_of_the_cell_replace_none_of_the_script(bare, before, returned, kind):
+def test_names_of_the_cell_replace_none_of_the_script(bare):
     """What the cell defines under a name that the script uses itself changes nothing, there or here."""
-    own.define("mine", f"{before}\n\ndef mine():\n    return {returned}\n")
-    ran(bare(lab.export("mine", kind, 3, workers=2)), 3, "mine")
+    before = (
+        "def call_mine(item):\n    return 'mi'\n\ndef run_mine():\n    return call_mine(0) + 'ne'\n\ncall_mine_ = 0"
+    )
+    own.define("mine", f"{before}\n\ndef mine():\n    return run_mine()\n")
+    for kind in ("serial", "processes"):
+        ran(bare(lab.export("mine", kind, 3, workers=2)), 3, "mine")
 
 
-def test_a_star_may_bring_any_name():
-    """With a star import, such as NumPy's, which has a max, the script's own lines name where their builtins are."""
-    own.define("mine", "from numpy import *\n\ndef mine():\n    return 1\n")
-    assert "\n    from builtins import len, max, print, range\n" in lab.export("mine", "threads", 2).read_text()
-    assert "builtins" not in lab.export("digits", "threads", 2).read_text()
-
-
-@pytest.mark.parametrize("name", ["item", "limit", "print", "results", "run_", "call_item"])
-def test_a_task_of_any_name(bare, name):
+def test_a_task_of_any_name(bare):
     """A task may have a name that the script would use itself, in calls with a value and without."""
-    own.define(name, f"def {name}(number=7):\n    return number\n")
-    ran(bare(lab.export(name, "threads", 2, workers=2)), 2, 7)
-    ran(bare(lab.export(name, "serial", [5, 6])), 2, 5)
-    own.define(name, f"async def {name}(number=7):\n    return number\n")
-    ran(bare(lab.export(name, "asyncio", [5, 6])), 2, 5)
+    for name in ("item", "limit", "results"):
+        own.define(name, f"def {name}(number=7):\n    return number\n")
+        ran(bare(lab.export(name, "threads", 2, workers=2)), 2, 7)
+        ran(bare(lab.export(name, "serial", [5, 6])), 2, 5)
+        own.define(name, f"async def {name}(number=7):\n    return number\n")
+        ran(bare(lab.export(name, "asyncio", [5, 6])), 2, 5)
 
 
-@pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
-def test_a_call_that_fails(bare, kind):
+def test_a_call_that_fails(bare):
     """The error of a call ends the script with its traceback and a status that is not 0."""
     own.define("inverse", "def inverse(number=1):\n    return 1 / number\n")
-    status, printed, told = bare(lab.export("inverse", kind, [1, 0, 2], workers=2))
-    assert status == 1 and RESULTS.search(printed) is None and "ZeroDivisionError" in told
+    for kind in ("serial", "processes"):
+        status, printed, told = bare(lab.export("inverse", kind, [1, 0, 2], workers=2))
+        assert status == 1 and RESULTS.search(printed) is None and "ZeroDivisionError" in told, kind
 
 
-@pytest.mark.parametrize("kind", scripts.KINDS)
-def test_what_is_written(folder, kind):
+def test_what_is_written():
     """The script holds the cell as it is, a guard, valid Python and no word of conc_lab, and says where it lies."""
-    path = lab.export("nap" if kind == "asyncio" else "digits", kind, 4)
-    text = path.read_text(encoding="utf-8")
-    assert path.as_posix() == f"my_work/{'nap' if kind == 'asyncio' else 'digits'}_{kind}.py"
-    assert (NAP if kind == "asyncio" else DIGITS) in text and '\nif __name__ == "__main__":\n' in text
-    assert "conc_lab" not in text and f"python {path.name}" in text.splitlines()[0]
-    assert ("it needs Python 3.14" in text) == (kind == "interpreters")
-    ast.parse(text)
+    for kind in scripts.KINDS:
+        name, cell = ("nap", NAP) if kind == "asyncio" else ("digits", DIGITS)
+        path = lab.export(name, kind, 4, start_method="forkserver")
+        text = path.read_text(encoding="utf-8")
+        assert path.as_posix() == f"my_work/{name}_{kind}.py"
+        assert cell in text and '\nif __name__ == "__main__":\n' in text, kind
+        assert "conc_lab" not in text and f"python {path.name}" in text.splitlines()[0], kind
+        assert ("it needs Python 3.14" in text) == (kind == "interpreters")
+        assert ('get_context("forkserver")' in text) == (kind == "processes")
+        ast.parse(text)
 
 
 def test_what_must_be_installed():
@@ -182,16 +167,18 @@ def test_another_path(folder):
     assert "range(2)" in path.read_text(encoding="utf-8") and "python häufig.py" in path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("items", [0, -1, True, [], (), [object()], [float("nan")], range(0)], ids=repr)
-def test_bad_items(items):
+def test_bad_items():
     """Items of which a script cannot be written, or that are none, are refused."""
-    assert refused("digits", "serial", items).startswith("items must be ")
+    for items in (0, True, [], [object()], [float("nan")], range(0)):
+        assert refused("digits", "serial", items).startswith("items must be "), items
 
 
-@pytest.mark.parametrize(
-    "arguments, named, sentence",
-    [
-        (("digit", "serial", 1), {}, "unknown task 'digit'; one of: "),
+def test_what_cannot_be_exported():
+    """What cannot be run as asked is refused in one sentence that says what can."""
+    own.define("bare", "def bare():\n    return 1\n")
+    own.define("classy", "def classy():\n    return 1\n\nclass classy:\n    pass\n")
+    own.define("inside", "def inside():\n    from . import bare\n    return bare\n")
+    for arguments, named, sentence in (
         (("sleep", "serial", 1), {}, "there is no task 'sleep' in my_work/tasks"),
         (("digits", "thread", 1), {}, "unknown kind 'thread'; one of: serial, threads, "),
         (("digits", "processes", 1), {"start_method": "fort"}, "unknown start method 'fort'; one of: fork, "),
@@ -202,11 +189,5 @@ def test_bad_items(items):
         (("digits", "serial", 1), {"path": "my_work"}, "the script could not be written to my_work: "),
         (("classy", "serial", 1), {}, "a class replaces the function classy in its cell"),
         (("inside", "serial", 1), {}, "a script has no package that 'from . import bare' could mean"),
-    ],
-)
-def test_what_cannot_be_exported(arguments, named, sentence):
-    """What cannot be run as asked is refused in one sentence that says what can."""
-    own.define("bare", "def bare():\n    return 1\n")
-    own.define("classy", "def classy():\n    return 1\n\nclass classy:\n    pass\n")
-    own.define("inside", "def inside():\n    from . import bare\n    return bare\n")
-    assert refused(*arguments, **named).startswith(sentence)
+    ):
+        assert refused(*arguments, **named).startswith(sentence), sentence

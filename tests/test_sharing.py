@@ -1,12 +1,11 @@
-"""The sharing experiment: every cell of its table, what its rows hold, and the pictures that are placed by them."""
+"""Sharing: every cell of its table, what must not be taken for sharing, and pictures that are placed by the rows."""
 
 import itertools
-import json
 import os
-import sys
 
 import helpers
 import pytest
+from made.sharing import RESULT, TRUTH, made
 
 from conc_lab.drawing import picture as charts
 from conc_lab.engine import pools as executors, run as runner, machine as this_machine
@@ -15,92 +14,27 @@ from conc_lab.engine.errors import LabError
 from conc_lab.experiments.sharing import measure as module
 from conc_lab.experiments.sharing.measure import FILE, INTERPRETER, KINDS, OBJECT, PID, THINGS, THREAD
 
-COLUMNS = ["thing", "kind", "cell", "evidence", "different_ids", "reason"]
-IDS = {"process id": PID, "native thread id": THREAD, "interpreter": INTERPRETER}
 
-
-def missing(kind):
-    return executors.unavailable(*KINDS[kind])
-
-
-def run(*kinds):
-    return runner.run("sharing", {"kinds": kinds}, timeout_s=helpers.LIVENESS_S)
-
-
-@pytest.fixture(scope="module")
-def whole():
-    """The result of one run with every kind."""
-    return run(*KINDS)
-
-
-def test_schema(whole):
-    """A row is one thing for one kind, in the order asked for, with the same columns in every row, and is JSON."""
-    assert [(row["kind"], row["thing"]) for row in whole.rows] == list(itertools.product(KINDS, THINGS))
-    assert all(list(row) == COLUMNS for row in whole.rows)
-    assert json.loads(json.dumps(whole.rows)) == whole.rows
-
-
-@pytest.mark.parametrize("thing", THINGS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_cell(whole, kind, thing):
-    """Each cell is what this kind of worker is known to do; a kind that this Python lacks is absent, and why."""
-    (row,) = [row for row in whole.rows if (row["kind"], row["thing"]) == (kind, thing)]
-    if reason := missing(kind):
-        assert (row["cell"], row["evidence"], row["reason"]) == ("absent", None, reason)
-    else:
-        assert (row["cell"], row["reason"]) == (TRUTH[kind][thing], None)
+def test_every_cell():
+    """Each cell is what this kind of worker is known to do, the same on every run, or absent with the reason."""
+    kinds = list(KINDS)
+    whole, again = (
+        runner.run("sharing", {"kinds": asked}, timeout_s=helpers.LIVENESS_S).rows for asked in (kinds, kinds[::-1])
+    )
+    assert [(row["kind"], row["thing"]) for row in whole] == list(itertools.product(KINDS, THINGS))
+    assert sorted(again, key=str) == sorted(whole, key=str)
+    for row in whole:
+        if reason := executors.unavailable(*KINDS[row["kind"]]):
+            assert (row["cell"], row["evidence"], row["reason"]) == ("absent", None, reason)
+            continue
+        assert (row["cell"], row["reason"]) == (TRUTH[row["kind"]][row["thing"]], None), row
         assert len(row["evidence"]) > 20 and "None" not in row["evidence"]
-
-
-def test_ids_are_counted(whole):
-    """Parent and workers have one id together where it is shared, and otherwise one more than there are workers."""
-    for row in whole.rows:
-        workers = 1 if row["thing"] == INTERPRETER else module.WORKERS
-        if row["thing"] not in IDS.values() or row["reason"]:
-            assert row["different_ids"] is None
-        else:
-            assert row["different_ids"] == (1 if row["cell"] == "shared" else workers + 1)
+        if row["thing"] in (PID, THREAD, INTERPRETER):
+            workers = 1 if row["thing"] == INTERPRETER else module.WORKERS
+            assert row["different_ids"] == (1 if row["cell"] == "shared" else workers + 1), row
             assert f"have {row['different_ids']} " in row["evidence"]
-
-
-def test_the_same_on_every_run(whole):
-    """A second run gives the same rows to the letter, in whatever order the kinds are asked for."""
-    again = run(*reversed(KINDS))
-    assert sorted(again.rows, key=str) == sorted(whole.rows, key=str)
-
-
-@pytest.mark.parametrize(
-    ("crossed", "found", "cell"),
-    [(True, found, "shared") for found in ("copied", "re-imported", "own", "absent")]
-    + [(False, found, found) for found in ("copied", "re-imported", "own", "absent")],
-)
-def test_judged(crossed, found, cell):
-    """A change that crosses over makes a thing shared, whatever the worker had found; else that is the cell."""
-    assert module.judged(crossed, found) == cell
-
-
-@pytest.mark.parametrize(
-    ("ids", "outcome"),
-    [
-        ([7, 7, 7, 7], ("shared", "3 workers and the parent have 1 id together", 1)),
-        ([7, 8, 9, 6], ("own", "3 workers and the parent have 4 ids together", 4)),
-        ([7, 8], ("own", "1 worker and the parent have 2 ids together", 2)),
-    ],
-)
-def test_counted(ids, outcome):
-    """Ids are shared where there is one, and the evidence says how many workers had how many."""
-    assert module._counted(ids, "id") == outcome
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="lists /proc and /dev/shm")
-def test_nothing_is_left_behind(tmp_path, monkeypatch):
-    """After a run there is no file, no semaphore, no descriptor and no thread more than before."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    before, in_memory = (helpers.descriptors(), helpers.threads()), helpers.shared_memory()
-    run(*KINDS)
-    assert (helpers.descriptors(), helpers.threads()) == before and list(tmp_path.iterdir()) == []
-    # /dev/shm belongs to all programs: what another one has there for a while goes away again.
-    assert helpers.becomes_true(lambda: helpers.shared_memory() <= in_memory, helpers.LIVENESS_S)
+        else:
+            assert row["different_ids"] is None
 
 
 def test_only_the_same_file_is_read(tmp_path):
@@ -133,14 +67,10 @@ def test_nothing_to_look_at(monkeypatch):
     assert all("one of: spawn" in row["reason"] for row in rows) and len(rows) == len(THINGS)
 
 
-def test_memory_that_does_not_suffice():
-    """Workers that the free memory does not hold are refused with the number that would fit."""
+def test_no_room(monkeypatch):
+    """Workers that the free memory does not hold, and a temporary file that cannot be written, are one sentence."""
     with pytest.raises(LabError, match=r"3 spawn processes .* at most 1 would fit"):
         module.check({"kinds": ["thread", "spawn"]}, this_machine.machine() | {"memory_free_bytes": 13 << 20})
-
-
-def test_no_room_for_a_file(monkeypatch):
-    """A temporary file that cannot be written is one sentence."""
 
     def full(**_):
         raise OSError(28, "No space left on device")
@@ -166,30 +96,35 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def sharing_chart():
-    """The table has a line for each thing, a column for each kind, and the cell's word in each rectangle."""
+def test_chart():
+    """The table has a line for each thing, a column for each kind, and each word in a rectangle of its own look."""
     (ax,) = axes(RESULT, "sharing")
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["thread", "spawn", "fork"]
     assert [tick.get_text() for tick in ax.get_yticklabels()] == list(THINGS)
-    assert ax.get_ylim() == (len(THINGS), 0)
     written = {text.get_position(): text.get_text() for text in ax.texts}
     for column, kind in enumerate(("thread", "spawn", "fork")):
         for line, thing in enumerate(THINGS):
-            assert written[column + 0.5, line + 0.5] == TRUTH[kind][thing]
+            assert written[column + 0.5, line + 0.5] == TRUTH[kind][thing], (kind, thing)
     assert len(ax.patches) == len(ax.texts) == 27
+    looks = {}
+    for patch, text in zip(ax.patches, ax.texts, strict=True):
+        looks.setdefault(text.get_text(), set()).add((patch.get_facecolor(), patch.get_hatch()))
+    assert set(looks) == {word for cells in TRUTH.values() for word in cells.values()}
+    assert all(len(each) == 1 for each in looks.values()) and len(set.union(*looks.values())) == len(looks)
 
 
-def boxes_chart():
-    """One thread, many threads and the kinds of process stand below each other, each in its boxes."""
-    one, many, spawn, fork = axes(RESULT, "boxes")
+def test_boxes_chart():
+    """One thread, many threads, and each other kind of worker stand below each other, each in its boxes."""
+    one, many, spawn, fork, interpreters = axes(made("thread", "spawn", "fork", "subinterpreter"), "boxes")
     assert [ax.get_title("left") for ax in (one, many, spawn, fork)] == [
         "one thread in one process",
         "many threads in one process",
         "many processes, by spawn",
         "many processes, by fork",
     ]
-    assert [texts(ax).count("process") for ax in (one, many, spawn, fork)] == [1, 1, 2, 2]
-    assert [texts(ax).count("thread") for ax in (one, many, spawn, fork)] == [1, 2, 2, 2]
+    assert [texts(ax).count("process") for ax in (one, many, spawn, fork, interpreters)] == [1, 1, 2, 2, 1]
+    assert [texts(ax).count("thread") for ax in (one, many, spawn, fork, interpreters)] == [1, 2, 2, 2, 2]
+    assert texts(interpreters).count("interpreter") == 2 and "together: open files" in texts(interpreters)
     assert texts(many).count("modules (code), globals (data), objects (heap), open files") == 1
     assert texts(many).count("locals (stack)") == 2
     assert texts(spawn).count("modules (code): re-imported") == 2 and texts(spawn).count("open files: absent") == 2
@@ -214,85 +149,17 @@ def test_boxes_come_from_the_rows():
     result = made("thread", "spawn")
     (row,) = [row for row in result.rows if (row["kind"], row["thing"]) == ("spawn", OBJECT)]
     row["cell"] = "shared"
-    assert OBJECT in drawn.placed(result.rows, "spawn")["together"]
     assert "together: objects (heap)" in texts(axes(result, "boxes")[-1])
     assert "share objects (heap)." in charts.show(result, "boxes").sentence
 
 
-def test_subinterpreters_are_boxes_in_one_process():
-    """Subinterpreters stand in one process, with its open files together."""
-    last = axes(made("thread", "subinterpreter"), "boxes")[-1]
-    assert [texts(last).count(word) for word in ("process", "interpreter", "thread")] == [1, 2, 2]
-    assert "together: open files" in texts(last)
-    (table,) = axes(made("subinterpreter"), "sharing")
-    assert [tick.get_text() for tick in table.get_xticklabels()] == ["sub-\ninterpreter"]
-
-
-@pytest.mark.parametrize("kinds", [["thread"], ["spawn", "fork"]])
-def test_boxes_need_threads_and_another_kind(kinds):
-    """Boxes of threads alone, or of none, are refused in a sentence; the table is drawn."""
-    with pytest.raises(LabError, match="the boxes need a thread and another kind"):
-        charts.show(made(*kinds), "boxes")
-    assert charts.show(made(*kinds)).png
-
-
-def test_alt_text_holds_every_cell():
-    """The alt text names every thing of every kind with its word."""
-    alt = charts.show(made("thread", "spawn")).alt
-    assert alt == (
-        "A table of what a worker shares with the program that started it. "
-        "A thread – shared: process id, interpreter, value set before the start, value the worker writes, object "
-        "handed over and open file; own: native thread id, local variables and thread-local value. "
-        "A spawn process – copied: object handed over; re-imported: value set before the start; own: process id, "
-        "native thread id, interpreter, value the worker writes, local variables and thread-local value; "
-        "absent: open file."
-    )
-
-
-def test_boxes_alt_text():
-    """The alt text of the boxes says what is in which box, and with what word."""
-    alt = charts.show(made("thread", "fork"), "boxes").alt
-    assert alt == (
-        "Boxes in boxes. One thread in one process: the process holds modules (code), globals (data), objects (heap) "
-        "and open files; the thread holds locals (stack) and thread-locals. "
-        "Many threads in one process: the process holds modules (code), globals (data), objects (heap) and open files, "
-        "once; every thread holds locals (stack) and thread-locals. "
-        "Many processes, by fork: together have open files; every process holds modules (code): copied, globals (data) "
-        "and objects (heap): copied; every thread holds locals (stack) and thread-locals: copied."
-    )
-
-
-def test_sentences():
-    """The sentence says what each kind shares, and why a kind is not shown."""
-    assert charts.show(made("thread", "spawn", "fork")).sentence == (
-        "A thread shares everything here with its parent but the native thread id, local variables and thread-local "
-        "value; a spawn process shares nothing here; a fork process shares the open file."
-    )
-    lacking = charts.show(made("thread", "forkserver", lacking=["forkserver"]))
-    assert lacking.sentence.endswith("thread-local value. Forkserver does not exist here.")
-    assert "forkserver" not in lacking.alt
-    boxes = charts.show(made("thread", "spawn"), "boxes").sentence
-    assert boxes.startswith("Many threads in one process have one set of everything but locals (stack) and thread-loc")
-    assert boxes.endswith("many processes, by spawn, share none of these.")
-
-
-def test_table():
-    """The table under the panel has a line for each thing and a column for each kind that exists."""
-    table = charts.table(made("thread", "spawn", "fork", lacking=["fork"]))
-    assert list(table.columns) == ["thing", "thread", "spawn"] and list(table.thing) == list(THINGS)
-    assert list(table.spawn) == [TRUTH["spawn"][thing] for thing in THINGS]
-
-
-def test_every_word_has_a_look_of_its_own():
-    """No two words have the same fill and hatch, and every word that a row can hold has one."""
-    assert {word for cells in TRUTH.values() for word in cells.values()} == set(drawn.LOOKS)
-    assert len(set(drawn.LOOKS.values())) == len(drawn.LOOKS)
-
-
-def test_axes_of_ones_own():
-    """`plot_x(result, ax)` draws on the axes it is given and returns it; without any it makes one."""
-    from matplotlib.figure import Figure
-
-    ax = Figure().add_subplot()
-    assert drawn.plot_sharing(RESULT, ax) is ax and drawn.plot_boxes(RESULT, "fork", ax) is ax
-    assert drawn.plot_sharing(RESULT).texts and drawn.plot_boxes(RESULT, "thread").texts
+def test_kinds_that_are_not_there():
+    """A kind that this machine lacks is told and not drawn; boxes need threads and another kind."""
+    result = made("thread", "fork", lacking=["fork"])
+    figure, alt, sentence = drawn.CHARTS["sharing"](result, None, None)
+    assert sentence.endswith("thread-local value. Fork does not exist here.") and "fork" not in alt
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["thread"]
+    assert list(charts.table(result).columns) == ["thing", "thread"]
+    for other in (result, made("thread"), made("spawn", "fork")):
+        with pytest.raises(LabError, match="the boxes need a thread and another kind"):
+            charts.show(other, "boxes")

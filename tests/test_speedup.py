@@ -1,14 +1,19 @@
-"""The speedup experiment: what its rows hold, and what may be concluded from rows."""
+"""The speedup experiment: what its rows hold, what may be concluded from rows, and how that is drawn and told."""
 
 import itertools
 import json
 import math
 import os
+import re
 
 import helpers
 import pytest
+from made.results import TWO, TYPICAL, MadeBet, made
 
-from conc_lab.engine import pools as executors, tasks
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import pools as executors, experiment as experiments
+from conc_lab.experiments.speedup import chart as drawn
+from conc_lab.drawing import kit as style
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.speedup import measure as module
 from conc_lab.experiments.speedup.measure import character, conclusions, decompose, serial_busy
@@ -18,12 +23,21 @@ COLUMNS = {
     "round", "order", "kind", "workers", "repeat", "cpu", "tasks", "setup_s", "wall_s", "teardown_s", "cpu_s",
     "voluntary_switches", "involuntary_switches", "results_equal", "speedup", "cores_busy", "cpu_cost",
 }  # fmt: skip
+SCATTERED = [0.7, 1.3, 1.0, 0.9, 1.6]
 
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch):
     """The student's folder is this one, where own_tasks.py lies."""
     monkeypatch.chdir(helpers.TESTS)
+
+
+@pytest.fixture(autouse=True)
+def recorded(monkeypatch):
+    """The recordings that charts find: {task: result}; none, unless a test adds one."""
+    found = {}
+    monkeypatch.setattr(drawn, "recording", lambda experiment, task, gil: found.get(task))
+    return found
 
 
 def row(kind="serial", wall_s=1.0, cpu_s=1.0, workers=1, repeat=None, cpu=None, tasks=10, number=0, switches=0):
@@ -41,14 +55,13 @@ def rounds(walls, busy=1.9, alone=1.0, control=1.0, unlike=1.0, gave_up=0):
     made = []
     for number, wall_s in enumerate(walls):
         a, b = 2 * control / (1 + control), 2 / (1 + control)
+        few, many = {"number": number, "switches": 2 * gave_up}, {"number": number, "switches": 10 * gave_up}
         made += decompose(
             [
-                row(wall_s=a, cpu_s=alone * a, repeat="A", number=number, switches=10 * gave_up),
-                row(wall_s=b, cpu_s=alone * b, repeat="B", number=number, switches=10 * gave_up),
-                row(cpu=0, wall_s=0.2, cpu_s=0.2 * alone, tasks=2, number=number, switches=2 * gave_up),
-                row(
-                    cpu=1, wall_s=0.2 * unlike, cpu_s=0.2 * alone * unlike, tasks=2, number=number, switches=2 * gave_up
-                ),
+                row(wall_s=a, cpu_s=alone * a, repeat="A", **many),
+                row(wall_s=b, cpu_s=alone * b, repeat="B", **many),
+                row(cpu=0, wall_s=0.2, cpu_s=0.2 * alone, tasks=2, **few),
+                row(cpu=1, wall_s=0.2 * unlike, cpu_s=0.2 * alone * unlike, tasks=2, **few),
                 row("processes", wall_s, busy * wall_s, 2, number=number),
             ]
         )
@@ -61,8 +74,11 @@ def one(rows):
     return found
 
 
+# What is concluded from rows
+
+
 def test_decompose():
-    """Speedup is serial wall over wall, cores busy is CPU over wall, CPU cost is CPU per task over serial's."""
+    """Speedup is serial wall over wall, and is cores busy, CPU over wall, by CPU cost, CPU per task over serial's."""
     rows = [
         row(wall_s=1.0, cpu_s=0.9, repeat="A"),
         row(wall_s=3.0, cpu_s=2.9, repeat="B"),
@@ -73,254 +89,386 @@ def test_decompose():
     assert [item["speedup"] for item in rows] == [2.0, pytest.approx(2 / 3), None, pytest.approx(2.0 / 1.25)]
     assert [item["cores_busy"] for item in rows] == pytest.approx([0.9, 2.9 / 3, 0.8, 1.6])
     assert [item["cpu_cost"] for item in rows] == pytest.approx([0.09 / 0.19, 0.29 / 0.19, 0.1 / 0.19, 0.2 / 0.19])
+    for item in rows:  # the parts make the speedup
+        whole = item["cores_busy"] / item["cpu_cost"] / (0.19 * 10 / 2)
+        assert item["speedup"] is None or item["speedup"] == pytest.approx(whole)
+    unseen = decompose([row(cpu_s=0.0, repeat="A"), row(cpu_s=0.0, repeat="B"), row("threads", cpu_s=0.1)])
+    assert [item["cpu_cost"] for item in unseen] == [None] * 3  # the clock saw no CPU time in serial
 
 
-def test_the_parts_make_the_speedup():
-    """Speedup = cores busy / CPU cost / cores busy in serial, for every row that has a speedup."""
-    for wall_s, cpu_s, alone in itertools.product((0.3, 1.0, 2.0), (0.2, 1.9), (1.0, 0.7)):
-        rows = [row(cpu_s=alone, repeat="A"), row(cpu_s=alone, repeat="B"), row("threads", wall_s, cpu_s, 2)]
-        for item in decompose(rows):
-            assert item["speedup"] == pytest.approx(item["cores_busy"] / item["cpu_cost"] / alone)
-
-
-def test_decompose_without_cpu_time():
-    """Where the clock saw no CPU time in serial, there is no CPU cost."""
-    rows = decompose([row(cpu_s=0.0, repeat="A"), row(cpu_s=0.0, repeat="B"), row("threads", cpu_s=0.1)])
-    assert [item["cpu_cost"] for item in rows] == [None] * 3
-
-
-@pytest.mark.parametrize(
-    ("n", "low", "high", "coverage"),
-    [
-        (1, 1, 1, 0.0),
-        (2, 1, 2, 0.5),
-        (5, 1, 5, 0.9375),
-        (6, 1, 6, 0.96875),
-        (8, 1, 8, 0.9921875),
-        (9, 2, 8, 0.9609375),
-        (12, 3, 10, 0.96142578125),
-    ],
-)
-def test_interval(n, low, high, coverage):
+def test_interval():
     """The interval is the narrowest pair of order statistics that covers the median with at least 93 %."""
-    values = [float(number) for number in range(n, 0, -1)]
-    assert interval(values) == (low, high, pytest.approx(coverage))
-    assert values == [float(number) for number in range(n, 0, -1)]
-
-
-def test_interval_covers_what_it_says():
-    """For continuous values, P(k-th <= median <= (n-k+1)-th) is what the binomial distribution says."""
+    assert interval([1.0]) == (1, 1, 0)
     for n in range(2, 30):
-        low, high, coverage = interval(list(range(n)))
-        outside = sum(math.comb(n, i) for i in range(low + 1)) / 2**n
-        assert high == n - 1 - low and coverage == pytest.approx(1 - 2 * outside)
-        narrower = 1 - 2 * sum(math.comb(n, i) for i in range(low + 2)) / 2**n
-        assert narrower < 0.93
+        values = list(range(n, 0, -1))
+        low, high, coverage = interval(values)
+        outside = [2 * sum(math.comb(n, i) for i in range(k)) / 2**n for k in (low, low + 1)]  # by the binomial
+        assert values == list(range(n, 0, -1)) and high == n + 1 - low, n
+        assert coverage == pytest.approx(1 - outside[0]) and 1 - outside[1] < 0.93, n
+        assert coverage >= 0.93 or low == 1, n
 
 
-SCATTERED = [0.7, 1.3, 1.0, 0.9, 1.6]
-DIRECTIONS = {
-    "faster": (rounds([0.5, 0.55, 0.6, 0.7, 0.9]), "faster"),
-    "slower": (rounds([1.2, 1.3, 1.5, 1.1, 1.02]), "slower"),
-    "no gain": (rounds([0.99, 1.0, 1.05, 0.95, 1.02]), "no gain"),
-    "a little faster is no gain": (rounds([0.95, 0.96, 0.94, 0.95, 0.93]), "no gain"),
-    "as busy": (rounds(SCATTERED, busy=1.0), "as busy"),
-    "unclear": (rounds(SCATTERED, busy=1.8), "unclear"),
-    "too few rounds": (rounds([0.5, 0.5, 0.5]), "too few"),
-    "too few rounds, as busy": (rounds([0.5, 0.5, 0.5], busy=1.0), "too few"),
-    "one outlier in nine": (rounds([0.5] * 8 + [3.0]), "faster"),
-    "one outlier in five": (rounds([0.5] * 4 + [3.0]), "unclear"),
-    "waiting and faster": (rounds([0.5] * 5, busy=0.02, alone=0.01, gave_up=1), "faster"),
-    "waiting and unclear": (rounds(SCATTERED, busy=0.01, alone=0.01, gave_up=1), "unclear"),
-    "mixed and as busy": (rounds(SCATTERED, busy=0.5, alone=0.5, gave_up=1), "as busy"),
-    "starved and unclear": (rounds(SCATTERED, busy=0.5, alone=0.5), "unclear"),
-}
-
-
-@pytest.mark.parametrize(("rows", "direction"), DIRECTIONS.values(), ids=DIRECTIONS)
-def test_direction(rows, direction):
+def test_direction():
     """The direction is what the interval of the paired ratios allows, or else how busy the workers were."""
-    assert one(rows)["direction"] == direction
+    waits = {"busy": 0.02, "alone": 0.01, "gave_up": 1}
+    for walls, how, direction in (
+        ([0.5, 0.55, 0.6, 0.7, 0.9], {}, "faster"),
+        ([1.2, 1.3, 1.5, 1.1, 1.02], {}, "slower"),
+        ([0.99, 1.0, 1.05, 0.95, 1.02], {}, "no gain"),
+        ([0.95, 0.96, 0.94, 0.95, 0.93], {}, "no gain"),  # a little faster
+        (SCATTERED, {"busy": 1.0}, "as busy"),
+        (SCATTERED, {"busy": 1.8}, "unclear"),
+        (SCATTERED, {"busy": 0.5, "alone": 0.5, "gave_up": 1}, "as busy"),  # waits in part
+        (SCATTERED, {"busy": 0.5, "alone": 0.5}, "unclear"),  # starved: how busy it was tells nothing
+        (SCATTERED, waits, "unclear"),
+        ([0.5] * 5, waits, "faster"),
+        ([0.5] * 8 + [3.0], {}, "faster"),
+        ([0.5] * 4 + [3.0], {}, "unclear"),
+        ([0.5] * 3, {}, "too few"),
+        ([0.5] * 3, {"busy": 1.0}, "too few"),
+    ):
+        assert one(rounds(walls, **how))["direction"] == direction, (walls, how)
 
 
-@pytest.mark.parametrize(
-    ("alone", "gave_up", "nature"),
-    [
+def test_character():
+    """Serial runs that kept their core busy computed; others waited by themselves, or were starved by others."""
+    for alone, gave_up, nature in (
         (1.0, 0, "computes"),
         (0.95, 2, "computes"),
         (0.6, 0, "starved"),
         (0.1, 0.1, "starved"),
         (0.6, 1, "mixed"),
         (0.05, 1, "waits"),
-    ],
-)
-def test_character(alone, gave_up, nature):
-    """Serial runs that kept their core busy computed; others waited by themselves, or were starved by others."""
-    assert character(rounds([1.0], alone=alone, gave_up=gave_up)) == nature
+    ):
+        assert character(rounds([1.0], alone=alone, gave_up=gave_up)) == nature, (alone, gave_up)
+    uncounted = [item | {"voluntary_switches": None} for item in rounds([1.0], alone=0.1)]
+    assert character(uncounted) == "waits"
 
 
-def test_character_without_counts():
-    """Where the platform counts no switches, work that left its core idle is said to wait."""
-    rows = [item | {"voluntary_switches": None} for item in rounds([1.0], alone=0.1)]
-    assert character(rows) == "waits"
-
-
-def test_figures_of_a_conclusion():
-    """Speedup is the median of the ratios, capability best over best, the rest medians too."""
+def test_conclusions():
+    """There is one conclusion for each kind and number of workers, in their order, with medians of its rounds."""
+    serial = [row(repeat="A"), row(repeat="B")]
+    variants = [("asyncio", 2), ("processes", 4), ("threads", 2), ("processes", 1)]
+    rows = decompose(serial + [row(kind, workers=workers) for kind, workers in variants])
+    found = [(item["kind"], item["workers"]) for item in conclusions(rows)]
+    assert found == [("threads", 2), ("processes", 1), ("processes", 4), ("asyncio", 2)]
+    assert conclusions(decompose(serial)) == []
     found = one(rounds([0.5, 0.8, 0.4, 1.0, 0.625]))
     assert (found["kind"], found["workers"], found["rounds"]) == ("processes", 2, 5)
     assert found["speedup"] == pytest.approx(1 / 0.625)
     assert (found["low"], found["high"], found["coverage"]) == (pytest.approx(1.0), pytest.approx(2.5), 0.9375)
-    assert found["capability"] == pytest.approx(1 / 0.4)
     assert found["cores_busy"] == pytest.approx(1.9)
     assert found["cpu_cost"] == pytest.approx(1.9 * 0.625)
 
 
-COST = "each task cost {} times the CPU time it costs alone"
-ALIKE = "the CPUs are not alike: one needed 1.30 times the CPU time of another for a task"
-CONTROL = "serial against serial differed by 20%"
-STARVED = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
-DOUBTS = {
-    "none": (rounds([0.5] * 5, busy=2.0), None),
-    "dear": (rounds([0.8] * 5, busy=2.0), COST.format("1.60")),
-    "cheap": (rounds([0.4] * 5, busy=2.0), COST.format("0.80")),
-    "a little dear": (rounds([0.55] * 5, busy=2.0), None),
-    "dear and slower": (rounds([1.5] * 5, busy=2.0), None),
-    "unlike CPUs": (rounds([0.5] * 5, busy=2.0, unlike=1.3), ALIKE),
-    "nearly alike CPUs": (rounds([0.5] * 5, busy=2.0, unlike=1.1), None),
-    "control above": (rounds([0.5] * 5, busy=2.0, control=1.2), CONTROL),
-    "control below": (rounds([0.5] * 5, busy=2.0, control=0.8), CONTROL),
-    "control near": (rounds([0.5] * 5, busy=2.0, control=1.04), None),
-    "starved": (rounds([0.5] * 5, busy=1.2, alone=0.6), STARVED),
-    "the cost before the control": (rounds([0.8] * 5, busy=2.0, control=1.2, unlike=1.3), COST.format("1.60")),
-}
-
-
-@pytest.mark.parametrize(("rows", "doubt"), DOUBTS.values(), ids=DOUBTS)
-def test_doubt(rows, doubt):
+def test_doubt():
     """The magnitude is in doubt where tasks cost more or less than alone, or where serial runs or CPUs differ."""
-    assert one(rows)["doubt"] == doubt
+    cost = "each task cost {} times the CPU time it costs alone"
+    alike = "the CPUs are not alike: one needed 1.30 times the CPU time of another for a task"
+    control = "serial against serial differed by 20%"
+    starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
+    for wall_s, how, doubt in (
+        (0.5, {}, None),
+        (0.8, {}, cost.format("1.60")),
+        (0.4, {}, cost.format("0.80")),
+        (0.55, {}, None),
+        (1.5, {}, None),  # dear and slower
+        (0.5, {"unlike": 1.3}, alike),
+        (0.5, {"unlike": 1.1}, None),
+        (0.5, {"control": 1.2}, control),
+        (0.5, {"control": 0.8}, control),
+        (0.5, {"control": 1.04}, None),
+        (0.5, {"alone": 0.6, "busy": 1.2}, starved),
+        (0.8, {"control": 1.2, "unlike": 1.3}, cost.format("1.60")),  # the cost before the control
+    ):
+        assert one(rounds([wall_s] * 5, **{"busy": 2.0} | how))["doubt"] == doubt, (wall_s, how)
+    waits = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1)
+    assert serial_busy(waits) == pytest.approx(0.01)
+    assert one(waits)["cpu_cost"] is None and one(waits)["doubt"] is None  # what little CPU it uses tells nothing
 
 
-def test_work_that_waits_has_no_cost():
-    """For work that waits, what little CPU it uses gives neither a cost nor a doubt."""
-    rows = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1)
-    assert serial_busy(rows) == pytest.approx(0.01)
-    assert one(rows)["cpu_cost"] is None and one(rows)["doubt"] is None
+# The experiment
 
 
-def test_conclusions_in_order():
-    """There is one conclusion for each kind and number of workers, in the order of kinds and numbers."""
-    rows = []
-    for kind, workers in [("asyncio", 2), ("processes", 4), ("threads", 2), ("processes", 1)]:
-        rows.append(row(kind, workers=workers))
-    rows = decompose([row(repeat="A"), row(repeat="B"), *rows])
-    found = [(item["kind"], item["workers"]) for item in conclusions(rows)]
-    assert found == [("threads", 2), ("processes", 1), ("processes", 4), ("asyncio", 2)]
-
-
-def test_conclusions_without_workers():
-    """Rows of serial runs alone allow no conclusion."""
-    assert conclusions(decompose([row(repeat="A"), row(repeat="B")])) == []
-
-
-RUNS = [
-    {"task": "sum_squares", "kinds": ["threads", "processes"], "workers": [1, 2]},
-    {"task": "sleep", "kinds": ["threads", "processes", "asyncio"], "workers": [1, 3]},
-    {"task": "own_tasks:fine", "kinds": ["processes"], "workers": [2]},
-]
-if not executors.unavailable("interpreters"):
-    RUNS[0]["kinds"].append("interpreters")
-VARIANTS = [(run, method) for run in RUNS for method in executors.start_methods()]
-
-
-@pytest.mark.parametrize(("params", "method"), VARIANTS, ids=[f"{run['task']}-{method}" for run, method in VARIANTS])
-def test_rows_of_a_run(params, method):
-    """A run has every variant once a round, in a shuffled order, and all columns hold what they say."""
-    rows = helpers.small(**params, start_method=method, rounds=2, task_ms=0.5).rows
-    assert all(item.keys() == COLUMNS and item["results_equal"] is True for item in rows)
-    waits = params["task"] == "sleep"
-    wanted = [*itertools.product(params["kinds"], params["workers"], [""]), ("serial", 1, "A"), ("serial", 1, "B")]
-    for number in (0, 1):
-        mine = [item for item in rows if item["round"] == number]
-        timed = [item for item in mine if item["cpu"] is None]
-        assert sorted((item["kind"], item["workers"], item["repeat"] or "") for item in timed) == sorted(wanted)
-        assert sorted(item["order"] for item in timed) == list(range(len(wanted)))
-        probes = [item for item in mine if item["cpu"] is not None]
-        assert all(item["kind"] == "serial" and item["order"] is None and item["speedup"] is None for item in probes)
-        if hasattr(os, "sched_getaffinity"):
-            allowed = os.sched_getaffinity(0)
-            assert len({item["cpu"] for item in probes} & allowed) == (0 if waits else min(2, len(allowed)))
-        assert len({item["tasks"] for item in timed}) == 1
-        assert timed[0]["tasks"] >= max(16, 4 * max(params["workers"]))
-    for item in rows:
-        assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["teardown_s"] >= 0 and item["cpu_s"] >= 0
-        if os.name != "nt":
+def test_rows_of_a_run():
+    """A run has every variant once a round, and all columns hold what they say; waiting is not probed on CPUs."""
+    given = {"kinds": ["threads", "processes", "asyncio"], "workers": [1, 3], "rounds": 2, "task_ms": 0.5}
+    if not executors.unavailable("interpreters"):
+        given["kinds"].append("interpreters")
+    for result in (helpers.real("speedup"), helpers.small(task="sleep", **given)):
+        rows, params = result.rows, result.params
+        assert all(item.keys() == COLUMNS and item["results_equal"] is True for item in rows)
+        wanted = [*itertools.product(params["kinds"], params["workers"], [""]), ("serial", 1, "A"), ("serial", 1, "B")]
+        for number in range(params["rounds"]):
+            mine = [item for item in rows if item["round"] == number]
+            timed = [item for item in mine if item["cpu"] is None]
+            assert sorted((item["kind"], item["workers"], item["repeat"] or "") for item in timed) == sorted(wanted)
+            assert sorted(item["order"] for item in timed) == list(range(len(wanted)))
+            probes = [item for item in mine if item["cpu"] is not None]
+            assert all(
+                item["kind"] == "serial" and item["order"] is None and item["speedup"] is None for item in probes
+            )
+            if hasattr(os, "sched_getaffinity"):
+                allowed = os.sched_getaffinity(0)
+                probed = 0 if params["task"] == "sleep" else min(2, len(allowed))
+                assert len({item["cpu"] for item in probes} & allowed) == probed
+            (count,) = {item["tasks"] for item in timed}
+            assert count >= max(16, 4 * max(params["workers"]))
+        for item in rows:
+            assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["teardown_s"] >= 0 and item["cpu_s"] >= 0
             counted = item["voluntary_switches"], item["involuntary_switches"]
-            # macOS has no RUSAGE_THREAD
+            # Windows does not count, nor does macOS, which has no RUSAGE_THREAD
             assert counted == (None, None) or all(isinstance(value, int) and value >= 0 for value in counted)
-    json.dumps(rows, allow_nan=False)
-    assert {item["rounds"] for item in conclusions(rows)} == {2}
+        json.dumps(rows, allow_nan=False)
+        assert {item["rounds"] for item in conclusions(rows)} == {params["rounds"]}
 
 
-def test_the_order_is_shuffled(monkeypatch):
-    """The order of the variants differs from round to round."""
-    timed = {"wall_s": 1.0, "cpu_s": 1.0, "tasks": 16}
-    monkeypatch.setattr(
-        module,
-        "_timed",
-        lambda task, args, expected, count, kind, size, method: timed | {"kind": kind, "workers": size},
-    )
-    monkeypatch.setattr(tasks, "find", lambda name: tasks.TASKS["sleep"])
-    items = module.speedup("sleep", [1, 2], ["threads", "processes"], "spawn", 0.1, 20)
-    rows = [item for item in items if isinstance(item, dict)]
-    orders = {
-        tuple((item["kind"], item["workers"]) for item in rows if item["round"] == number) for number in range(20)
-    }
-    assert len(orders) > 3  # 20 equal shuffles of 6 would be 1 in 360**19
+def test_the_order_is_shuffled():
+    """Every round has every variant once, in an order of its own, and its last one ends it."""
+    found = list(experiments.in_rounds("abcdef", 20))
+    by_round = [found[start : start + 6] for start in range(0, 120, 6)]
+    for number, mine in enumerate(by_round):
+        assert sorted(variant for _, _, variant, _ in mine) == list("abcdef")
+        assert [item[:2] for item in mine] == [(number, place) for place in range(6)]
+        assert [item[-1].round_done for item in mine] == [False] * 5 + [True]
+    assert len({tuple(item[2] for item in mine) for mine in by_round}) > 3  # 20 alike would be 1 in 720**19
+    assert found[-1][-1].fraction == 1
 
 
-@pytest.mark.parametrize("method", executors.start_methods())
-def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch, method):
+def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):
     """A run with three worker processes has the task done in three processes besides the child."""
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
-    helpers.small(task="own_tasks:notes_its_process", kinds=["processes"], workers=[3], start_method=method)
+    helpers.small(task="own_tasks:notes_its_process", kinds=["processes"], workers=[3])
     assert len(set((tmp_path / "notes").read_text().split())) == 1 + 3
 
 
-@pytest.mark.parametrize("task", ["own_tasks:pid", "own_tasks:not_a_number"])
-def test_different_results_show_no_times(task):
+def test_different_results_show_no_times():
     """Where workers return something else than serial did, no time is shown."""
-    with pytest.raises(LabError) as caught:
-        helpers.small(task=task, kinds=["processes"], start_method=executors.start_methods()[0])
-    assert str(caught.value).startswith(f"{task} returned something else with ")
-    assert "no" in str(caught.value).partition(":")[2]
+    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else with .*: times .* so none is shown"):
+        helpers.small(task="own_tasks:pid", kinds=["processes"])
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="counts the CPUs of the affinity mask")
-@pytest.mark.parametrize(
-    ("task", "quota", "count"), [("sum_squares", 0.5, 50), ("sum_squares", None, 16), ("sleep", 0.5, 16)]
-)
-def test_a_limit_on_cpu_time(monkeypatch, task, quota, count):
+def test_a_limit_on_cpu_time(monkeypatch):
     """Under a limit below the CPUs, work that computes lasts many of the limit's periods; waiting is not limited."""
-    timed = []
+    for task, quota, count in (("count_primes", 0.5, 50), ("count_primes", None, 16), ("sleep", 0.5, 16)):
+        timed = []
 
-    def stand_in(task, args, expected, count, kind, workers, start_method):
-        timed.append((kind, workers, count))
-        return row(kind, workers=workers, tasks=count)
+        def stand_in(task, args, expected, count, kind, workers, start_method, timed=timed):
+            timed.append((kind, workers, count))
+            return row(kind, workers=workers, tasks=count)
 
-    monkeypatch.setattr(module, "_timed", stand_in)
-    monkeypatch.setattr(module.this_machine, "cpu_quota", lambda: quota)
-    list(module.speedup(task, [2], ["threads"], None, task_ms=20, rounds=1))
-    assert ("threads", 2, count) in timed
+        monkeypatch.setattr(module, "_timed", stand_in)
+        monkeypatch.setattr(module.this_machine, "cpu_quota", lambda quota=quota: quota)
+        list(module.speedup(task, [2], ["threads"], None, task_ms=20, rounds=1))
+        assert ("threads", 2, count) in timed, (task, quota)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this platform has no affinity")
 def test_the_affinity_is_restored():
     """After a pinned probe this thread may run where it could before."""
-    if not hasattr(os, "sched_setaffinity"):
-        pytest.skip("this platform has no affinity")
     before = os.sched_getaffinity(0)
     with pytest.raises(KeyError), executors.pinned(max(before)):
         assert os.sched_getaffinity(0) == {max(before)}
         raise KeyError
     assert os.sched_getaffinity(0) == before
+
+
+# The charts
+
+
+def axes(result, bet=None, earlier=None, chart="speedup"):
+    """The axes of the result's chart."""
+    return drawn.CHARTS[chart](result, bet, earlier)[0].axes
+
+
+def alt(result, bet=None, earlier=None):
+    """The alt text of the result's chart."""
+    return drawn.CHARTS["speedup"](result, bet, earlier)[1]
+
+
+def sentence(result):
+    """What `show` says of the result."""
+    return drawn.CHARTS["speedup"](result, None, None)[2]
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def line(ax, label):
+    """The drawn line, or an errorbar's middle line, whose label in the legend begins like this."""
+    (handle,) = [handle for handle, mine in zip(*ax.get_legend_handles_labels(), strict=True) if mine.startswith(label)]
+    return handle if hasattr(handle, "get_xydata") else handle.lines[0]
+
+
+def test_speedup_chart():
+    """Speedup, cores busy and CPU cost stand above each other: medians strong, each with its kind's marker."""
+    top, busy, cost = axes(made(TYPICAL | {("threads", 2): [1.0, 1.2, 1.4]}, rounds=3))
+    assert [ax.get_ylabel() for ax in (top, busy, cost)] == [
+        "speedup\n(serial = 1)", "cores\nbusy", "CPU cost\nof a task",
+    ]  # fmt: skip
+    assert cost.get_xlabel() == "workers, each running count_primes"
+    assert [tick.get_text() for tick in cost.get_xticklabels()] == ["1", "2"]
+    assert set(labels(top)) == {"threads", "processes", "ideal"}
+    assert line(top, "threads").get_ydata() == pytest.approx([1.0, 1.2])
+    faint = [each.get_ydata()[1] for each in top.lines if each.get_alpha() == 0.25]
+    assert sorted(faint) == pytest.approx([1.0, 1.2, 1.4, 1.9, 1.9, 1.9])
+    for ax, medians in ((busy, [1.0, 1.2]), (cost, [1.0, 1.0])):
+        assert ax.lines[0].get_ydata() == pytest.approx(medians)
+        markers = [each.get_marker() for each in ax.lines if each.get_marker() != "None" and len(each.get_xdata())]
+        assert markers == [style.STYLES[kind]["marker"] for kind in ("threads", "processes")]
+
+
+def test_setup_chart():
+    """Setup, run and teardown are stacked for every variant, serial first, told apart by more than colour."""
+    (ax,) = axes(made(TYPICAL), chart="setup")
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["serial", "1 thread", "2 threads", "1 process", "2 processes"]
+    assert labels(ax) == ["setup", "run", "teardown"] and ax.get_xlabel() == "milliseconds"
+    setup, run, teardown = ax.containers
+    assert [bar.get_width() for bar in run][1] == pytest.approx(160)
+    assert [bar.get_x() for bar in run] == pytest.approx([bar.get_width() for bar in setup])
+    assert [bar.get_x() for bar in teardown] == pytest.approx([bar.get_x() + bar.get_width() for bar in run])
+    assert len({bars.patches[0].get_hatch() for bars in ax.containers}) == 3
+
+
+def test_error_bars_are_the_interval():
+    """The bar on a median goes from the low to the high end of its interval, as `conclusions` has them."""
+    result = made({("threads", 2): SCATTERED, ("threads", 4): [1.0, 1.2, 3.0], ("processes", 2): 1.9})
+    shown = {container.get_label(): container.lines[2][0].get_segments() for container in axes(result)[0].containers}
+    assert set(shown) == {"threads", "processes"}
+    for kind, segments in shown.items():
+        ends = [(low, high) for (_, low), (_, high) in segments]
+        assert ends == [
+            pytest.approx((item["low"], item["high"])) for item in conclusions(result.rows) if item["kind"] == kind
+        ]
+
+
+def test_ideal():
+    """No more is ideal than the workers and the usable CPUs allow; work that waits of its own accord has more."""
+    workers = {("threads", number): 1.0 for number in (1, 2, 8)}
+    for how, quota, ideal in (
+        ({"usable": 1}, None, [1, 1, 1]),
+        ({"usable": 2}, None, [1, 2, 2]),
+        ({"usable": 8}, None, [1, 2, 8]),
+        ({"usable": 2}, 1.5, [1, 1.5, 1.5]),
+        ({"alone": 0.5, "waits": True}, None, [1, 2, 4]),
+        ({"alone": 0.5}, None, [1, 2, 2]),  # starved
+        ({"alone": 0, "waits": True}, None, [1, 2, 8]),  # the clock is too coarse to see any CPU time
+    ):
+        result = made(workers, **how)
+        result.machine["cpu_quota"] = quota
+        top, *below = axes(result)
+        assert line(top, "ideal").get_ydata() == pytest.approx(ideal), (how, quota)
+        assert not quota or ("ideal on 1.5 CPUs" in labels(top) and below[0].get_ylim()[1] < 2)
+
+
+def test_waits_that_overlap():
+    """Waiting work is explained by its waits, on one CPU too, and has neither cores busy nor a CPU cost to draw."""
+    result = made({("threads", 16): 15.0, ("asyncio", 16): 15.5}, alone=0.01, waits=True, usable=1, task="sleep")
+    words = sentence(result)
+    assert words.count("their waits overlapped") == 2 and "One usable CPU" not in words and "CPU time" not in words
+    (top,) = axes(result)
+    assert top.get_yscale() == "log" and max(line(top, "ideal").get_ydata()) == 16
+
+
+def test_sentences_of_directions():
+    """The sentence says what the rows allow, and no more, for the directions that no recording has."""
+    for speeds, busy, number, expected in (
+        (0.7, 0.7, 9, r"2 threads: 0\.70× as fast as serial \(.*they kept 0\.70 cores busy"),
+        (
+            SCATTERED,
+            1.6,
+            9,
+            r"2 threads: these rounds cannot tell \(0\.70× to 1\.30× in nine rounds\); they kept 1\.60",
+        ),
+        ([1.0, 1.9], 1.0, 2, r"2 threads: two rounds \(1\.00× to 1\.90×\) are too few for a verdict\.$"),
+    ):
+        words = sentence(made({("threads", 2): speeds}, busy={("threads", 2): busy}, rounds=number))
+        assert re.match(expected, words), words
+
+
+def test_a_doubtful_magnitude_is_withheld(recorded):
+    """Where the magnitude is in doubt, direction and reason are told, no number of times, and a recording is drawn."""
+    recorded["count_primes"] = made(TWO)
+    for how, speed, direction, reason in (
+        ({"busy": {("threads", 2): 1.9}}, 1.4, "sooner", "1.36 times the CPU"),
+        ({"control": 1.2}, 0.5, "later", "serial against serial differed by 20%"),
+        ({"alone": 0.6}, 1.9, "sooner", "0.60 of a core"),
+    ):
+        words = sentence(made({("threads", 2): speed}, **how))
+        assert direction in words and reason in words and "by how much cannot be told here" in words, words
+        assert f"{speed:.2f}×" not in words and "recording" in words, words
+        clear = sentence(made({("threads", 2): speed}))
+        assert f"{speed:.2f}×" in clear and "recording" not in clear, clear
+
+
+def test_one_cpu(recorded):
+    """With one usable CPU the sentence says what it means, and a recording from more CPUs is drawn and quoted."""
+    here = made({("threads", 2): 1.0, ("processes", 2): 1.0}, usable=1)
+    lead = "One usable CPU: no kind of worker can compute faster than serial here."
+    assert sentence(here).startswith(lead) and "recording" not in sentence(here)
+    recorded["count_primes"] = made(TWO)
+    assert sentence(here).startswith(lead)
+    assert sentence(here).endswith("Beside it is a recording from two CPUs: 2 threads 1.00×, 2 processes 1.90×.")
+    top = axes(here)[0]
+    assert {"threads, recorded", "processes, recorded", "ideal on one CPU"} <= set(labels(top))
+    assert line(top, "processes, recorded").get_ydata() == pytest.approx([1.9])
+
+
+def test_processes_that_got_no_second_cpu(recorded):
+    """That other programs kept the processes from a second CPU is said where nothing else can be the cause."""
+    recorded["count_primes"] = made(TWO)
+    for speed, how, told in (
+        (1.0, {}, True),
+        (1.9, {}, False),
+        (1.0, {"usable": 1}, False),
+        (1.0, {"task": "my_task"}, False),  # it may hold a lock
+        (1.0, {"alone": 0.01, "waits": True}, False),
+    ):
+        words = sentence(made({("threads", 2): 1.0, ("processes", 2): speed}, **how))
+        assert ("kept the processes from a second CPU: measure again" in words) == told, (speed, how)
+        assert not told or "Beside it is a recording" in words
+
+
+def test_a_bet():
+    """A committed bet is drawn at its workers with a marker of its own, and told; without one there is no word."""
+    result, bet = made(TYPICAL), MadeBet(("threads", 2, 1.5), ("threads", 64, 30.0))
+    marked = line(axes(result, bet)[0], "your bet")
+    assert list(marked.get_ydata()) == [1.5] and round(marked.get_xdata()[0]) == 1
+    assert marked.get_marker() not in [style.STYLES[kind]["marker"] for kind in executors.KINDS]
+    assert alt(result, bet).endswith("; your bet: 2 threads 1.50×.")
+    for none in (None, MadeBet()):
+        assert "your bet" not in labels(axes(result, none)[0]) and "bet" not in alt(result, none)
+
+
+def test_an_earlier_run_is_laid_over():
+    """The run before is dashed, in its kinds' colours, where its numbers of workers fit, and named by what differs."""
+    earlier = made({("threads", 2): 1.3, ("threads", 8): 1.1, ("asyncio", 2): 1.2})
+    top = axes(made(TYPICAL), earlier=earlier)[0]
+    before = line(top, "threads, run before")
+    assert before.get_ydata() == pytest.approx([1.3])
+    assert before.get_color() == style.STYLES["threads"]["color"] and before.get_linestyle() == "--"
+    assert "asyncio, run before" in labels(top)
+    assert alt(made(TYPICAL), earlier=earlier).endswith("; the run before: 2 threads 1.30×, 2 asyncio tasks 1.20×.")
+    less_free = made(TYPICAL)
+    less_free.machine["memory_free_bytes"] -= 1
+    for earlier, label, words in (
+        (less_free, "threads, run before", "; the run before: 1 thread 1.00×, "),
+        (made(TYPICAL, task="sha256"), "threads, run before: sha256", "; the run before, of sha256: 1 thread 1.00×, "),
+        (made(TYPICAL, usable=16), "threads, recorded", "; a recording (16 CPUs, Python 3.14.0): 1 thread 1.00×, "),
+    ):
+        assert label in labels(axes(made(TYPICAL), earlier=earlier)[0])
+        assert words in alt(made(TYPICAL), earlier=earlier)
+
+
+def test_what_is_not_drawn_is_not_told(recorded):
+    """What is laid over a chart and has none of its numbers of workers is in neither the legend nor the words."""
+    elsewhere = made({("threads", 64): 9.0})
+    recorded["count_primes"] = elsewhere
+    here, bet = made({("threads", 2): 1.0}, usable=1), MadeBet(("threads", 64, 30.0))
+    assert set(labels(axes(here, bet, elsewhere)[0])) == {"threads", "ideal on one CPU"}
+    picture = charts.show(here, bet=bet, earlier=elsewhere)
+    assert picture.alt.endswith("nine rounds: threads 1.00× with 2.")
+    assert "Beside it" not in picture.sentence

@@ -1,4 +1,4 @@
-"""The startup experiment: what its rows hold, what is concluded from rows, its charts, and what it leaves behind."""
+"""The startup experiment: what its rows hold, what is concluded from rows, and its charts."""
 
 import itertools
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import helpers
 import pytest
+from made.results import MadeBet
 from made.startup import QUIET, made_startup
 
 import conc_lab
@@ -38,35 +39,26 @@ def started(**params):
     return runner.run("startup", QUICK | params, timeout_s=helpers.LIVENESS_S).rows
 
 
-class MadeBet:
-    """A bet with points and nothing else."""
-
-    def __init__(self, *points):
-        self.points = list(points)
-
-
 # The experiment
 
 
 def test_rows_of_a_run():
-    """Every way of starting is there for every number of workers in each round, in an order of the round's own."""
-    rows = started(workers=[1, 3], rounds=2)
-    assert all(row.keys() == COLUMNS for row in rows)
-    wanted = sorted(itertools.product(HERE, [1, 3]))
-    for number in (0, 1):
+    """Every way is there with so many starts for every number of workers in each round; processes are new ones."""
+    result = helpers.real("startup")
+    rows, params = result.rows, result.params
+    assert all(row.keys() == COLUMNS and row["main_imports"] == "nothing" for row in rows)
+    wanted = sorted(itertools.product(HERE, params["workers"]))
+    for number in range(params["rounds"]):
         mine = [row for row in rows if row["round"] == number]
         places = {(row["way"], row["workers"]): row["order"] for row in mine}
         assert sorted(places) == wanted and sorted(places.values()) == list(range(len(wanted)))
         for way, size in wanted:
             turn = [row["start"] for row in mine if (row["way"], row["workers"]) == (way, size)]
-            assert turn == list(range(2 * module.THREADS_MORE if way == "thread" else 2))
-    assert all(0 < row["start_s"] <= row["answer_s"] and row["end_s"] >= 0 for row in rows)
+            assert turn == list(range(params["starts"] * (module.THREADS_MORE if way == "thread" else 1)))
+    for row in rows:
+        assert 0 < row["start_s"] <= row["answer_s"] and row["end_s"] >= 0
+        assert row["new_process"] == (row["way"] in executors.START_METHODS)
     json.dumps(rows, allow_nan=False)
-
-
-def test_who_is_a_new_process():
-    """Threads and interpreters answer from the program's own process, all others from another one."""
-    assert all(row["new_process"] == (row["way"] in executors.START_METHODS) for row in started(workers=[2]))
 
 
 @pytest.mark.skipif("forkserver" not in executors.start_methods(), reason="no forkserver here")
@@ -87,13 +79,11 @@ def in_every_program(monkeypatch, tmp_path, code):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
-@pytest.mark.parametrize("imports", ["nothing", "decimal"])
-def test_who_runs_the_main_file(imports):
-    """A spawned worker runs the program's main file; threads, interpreters and forks do not."""
-    rows = started(main_imports=imports)
-    assert {row["main_imports"] for row in rows} == {"nothing", imports}
-    assert all(row["ran_main"] for row in rows if row["way"] == "spawn")
-    assert not any(row["ran_main"] for row in rows if row["way"] in ("thread", "interpreter", "fork"))
+def test_who_runs_the_main_file():
+    """A spawned worker runs the program's main file, whatever it imports; threads, interpreters and forks do not."""
+    rows = started(main_imports="decimal", ways=[way for way in HERE if way != "forkserver"])
+    assert {row["main_imports"] for row in rows} == {"nothing", "decimal"}
+    assert all(row["ran_main"] == (row["way"] == "spawn") for row in rows)
 
 
 def test_the_two_main_files_differ_in_the_import_only(monkeypatch, tmp_path):
@@ -150,14 +140,6 @@ def test_the_first_start_of_a_program_is_not_counted(monkeypatch):
     assert sum(item.round_done for item in done) == 3
 
 
-def test_the_order_is_shuffled(monkeypatch):
-    """The order of the ways differs from round to round."""
-    monkeypatch.setattr(module, "_turn", lambda way, *args: [{"way": way}])
-    rows = [row for row in module.startup(HERE, [1], "nothing", 2, 20) if isinstance(row, dict)]
-    orders = {tuple(row["way"] for row in rows if row["round"] == number) for number in range(20)}
-    assert len(orders) > 3
-
-
 LOOK = """
 import json, sys
 from multiprocessing import get_context
@@ -186,121 +168,77 @@ def test_a_worker_imports_next_to_nothing():
 # Bad input and faults
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="has interpreters")
-def test_interpreters_before_their_time():
-    """Before Python 3.14 interpreters are refused in a sentence, and are not among the defaults."""
-    with pytest.raises(LabError, match=r"interpreters need Python 3.14; this is 3"):
-        runner.run("startup", {"ways": "interpreter"})
-    assert "interpreter" not in HERE
+def test_what_is_refused(monkeypatch):
+    """A way that the platform lacks, more than fits and an import that is not installed are refused in a sentence."""
 
+    def check(ways, workers=1, main_imports="nothing", free=100 << 20):
+        given = {"ways": ways, "workers": [1, workers], "main_imports": main_imports}
+        module.check(given, {"memory_free_bytes": free})
 
-def test_a_platform_without_fork(monkeypatch):
-    """Where a start method does not exist, asking for it is refused in a sentence."""
-    monkeypatch.setattr(executors, "start_methods", lambda: ["spawn"])
-    with pytest.raises(LabError, match="start method 'fork' does not exist on this platform; one of: spawn"):
-        module.check({"ways": ["fork"], "workers": [1], "main_imports": "nothing"}, {"memory_free_bytes": 1 << 40})
-
-
-def test_more_than_fits():
-    """More processes than the memory holds are refused, with the number that would fit; threads are not."""
-    params = {"ways": ["thread", "spawn"], "workers": [1, 32], "main_imports": "nothing"}
+    if sys.version_info < (3, 14):
+        assert "interpreter" not in HERE
+        with pytest.raises(LabError, match=r"interpreters need Python 3.14; this is 3"):
+            check(["interpreter"])
     with pytest.raises(LabError, match=r"32 spawn processes need .* at most 8 would fit"):
-        module.check(params, {"memory_free_bytes": 100 << 20})
-    module.check(params | {"ways": ["thread"]}, {"memory_free_bytes": 100 << 20})
+        check(["thread", "spawn"], 32)
+    check(["thread"], 32)  # needs no such room
     with pytest.raises(LabError, match="at most 1 would fit"):
-        module.check(params | {"main_imports": "numpy"}, {"memory_free_bytes": 100 << 20})
-
-
-def test_an_import_that_is_not_installed(monkeypatch):
-    """A main file cannot import what is not installed; that is said before anything runs."""
+        check(["spawn"], 32, "numpy")
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(LabError, match="numpy is not installed here; choose another import"):
-        module.check({"ways": ["thread"], "workers": [1], "main_imports": "numpy"}, {"memory_free_bytes": 1 << 40})
+        check(["thread"], main_imports="numpy")
+    monkeypatch.setattr(executors, "start_methods", lambda: ["spawn"])
+    with pytest.raises(LabError, match="start method 'fork' does not exist on this platform; one of: spawn"):
+        check(["fork"])
 
 
-def test_a_thread_that_cannot_start(monkeypatch):
-    """Where the second of three threads cannot start, it is one sentence, and the first has ended."""
-    before, count = helpers.threads(), itertools.count()
-    start = threading.Thread.start
+def test_a_worker_that_cannot_start(monkeypatch):
+    """Where the second of three workers cannot start, it is one sentence, and the first has ended."""
+    before = helpers.threads()
+    for way, owner, name, error in (
+        ("thread", threading.Thread, "start", RuntimeError("can't start new thread")),
+        ("fork", os, "fork", BlockingIOError(11, "Resource temporarily unavailable")),
+    ):
+        if way not in HERE:
+            continue
+        start, count = getattr(owner, name), itertools.count()
 
-    def refuse_the_second(self):
-        if next(count) == 1:
-            raise RuntimeError("can't start new thread")
-        start(self)
+        def refuse_the_second(*args, start=start, count=count, error=error):
+            if next(count) == 1:
+                raise error
+            return start(*args)
 
-    monkeypatch.setattr(threading.Thread, "start", refuse_the_second)
-    with pytest.raises(LabError, match=r"could not start 3 workers by thread .*; ask for fewer workers"):
-        _startup_worker.timed("thread", 3)
-    assert helpers.becomes_true(lambda: helpers.threads() <= before, 1)
-
-
-@pytest.mark.skipif("fork" not in executors.start_methods(), reason="no fork here")
-def test_a_process_that_cannot_start(monkeypatch):
-    """Where the second of three processes cannot start, it is one sentence, and the first has ended."""
-    count, fork = itertools.count(), os.fork
-
-    def refuse_the_second():
-        if next(count) == 1:
-            raise BlockingIOError(11, "Resource temporarily unavailable")
-        return fork()
-
-    monkeypatch.setattr(os, "fork", refuse_the_second)
-    with pytest.raises(LabError, match=r"could not start 3 workers by fork .*Resource temporarily"):
-        _startup_worker.timed("fork", 3)
+        with monkeypatch.context() as patch, pytest.raises(LabError) as caught:
+            patch.setattr(owner, name, refuse_the_second)
+            _startup_worker.timed(way, 3)
+        assert f"could not start 3 workers by {way} ({error.args[-1]}" in str(caught.value).replace("[Errno 11] ", "")
+        assert "ask for fewer workers" in str(caught.value)
+    assert helpers.becomes_true(lambda: helpers.threads() <= before, helpers.LIVENESS_S)
     assert multiprocessing.active_children() == []
 
 
 @pytest.mark.skipif("fork" not in executors.start_methods(), reason="no fork here")
-@pytest.mark.parametrize(
-    "code, said",
-    [
-        (
-            "os.fork = lambda: os.read(-1, 1)",
-            r"this machine could not start 1 workers by fork \(Bad file descriptor\); ask for fewer workers, or close",
-        ),
+def test_a_program_that_fails(monkeypatch, tmp_path):
+    """What a program says, or that it says nothing, is one sentence."""
+    for code, said in (
+        ("os.fork = lambda: os.read(-1, 1)", r"this machine could not start 1 workers by fork \(Bad file descriptor\)"),
         ("os.fork = lambda: 1 / 0", "it failed with ZeroDivisionError: division by zero"),
         ("'_startup_worker' in str(sys.orig_argv) and os._exit(3)", "it ended with exit code 3"),
-    ],
-)
-def test_a_program_that_fails(monkeypatch, tmp_path, code, said):
-    """What a program says, or that it says nothing, is one sentence."""
-    in_every_program(monkeypatch, tmp_path, code)
-    with pytest.raises(LabError, match=f"^a program that starts workers by fork could not go on: {said}"):
-        started(ways=["fork"])
+    ):
+        in_every_program(monkeypatch, tmp_path, code)
+        with pytest.raises(LabError, match=f"^a program that starts workers by fork could not go on: {said}"):
+            started(ways=["fork"])
 
 
-@pytest.mark.parametrize("way", [way for way in HERE if way in executors.START_METHODS])
-def test_a_worker_that_dies_unheard(monkeypatch, way):
+def test_a_worker_that_dies_unheard(monkeypatch):
     """A worker that ends before it answers is a sentence, not a wait without end."""
-    monkeypatch.setattr(_startup_worker, "answer", os.abort if way == "fork" else len)
-    with pytest.raises(LabError, match=f"a worker started by {way} ended before it answered"):
-        _startup_worker.timed(way, 2)
-    if way == "forkserver":
-        multiprocessing.forkserver._forkserver._stop()
-
-
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="interpreters came with 3.14")
-def test_an_interpreter_that_fails(monkeypatch):
-    """An interpreter that cannot answer is a sentence as well."""
-    monkeypatch.setattr(_startup_worker, "identity", lambda: 1 / 0)
-    with pytest.raises(LabError, match="a worker started by interpreter ended before it answered"):
-        _startup_worker.timed("interpreter", 2)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the warning came with 3.12")
-@pytest.mark.skipif("fork" not in executors.start_methods(), reason="no fork here")
-def test_fork_from_one_thread(monkeypatch):
-    """After threads and interpreters, fork finds one thread only: 3.12's warning does not come."""
-    made, init = [], runner.Run.__init__
-
-    def remember(self, *args, **kwargs):
-        made.append(self)
-        init(self, *args, **kwargs)
-
-    monkeypatch.setattr(runner.Run, "__init__", remember)
-    monkeypatch.setenv("PYTHONWARNINGS", "always::DeprecationWarning")
-    started(workers=[1, 4], rounds=4)
-    assert made[0]._printed == b""
+    monkeypatch.setattr(_startup_worker, "identity", lambda: 1 / 0)  # for an interpreter
+    for way in set(HERE) - {"thread"}:
+        monkeypatch.setattr(_startup_worker, "answer", os.abort if way == "fork" else len)
+        with pytest.raises(LabError, match=f"a worker started by {way} ended before it answered"):
+            _startup_worker.timed(way, 2)
+        if way == "forkserver":
+            multiprocessing.forkserver._forkserver._stop()
 
 
 # What is concluded from rows
@@ -317,16 +255,12 @@ def test_costs():
         assert item["against_thread"] == item["low"] == item["high"] == pytest.approx(cost / QUIET["thread", False])
 
 
-def test_costs_compare_within_a_round():
-    """The ratio is taken in each round, so a slow phase of the machine that slows both does not change it."""
+def test_costs_are_paired():
+    """The ratio to threads is taken in each round, so that what slows both does not count; without threads is none."""
     slow = {("thread", False): [0.1, 1.0, 0.1], ("spawn", False): [40, 400, 50]}
     (_, spawn) = costs(made_startup(slow, workers=[1]).rows)
     assert (spawn["against_thread"], spawn["low"], spawn["high"]) == pytest.approx((400, 400, 500))
     assert spawn["each_s"] == pytest.approx(0.05)
-
-
-def test_costs_without_threads():
-    """Without threads in the rows there is no ratio to them."""
     (spawn,) = costs(made_startup({("spawn", False): 40}, workers=[1]).rows)
     assert spawn["against_thread"] is spawn["low"] is spawn["high"] is None
 
@@ -339,16 +273,19 @@ def test_costs_of_a_main_file():
     assert spawn["asyncio"]["against_thread"] == pytest.approx(600)
 
 
-@pytest.mark.parametrize(
-    "setup_s, workers, cpus, least",
-    [(0.1, 2, 2, 0.2), (0.3, 4, 4, 0.4), (0.1, 8, 2, 0.2), (0.1, 2, 8, 0.2), (0.1, 2, 1.5, 0.3), (0.1, 2, 1, inf)],
-)
-def test_pays_from(setup_s, workers, cpus, least):
+def test_pays_from():
     """Work pays from where setup and the shared work together take as long as the work alone."""
-    found = pays_from(setup_s, workers, cpus)
-    assert found == pytest.approx(least)
-    if found < inf:
-        assert found / min(workers, cpus) + setup_s == pytest.approx(found)
+    for setup_s, workers, cpus, least in (
+        (0.1, 2, 2, 0.2),
+        (0.3, 4, 4, 0.4),
+        (0.1, 8, 2, 0.2),
+        (0.1, 2, 8, 0.2),
+        (0.1, 2, 1.5, 0.3),
+        (0.1, 2, 1, inf),
+    ):
+        found = pays_from(setup_s, workers, cpus)
+        assert found == pytest.approx(least), (setup_s, workers, cpus)
+        assert found == inf or found / min(workers, cpus) + setup_s == pytest.approx(found)
 
 
 # Charts
@@ -377,19 +314,15 @@ def test_every_start_is_drawn_under_its_median():
 
 
 def test_numbers_of_workers_are_told_apart():
-    """Each number of workers has a place and a filling of its own, and its name in the legend."""
+    """Each number of workers has a place and a filling of its own on its way's line, and its name in the legend."""
     ax = axes(made_startup(workers=[1, 4]))
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["thread", "interpreter", "fork", "forkserver (first)", "forkserver (next)", "spawn"]
+    assert ax.get_xlabel() == "time to a worker's first answer"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["1 worker", "4 together, each"]
     strong = [line for line in ax.lines if line.get_alpha() is None][:2]
     assert len({line.get_fillstyle() for line in strong}) == len({line.get_ydata()[0] for line in strong}) == 2
     assert axes(made_startup(workers=[1])).get_legend() is None
-
-
-def test_ways_have_markers_of_their_own():
-    """No way is told by its colour alone."""
-    looks = [style.STYLES[way] for way in module.WAYS]
-    for name in ("color", "marker"):
-        assert len({look[name] for look in looks}) == len(looks)
 
 
 def test_a_bet_and_the_run_before():
@@ -400,35 +333,12 @@ def test_a_bet_and_the_run_before():
     assert marks["*"].get_xdata()[0] == pytest.approx(1) and marks["*"].get_ydata()[0] == len(QUIET) - 1
     assert marks["x"].get_xdata()[0] == pytest.approx(70)
     assert {text.get_text() for text in ax.get_legend().get_texts()} == {"your bet", "run before"}
-    alt = charts.show(result, bet=MadeBet(("processes", 1, 10.0)), earlier=earlier).alt
+    alt = drawn.CHARTS["startup"](result, MadeBet(("processes", 1, 10.0)), earlier)[1]
     assert alt.endswith("; your bet: 1 ms; the run before: spawn 70 ms.")
-
-
-@pytest.mark.parametrize("bet", [None, MadeBet(), MadeBet(("processes", 1, 3.0))], ids=["none", "open", "no thread"])
-def test_without_a_bet(bet):
-    """Without a committed bet, or without the thread that it is counted in, no bet is drawn or told."""
-    result = made_startup({("spawn", False): 40})
-    assert "*" not in [line.get_marker() for line in axes(result, bet=bet).lines]
-    assert "bet" not in charts.show(result, bet=bet).alt
-
-
-def test_alt_text_holds_every_median():
-    """The alt text names every way with its time and its ratio to a thread."""
-    alt = charts.show(made_startup({way: QUIET[way] for way in [("thread", False), ("forkserver", True)]})).alt
-    assert alt == (
-        "Time from asking for a worker to its first answer, a worker, and times a thread's; medians of three rounds: "
-        "thread 100 µs; thread with 2 together 100 µs; "
-        "forkserver (first) 50 ms or 500×; forkserver (first) with 2 together 50 ms or 500×."
-    )
-
-
-def test_sentence_gives_ratios_to_a_thread():
-    """The sentence gives a thread's time, and every other way's as times that."""
-    assert sentence(made_startup()) == (
-        "A thread gave its first answer 100 µs after it was asked for. Against that: an interpreter 80×, "
-        "a fork process 20×, a forkserver process 500× when its server had to be started first, "
-        "a forkserver process 100× with its server there, a spawn process 400×."
-    )
+    lone = made_startup({("spawn", False): 40})  # without the thread that a bet is counted in
+    for without, bet in ((result, None), (result, MadeBet()), (lone, MadeBet(("processes", 1, 3.0)))):
+        assert "*" not in [line.get_marker() for line in axes(without, bet=bet).lines]
+        assert "bet" not in drawn.CHARTS["startup"](without, bet, None)[1]
 
 
 def test_sentence_without_threads_or_processes():
@@ -438,6 +348,7 @@ def test_sentence_without_threads_or_processes():
         "A thread gave its first answer 2 ms after it was asked for."
     )
     assert "each of three workers started together" in sentence(made_startup(workers=[3]))
+    assert charts.table(made_startup({("spawn", False): 40})).iloc[0]["times a thread"] is None
 
 
 def test_sentence_of_a_main_file_that_imports():
@@ -472,21 +383,10 @@ def test_breakeven_marks_where_each_way_pays():
         crossing = min(at, key=lambda work: abs(at[work] - 1))
         assert min(abs(math.log(crossing / want)) for want in wanted) < 0.1
         assert max(at.values()) < 2
-    assert ax.get_xscale() == "log" and "serial" in ax.get_xlabel()
-
-
-def test_breakeven_in_words():
-    """Sentence and alt text hold every break-even; threads are left out where they have a GIL between them."""
-    picture = charts.show(made_startup(), "breakeven")
-    assert picture.sentence == (
-        "Two workers on two usable CPUs can be done sooner than serial, at best, when the work takes longer than this "
-        "in serial: interpreter from 34 ms, fork from 10 ms, forkserver (first) from 202 ms, forkserver (next) from "
-        "42 ms, spawn from 162 ms. Threads are left out: with the GIL they run pure Python no sooner."
-    )
-    for words in ("fork setup 5 ms, from 10 ms", "spawn setup 81 ms, from 162 ms"):
-        assert words in picture.alt
-    free = sentence(made_startup(gil=False), "breakeven")
-    assert "thread from 2.4 ms" in free and "GIL" not in free
+    assert ax.get_xscale() == "log" and ax.get_xlabel() == "time that the whole work takes in serial"
+    assert ax.get_ylabel() == "best speedup\n(serial = 1)"
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[0] == "interpreter: from 34 ms" and labels[-1] == "spawn: from 162 ms"
 
 
 def test_breakeven_on_one_cpu():
@@ -502,27 +402,12 @@ def test_breakeven_on_one_cpu():
         assert sentence(result, "breakeven").startswith(words)
 
 
-def test_breakeven_of_a_fraction_of_a_cpu():
-    """A quota of one and a half CPUs counts as that."""
-    assert "spawn from 243 ms" in sentence(made_startup(cpu_quota=1.5), "breakeven")
-
-
-def test_table():
-    """The table has a line for each variant with its medians."""
-    table = charts.table(made_startup(workers=[2]))
-    assert list(table["started by"]) == [
-        "thread", "interpreter", "fork", "forkserver (first)", "forkserver (next)", "spawn",
-    ]  # fmt: skip
-    last = table.iloc[-1]
-    assert (last["first answer ms, each"], last["times a thread"], last["whole start and end ms"]) == (40, 400, 81)
-    assert charts.table(made_startup({("spawn", False): 40})).iloc[0]["times a thread"] is None
-
-
-def test_an_axes_of_ones_own():
-    """`plot_x(result, ax)` draws on the axes it is given and returns it."""
-    from matplotlib.figure import Figure
-
-    for plot in (drawn.plot_startup, drawn.plot_breakeven):
-        ax = Figure().add_subplot()
-        assert plot(made_startup(), ax) is ax and ax.has_data()
-        assert plot(made_startup()).has_data()
+def test_breakeven_in_words():
+    """Threads have a break-even where no GIL is between them; a quota of one and a half CPUs counts as that."""
+    for facts, told in (
+        ({}, ["interpreter from 34 ms", "fork from 10 ms", "spawn from 162 ms", "Threads are left out"]),
+        ({"gil": False}, ["thread from 2.4 ms", "interpreter from 34 ms"]),
+        ({"cpu_quota": 1.5}, ["spawn from 243 ms", "Threads are left out"]),
+    ):
+        words = sentence(made_startup(**facts), "breakeven")
+        assert all(each in words for each in told) and ("GIL" in words) == facts.get("gil", True), words

@@ -1,4 +1,4 @@
-"""The timeline: what counts as running, what counts as at once, and how it is drawn."""
+"""The timeline: what counts as running, what counts as at once, and how it is drawn and told."""
 
 import contextlib
 import itertools
@@ -9,8 +9,7 @@ import helpers
 import pytest
 from made.timeline import SIDE_BY_SIDE, TURNS, block, made
 
-from conc_lab.drawing import picture as charts
-from conc_lab.engine import experiment as experiments, parameters, run as runner, tasks
+from conc_lab.engine import parameters, run as runner
 from conc_lab.experiments.timeline import chart as drawn
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.timeline import measure as timeline
@@ -19,21 +18,33 @@ from conc_lab.experiments.timeline.measure import at_once, shares
 COLUMNS = {"round", "task", "kind", "worker", "start_ms", "end_ms", "cpu_ms", "running"}
 
 
-@pytest.mark.parametrize(
-    "rows, share",
-    [
-        (TURNS, 0),
-        (SIDE_BY_SIDE, 1),
-        ([block(0, 0, 10), block(1, 0, 5), block(1, 5, 10, False)], 0.5),
-        ([block(0, 0, 10, False), block(1, 0, 10, False)], 0),
-        ([block(0, 0, 10), block(1, 4, 30)], 1),  # only the time in which both record counts
-        ([block(0, 0, 10), block(1, 12, 20)], 0),
-    ],
-    ids=["turns", "side by side", "half", "sleepers", "late start", "apart"],
-)
-def test_at_once(rows, share):
+def test_at_once():
     """The share counts the time in which both run, out of the time in which both record."""
-    assert at_once(rows) == pytest.approx(share)
+    for name, rows, share in (
+        ("turns", TURNS, 0),
+        ("side by side", SIDE_BY_SIDE, 1),
+        ("half", [block(0, 0, 10), block(1, 0, 5), block(1, 5, 10, False)], 0.5),
+        ("sleepers", [block(0, 0, 10, False), block(1, 0, 10, False)], 0),
+        ("late start", [block(0, 0, 10), block(1, 4, 30)], 1),
+        ("apart", [block(0, 0, 10), block(1, 12, 20)], 0),
+    ):
+        assert at_once(rows) == pytest.approx(share), name
+
+
+def test_at_once_of_many_blocks():
+    """The share that is found in one pass is what comparing every block with every other one gives."""
+    random_ = random.Random(7)
+    rows = []
+    for worker in (0, 1):
+        ends = sorted(random_.sample(range(1, 4000), 400))
+        rows += [block(worker, a, b, random_.random() < 0.6) for a, b in itertools.pairwise([0, *ends])]
+    running = [[row for row in rows if row["worker"] == worker and row["running"]] for worker in (0, 1)]
+    end = min(max(row["end_ms"] for row in rows if row["worker"] == worker) for worker in (0, 1))
+    both = sum(
+        max(0, min(a["end_ms"], b["end_ms"]) - max(a["start_ms"], b["start_ms"]))
+        for a, b in itertools.product(*running)
+    )
+    assert at_once(rows) == pytest.approx(both / end) and both > 0
 
 
 def test_shares_are_medians_over_the_rounds():
@@ -43,31 +54,26 @@ def test_shares_are_medians_over_the_rounds():
     assert shares(rows) == {("sleep", "threads"): 1, ("sleep", "processes"): 0}
 
 
-@pytest.fixture(scope="module")
-def measured():
-    given = {"work": ["count_primes", "sleep"], "window_ms": 60, "rounds": 2}
-    return runner.run("timeline", given, timeout_s=helpers.LIVENESS_S)
-
-
-def test_rows(measured):
-    """Every variant has both workers in every round; blocks follow each other; a sleeper never runs."""
-    assert {frozenset(row) for row in measured.rows} == {frozenset(COLUMNS)}
+def test_rows_of_a_run():
+    """Both workers of every kind have blocks that follow each other, and one that computes uses CPU time."""
+    rows = helpers.real("timeline").rows
+    assert {frozenset(row) for row in rows} == {frozenset(COLUMNS)}
     lanes = {}
-    for row in measured.rows:
+    for row in rows:
         lanes.setdefault((row["round"], row["task"], row["kind"], row["worker"]), []).append(row)
-    expected = {
-        (n, t, k, w)
-        for n in (0, 1)
-        for t in ("count_primes", "sleep")
-        for k in ("threads", "processes")
-        for w in (0, 1)
-    }
-    assert set(lanes) == expected
+    assert set(lanes) == set(itertools.product([0], ["count_primes"], ["threads", "processes"], [0, 1]))
     for lane in lanes.values():
         assert all(before["end_ms"] == after["start_ms"] for before, after in itertools.pairwise(lane))
         assert all(row["end_ms"] > row["start_ms"] >= 0 for row in lane)
-    assert any(row["running"] for row in measured.rows if row["task"] == "count_primes")
-    assert not any(row["running"] for row in measured.rows if row["task"] == "sleep")
+        assert sum(row["cpu_ms"] for row in lane) > 0
+
+
+def test_sleepers_never_run():
+    """Two sleepers are under way at once and run at once for no time at all."""
+    given = {"work": ["sleep"], "kinds": ["threads"], "window_ms": 20, "rounds": 2}
+    rows = runner.run("timeline", given, timeout_s=helpers.LIVENESS_S).rows
+    assert {row["round"] for row in rows} == {0, 1} and not any(row["running"] for row in rows)
+    assert shares(rows) == {("sleep", "threads"): 0}
 
 
 def test_running(monkeypatch):
@@ -75,13 +81,14 @@ def test_running(monkeypatch):
     blocks = [(0, 1000, 490), (1000, 2000, 500), (2000, 3000, 510)]
     crew = types.SimpleNamespace(meet=lambda *args: None, together=lambda *args: [(blocks, None), (blocks, None)])
     monkeypatch.setattr(timeline.executors, "open_crew", lambda *args: contextlib.nullcontext(crew))
-    rows = list(timeline._recorded(0, tasks.find("sleep"), "threads", (0.001,), None, 1))
+    params = parameters.checked(timeline.timeline, {"work": ["sleep"], "kinds": ["threads"], "rounds": 1})
+    rows = [item for item in timeline.timeline(**params) if isinstance(item, dict)]
     assert [row["running"] for row in rows] == [False, True, True] * 2
     assert rows[2] | {"running": None} == rows[5] | {"running": None, "worker": 0}
     assert (rows[2]["start_ms"], rows[2]["end_ms"], rows[2]["cpu_ms"]) == (0.002, 0.003, 0.00051)
 
 
-def test_what_does_not_fit(monkeypatch):
+def test_what_does_not_fit():
     """Worker processes that the free memory cannot hold are refused; threads need none."""
     params = parameters.checked(timeline.timeline, {"work": ["matmul"]})
     with pytest.raises(LabError, match=r"^2 .* processes need about"):
@@ -89,73 +96,40 @@ def test_what_does_not_fit(monkeypatch):
     timeline.check(params | {"kinds": ["threads"]}, {"memory_free_bytes": 1 << 20})
 
 
-def test_at_once_of_many_blocks():
-    """The share that is found block by block, in one pass, is what comparing every block with every other one gives."""
-    random_ = random.Random(7)
-    rows = []
-    for worker in (0, 1):
-        ends = sorted(random_.sample(range(1, 4000), 400))
-        rows += [
-            {"worker": worker, "start_ms": a, "end_ms": b, "running": random_.random() < 0.6}
-            for a, b in itertools.pairwise([0, *ends])
-        ]
-    running = [[row for row in rows if row["worker"] == worker and row["running"]] for worker in (0, 1)]
-    end = min(max(row["end_ms"] for row in rows if row["worker"] == worker) for worker in (0, 1))
-    both = sum(
-        max(0, min(a["end_ms"], b["end_ms"]) - max(a["start_ms"], b["start_ms"]))
-        for a in running[0]
-        for b in running[1]
-    )
-    assert timeline.at_once(rows) == pytest.approx(both / end) and both > 0
-
-
-def test_sleepers_are_never_at_once(measured):
-    """Two sleepers are under way at once and run at once for no time at all."""
-    assert shares(measured.rows)["sleep", "threads"] == shares(measured.rows)["sleep", "processes"] == 0
-
-
 def test_chart():
     """A panel for each task and kind, threads above processes; bars where a worker ran, a line where it waited."""
-    rows = [row | {"kind": kind} for kind in ("threads", "processes") for row in TURNS]
-    result = made(rows)
-    figure = drawn.CHARTS["timeline"](result, None, None)[0]
-    titles = [ax.get_title() for ax in figure.axes]
-    assert titles == ["sleep\nboth at once: 0%"] * 2
-    labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in figure.axes]
+    names = ["count_primes", "sha256", "sleep", "matmul"]  # three panels side by side, and two blank ones
+
+    def panels(count):
+        kinds = ("threads", "processes")
+        rows = [row | {"task": name, "kind": kind} for name in names[:count] for kind in kinds for row in TURNS]
+        axes = drawn.CHARTS["timeline"](made(rows), None, None)[0].axes
+        return [ax for ax in axes if ax.get_title()]
+
+    for count in (1, 3, 4):
+        titles = sorted(ax.get_title() for ax in panels(count))
+        assert titles == sorted(f"{name}\nboth at once: 0%" for name in names[:count] for _ in range(2)), count
+    labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in panels(1)]
     assert labels == [["thread 1", "thread 2"], ["process 1", "process 2"]]
-    running, waiting, *_ = figure.axes[0].collections
+    running, waiting, *_ = panels(1)[0].collections
     assert running.get_label() == "running" and waiting.get_label() == "waiting"
     heights = [abs(bars.get_paths()[0].get_extents().height) for bars in (running, waiting)]
     assert heights[0] > 4 * heights[1]  # told apart by more than colour
 
 
-@pytest.mark.parametrize("tasks", [1, 2, 3, 4, 7])
-def test_any_number_of_tasks_has_its_panels(tasks):
-    """Each task has one panel for each kind, whatever their number; panels left over are blank."""
-    names = list(parameters.described(experiments.function("timeline"))["work"].annotation.of.options())[:tasks]
-    rows = [row | {"task": n, "kind": k} for n in names for k in ("threads", "processes") for row in SIDE_BY_SIDE]
-    figure = drawn.CHARTS["timeline"](made(rows), None, None)[0]
-    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
-    assert sorted(titles) == sorted(f"{name}\nboth at once: 100%" for name in names for _ in range(2))
+def test_what_held_two_workers_up():
+    """The sentence says where one CPU, a limit on CPU time or a busy host kept two workers from running at once."""
 
+    def said(usable=2, quota=None, task="sha256", kind="processes"):
+        rows = [row | {"task": task, "kind": kind} for row in TURNS]
+        return drawn.CHARTS["timeline"](made(rows, usable, quota), None, None)[2]
 
-def test_words():
-    """The alt text and the sentence hold every share; one usable CPU is said."""
-    rows = TURNS + [row | {"task": "sha256"} for row in SIDE_BY_SIDE]
-    picture = charts.show(made(rows, usable=1))
-    assert "sleep, 2 threads: 0%; sha256, 2 threads: 100%." in picture.alt
-    assert picture.sentence == (
-        "Two threads ran at once for 0% of the time with sleep and 100% of the time with sha256. "
-        "One usable CPU: only one of two runs at any moment here."
-    )
-    assert list(charts.table(made(rows))["both running"]) == ["0%", "100%"]
-    limited = charts.show(made(rows, usable=1, quota=1.0)).sentence
-    assert "A limit leaves this notebook 1 CPU's worth of time: two may run at once for a part" in limited
-    assert "only one of two" not in limited
-
-
-@pytest.mark.parametrize(("usable", "task", "said"), [(2, "sha256", True), (2, "sleep", False), (1, "sha256", False)])
-def test_a_busy_host_is_named(usable, task, said):
-    """Where even processes that compute did not run at once on two usable CPUs, the sentence says why."""
-    rows = [row | {"task": task, "kind": "processes"} for row in TURNS]
-    assert ("measure again when it is quiet" in charts.show(made(rows, usable)).sentence) == said
+    one, limit, busy = "only one of two runs", "leaves this notebook 1 CPU's worth of time", "measure again when it is"
+    for case, words in (
+        ({"usable": 1}, [one]),
+        ({"usable": 1, "quota": 1.0}, [limit]),
+        ({}, [busy]),
+        ({"kind": "threads"}, []),
+        ({"task": "sleep"}, []),
+    ):
+        assert [each for each in (one, limit, busy) if each in said(**case)] == words, case

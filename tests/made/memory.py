@@ -2,11 +2,10 @@
 
 import itertools
 
-from made_results import MACHINE
-
 from conc_lab.engine import experiment as experiments, parameters
 from conc_lab.experiments.memory.measure import INSIDE, MB
 from conc_lab.engine.result import Result
+from made.results import MACHINE
 
 
 def row(kind, workers, grown, *, touch="untouched", rss=None, own=None, number=0, size=0, lacks=()):

@@ -1,8 +1,7 @@
 """Rows and results of the races made by hand."""
 
-from made_results import MACHINE
-
 from conc_lab.engine.result import Result
+from made.results import MACHINE
 
 OPEN = [("threads", "none"), ("shared", "none")]
 GUARDED = [("threads", "lock"), ("shared", "lock")]

@@ -77,3 +77,10 @@ def row(kind, workers, wall_s, cpu_s, *, repeat=None, tasks=16, cpu=None):
 
 TYPICAL = {("threads", 1): 1.0, ("threads", 2): 1.0, ("processes", 1): 1.0, ("processes", 2): 1.9}
 TWO = {("threads", 2): 1.0, ("processes", 2): 1.9}
+
+
+class MadeBet:
+    """A bet with these points (kind, workers, value), and an answer in words."""
+
+    def __init__(self, *points, said=""):
+        self.points, self.said = list(points), said

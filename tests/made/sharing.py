@@ -2,10 +2,9 @@
 
 import itertools
 
-from made_results import MACHINE
-
 from conc_lab.experiments.sharing.measure import FILE, INTERPRETER, LOCAL, LOCALS, OBJECT, PID, THINGS, THREAD, VALUE, WRITE
 from conc_lab.engine.result import Result
+from made.results import MACHINE
 
 NEW_INTERPRETER = {VALUE: "re-imported", WRITE: "own", OBJECT: "copied", LOCALS: "own", LOCAL: "own"}
 NEW_PROCESS = {PID: "own", THREAD: "own", INTERPRETER: "own"}

@@ -1,10 +1,9 @@
 """Rows and results of the transfer experiment made by hand."""
 
-from made_results import MACHINE
-
 from conc_lab.engine import experiment as experiments, parameters
 from conc_lab.experiments.transfer import measure as module
 from conc_lab.engine.result import Result
+from made.results import MACHINE
 
 SIZES = (1000, 10_000, 100_000)
 # a reference that costs nothing, a pickle that costs by the byte, a block that overtakes it

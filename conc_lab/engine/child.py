@@ -19,7 +19,7 @@ WATCHDOG = 'read -r line; trap "" TERM; kill -TERM 0; sleep 1.5; rm -rf "$CONC_L
 
 
 def main() -> None:
-    """Run the experiment that the spec names and send its events: started; progress, row and round; done or error."""
+    """Run the experiment that the spec names and send its events: started; progress, row and round; done or failed."""
     for number in (signal.SIGINT, signal.SIGTERM):  # started from a widget callback, SIGINT may be ignored
         signal.signal(number, signal.SIG_DFL)
     out = os.dup(1)
@@ -38,7 +38,7 @@ def main() -> None:
 
     def fail(error):
         sentence = limit_reached(error) or f"the experiment failed with {type(error).__name__}: {error}"
-        send("error", sentence=sentence, detail="".join(traceback.format_exception(error)))
+        send("failed", sentence=sentence, detail="".join(traceback.format_exception(error)))
 
     end_when_out_of_threads(fail)
     try:
@@ -54,7 +54,7 @@ def main() -> None:
                 send("row", row=item)
         send("done")
     except LabError as error:
-        send("error", sentence=str(error), detail=error.detail)
+        send("failed", sentence=str(error), detail=error.detail)
     except BaseException as error:
         fail(error)
     if watchdog:

@@ -119,7 +119,7 @@ class Kinds(Several):
     """Some of these kinds of worker; "processes" becomes the default start method of the Python that runs them."""
 
     def __init__(self, *allowed: str, help: str = "kinds of worker", elsewhere: bool = False):
-        """elsewhere: start methods of other platforms are allowed as well, because the experiment says what it skips."""
+        """elsewhere: start methods of other platforms are allowed, too, because the experiment says what it skips."""
 
         def options():
             absent = set() if elsewhere else set(kinds.START_METHODS) - set(kinds.start_methods())

@@ -1,0 +1,26 @@
+"""What round trips make of the claim on switching from one worker to another."""
+
+from ...drawing.verdict import Verdict, between, decides
+from ...engine.result import Result
+from ...engine.stats import paired, where
+from .chart import summary
+
+
+@decides("C13")
+def quick_to_switch(handed: Result) -> Verdict:
+    """Round trips through the same pipe by threads and by processes, and by threads with locks."""
+    place = summary(handed).place[0]
+    lines = where(summary(handed), place=place)
+    parts = [f"{x.kind} by {x.primitive} {between(x.low, x.round_trip_us, x.high)}" for x in lines.itertuples()]
+    figure = f"µs there and back, {place}: {', '.join(parts)}"
+    pipe, processes, lock = lines[["place", "kind", "primitive"]].to_dict("records")
+    _, by_pipe = paired(handed.frame, "round_trip_us", pipe, processes)
+    _, by_lock = paired(handed.frame, "round_trip_us", lock, processes)
+    if by_pipe == "unclear":
+        return Verdict("cannot tell", "by the same pipe now one was ahead, now the other", figure)
+    if by_pipe == "more":
+        return Verdict("does not hold", "by the same pipe processes were faster", figure)
+    if by_lock == "more":
+        how = "by the same pipe threads lead, by a lock they do not"
+        return Verdict("depends", f"on how they hand over: {how}", figure)
+    return Verdict("holds", "by the same pipe", figure)

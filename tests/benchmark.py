@@ -180,8 +180,8 @@ def starting():
 def repeating():
     """Five runs each: memory's figures and start-up's ratios against their medians, and whether tables are equal."""
     from conc_lab.engine import run as runner
-    from conc_lab.experiments.memory import measure as memory
-    from conc_lab.experiments.startup import measure as startup
+    from conc_lab.experiments.memory.measure import measure as memory
+    from conc_lab.experiments.startup.measure import measure as startup
 
     def spread(figures):
         """The largest distance from the median, in parts of it, for every name."""

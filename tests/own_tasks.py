@@ -3,10 +3,8 @@
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 
 
 class TwoArguments(Exception):
@@ -23,12 +21,6 @@ def fine():
 
 def raises():
     raise ValueError("broken on purpose")
-
-
-def raises_in_worker():
-    if in_worker():
-        raises()
-    return 1
 
 
 def raises_two_arguments():
@@ -124,11 +116,6 @@ def prints_bytes_that_are_no_text():
     raises()
 
 
-def leaves_a_process():
-    subprocess.Popen(["sleep", "60"])
-    return 1
-
-
 def leaves_a_thread():
     if not in_worker():
         threading.Thread(target=never_returns).start()
@@ -137,10 +124,6 @@ def leaves_a_thread():
 
 def pid():
     return os.getpid()
-
-
-def not_a_number():
-    return float("nan")
 
 
 def takes_a_lock(lock):
@@ -158,10 +141,6 @@ def fails_in_threads():
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("not in the main thread")
     return 1
-
-
-def sleeps_long():
-    time.sleep(1.6)
 
 
 def counts_up():

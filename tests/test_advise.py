@@ -12,9 +12,9 @@ from made.results import MACHINE
 
 from conc_lab.drawing import picture as charts
 from conc_lab.engine import experiment as experiments, parameters, tasks
-from conc_lab.experiments.advise import chart as drawn
+from conc_lab.experiments.advise.measure import chart as drawn
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.advise import measure as advising
+from conc_lab.experiments.advise.measure import measure as advising
 from conc_lab.experiments.advise.measure import agreement, choice, chunksize, crossings, fits, predicted_s, refusals
 from conc_lab.engine.result import Result
 

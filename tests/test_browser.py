@@ -20,15 +20,14 @@ OTHER_LESSONS = sorted(path.name for path in NOTEBOOKS.glob("0[14-9]*.ipynb"))  
 LESSON_S = 180  # a whole lesson of the quick profile takes 5 to 20 s here
 # A run of the quick profile takes 1 to 3 s here; a stuck one must fail the test.
 RUN_MS = 60_000
-# An ended run is gone 0.5 s after Stop and 1 s after a kernel's restart, most of it the runner's grace.
-GONE_S = 3
-expect.set_options(timeout=15_000)  # a click and its answer take 0.1 s here
+GONE_S = 60  # an ended run is gone 0.5 s after Stop and 1 s after a kernel's restart
+expect.set_options(timeout=60_000)  # a click and its answer take 0.1 s here
 SHORT = "lab.panel(workers=[1, 2])"
 LONG = "lab.panel(workers=[1, 2], task_ms=50, rounds=99)"  # a minute and more, unless it is stopped
 QUIET = 'lab.panel(task="sleep", workers=[2], task_ms=5000)'  # 80 s without an event: its pipe's end goes unnoticed
 OWN_TASK = "%%task digits\ndef digits():\n    return sum(map(int, str(2**500)))"
 CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
-PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", "1 / 0", OWN_TASK, CELL)
+PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL)
 
 
 def missing_browser():
@@ -39,15 +38,6 @@ def missing_browser():
     if os.environ.get("CONC_LAB_REQUIRE_BROWSER") == "1":
         raise RuntimeError(f"{reason}, and CONC_LAB_REQUIRE_BROWSER=1")
     pytest.skip(reason)
-
-
-@pytest.mark.parametrize("required, outcome", [("0", pytest.skip.Exception), ("1", RuntimeError)])
-def test_a_missing_browser(monkeypatch, required, outcome):
-    """Without a browser these tests are skipped, or fail where CONC_LAB_REQUIRE_BROWSER=1 wants one."""
-    monkeypatch.setattr(lab_page, "CHROMIUM", None)
-    monkeypatch.setenv("CONC_LAB_REQUIRE_BROWSER", required)
-    with pytest.raises(outcome, match="no chromium"):
-        missing_browser()
 
 
 @pytest.fixture(autouse=True)
@@ -128,12 +118,6 @@ def show(panels_page):
     panels_page.server.end_runs()
 
 
-def test_an_error_is_noticed(panels_page):
-    """What the tests of lessons look for is found where there is one: the name of an error among the outputs."""
-    panels_page.run("1 / 0")
-    assert "ZeroDivisionError" in panels_page.errors()
-
-
 def button(panel, label):
     """A button of the panel: an icon's glyph may stand before its label."""
     return panel.locator("button", has_text=label)
@@ -158,31 +142,36 @@ def gone(session):
     return becomes_true(lambda: not in_session(session), GONE_S)
 
 
-def test_a_lesson_runs_and_its_panel_can_be_changed_run_and_stopped(lesson):
-    """A lesson runs without an error; its panel measures what its controls say; Stop leaves no process."""
+def test_a_lesson_runs(lesson):
+    """A lesson runs without an error, and a bet that was made by keyboard alone stands in the chart that follows."""
     lesson.run()
-    assert lesson.errors() == []
-    assert lesson.page.locator("img[alt^='Speedup of count_primes']").count() == 1
-    panel = lesson.cell("lab.panel(").locator(".conc-lab-panel")
+    assert lesson.errors() == []  # and an error would be seen: see test_an_interrupted_cell
+    bet = lesson.cell('lab.bet("cpu_threads")')
+    bet.locator("input[type='radio']").first.focus()
+    lesson.page.keyboard.press("Space")
+    reach(lesson.page, "Commit my bet")
+    lesson.page.keyboard.press("Enter")
+    expect(bet.get_by_role("status")).to_contain_text("Your bet stands")
+    lesson.run("bet=my_bet")
+    expect(lesson.cell("bet=my_bet").locator("img")).to_have_attribute("alt", re.compile("your bet: 2 threads"))
 
-    workers = panel.get_by_label("Workers", exact=True)
-    expect(workers).to_have_value("1 2 4")
-    panel.get_by_label("Workers up to").select_option("2")
-    expect(workers).to_have_value("1 2")
-    panel.get_by_label("Task", exact=True).select_option("computing: sum_squares (pure Python)")
-    press_run(panel)
-    chart = panel.locator("img")
-    expect(chart).to_have_attribute("alt", re.compile("^Speedup of sum_squares "))
-    assert "with 2" in chart.get_attribute("alt") and "with 4" not in chart.get_attribute("alt")
 
+def test_a_panel_is_run_and_stopped_by_keyboard(show):
+    """Enter on Run draws a chart with its alt text; Enter on Stop ends a run, leaves no process, and Run is back."""
+    notebook, panel = show(SHORT)
+    button(panel, "Run").focus()
+    notebook.page.keyboard.press("Enter")
+    expect(panel.get_by_role("status")).to_have_text("Done.", timeout=RUN_MS)
+    expect(panel.locator("img")).to_have_attribute("alt", re.compile("^Speedup of count_primes .*with 2", re.DOTALL))
+    panel.get_by_label("Task ms").fill("50")
     panel.get_by_label("Rounds").fill("99")
-    panel.get_by_label("Rounds").press("Tab")
-    button(panel, "Run").click()
-    session = begun(lesson, panel)
-    button(panel, "Stop").click()
+    reach(notebook.page, "Run")
+    notebook.page.keyboard.press("Enter")
+    session = begun(notebook, panel)
+    reach(notebook.page, "Stop")
+    notebook.page.keyboard.press("Enter")
     expect(panel.get_by_role("status")).to_contain_text("Stopped", timeout=RUN_MS)
-    assert gone(session)
-    assert lesson.server.runs() == []
+    assert gone(session) and notebook.server.runs() == []
     expect(button(panel, "Run")).to_be_enabled()
 
 
@@ -201,6 +190,7 @@ def test_a_lesson_runs_and_so_does_its_panel(opened, server, name):
     assert lesson.errors() == [] and server.runs() == []
 
 
+@pytest.mark.slow
 def test_every_control_is_reached_by_tab_and_named(show):
     """Tab goes from the first control of a panel through every other, and each has an accessible name."""
     notebook, panel = show(SHORT)
@@ -218,6 +208,15 @@ def test_every_control_is_reached_by_tab_and_named(show):
     assert [name.split(" ", 1)[-1] if "\uf000" <= name[0] <= "\uf8ff" else name for name in names] == wanted
 
 
+def reach(page, label):
+    """Press Tab until what has the focus is called so."""
+    for _ in range(20):
+        if focused(page)[1].endswith(label):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no {label} by Tab")
+
+
 def focused(page):
     """The role and the accessible name, as the browser computes them, of the element that has the focus."""
     session = page.context.new_cdp_session(page)
@@ -228,34 +227,7 @@ def focused(page):
     return node["role"]["value"], node["name"]["value"].strip()
 
 
-def test_run_and_stop_by_keyboard(show):
-    """Enter on Run starts a run, and Tab then Enter stops it: no mouse is needed."""
-    notebook, panel = show(LONG)
-    button(panel, "Run").focus()
-    notebook.page.keyboard.press("Enter")
-    begun(notebook, panel)
-    notebook.page.keyboard.press("Tab")
-    assert focused(notebook.page)[1].endswith("Stop")
-    notebook.page.keyboard.press("Enter")
-    expect(panel.get_by_role("status")).to_contain_text("Stopped", timeout=RUN_MS)
-
-
-def test_a_bad_number_of_workers_is_answered_in_one_sentence(show):
-    """What no number of workers can be is answered in one sentence, and the next run works."""
-    _, panel = show(SHORT)
-    workers = panel.get_by_label("Workers", exact=True)
-    for typed, received in (("four", "'four'"), ("0", "0"), ("10000", "10000")):
-        workers.fill(typed)
-        button(panel, "Run").click()
-        expect(panel.get_by_role("alert")).to_have_text(
-            f"Not run: workers must be a whole number between 1 and 256, got {received}."
-        )
-    workers.fill("2")
-    press_run(panel)
-    expect(panel.get_by_role("alert")).to_have_count(0)
-    expect(panel.locator("img")).to_have_attribute("alt", re.compile("^Speedup of count_primes "))
-
-
+@pytest.mark.slow
 def test_the_kernel_is_free_while_a_panel_runs(show):
     """Another cell gives its output while a panel's run is under way."""
     notebook, panel = show(LONG)
@@ -266,6 +238,7 @@ def test_the_kernel_is_free_while_a_panel_runs(show):
     assert in_session(session) and button(panel, "Stop").is_enabled()
 
 
+@pytest.mark.slow
 def test_a_chart_fits_the_page_and_its_theme(show):
     """A chart is darkened with the page, and is no wider than the page has room for."""
     notebook, panel = show(SHORT)
@@ -287,6 +260,7 @@ def test_a_chart_fits_the_page_and_its_theme(show):
         page.set_viewport_size(size)
 
 
+@pytest.mark.slow
 def test_an_interrupted_cell(panels_page):
     """An interrupt of a cell that measures shows one sentence, leaves no process, and the next cell runs."""
     panels_page.run("import conc_lab")
@@ -296,34 +270,12 @@ def test_an_interrupted_cell(panels_page):
     panels_page.server.ask("POST", f"api/kernels/{panels_page.kernel()}/interrupt")
     said = cell.locator(".jp-OutputArea-output").last
     expect(said).to_have_text("RunStopped: the run was stopped before it was done; run it again to measure")
-    assert gone(session) and panels_page.server.runs() == []
+    assert gone(session) and panels_page.server.runs() == [] and panels_page.errors() == ["RunStopped"]
     panels_page.run("1 + 1")
     expect(panels_page.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")
 
 
-def test_a_bet_is_laid_over_the_chart(lesson):
-    """An option that was chosen and committed stands in the chart of the measurement that follows."""
-    lesson.run("import conc_lab", 'lab.bet("cpu_threads")')
-    bet = lesson.cell('lab.bet("cpu_threads")')
-    bet.locator("input[type='radio']").first.check()
-    bet.get_by_role("button", name="Commit my bet").click()
-    expect(bet.get_by_role("status")).to_contain_text("Your bet stands")
-    lesson.run("bet=my_bet")
-    expect(lesson.cell("bet=my_bet").locator("img")).to_have_attribute("alt", re.compile("your bet: 2 threads"))
-
-
-def test_a_question_is_answered_at_once(lesson):
-    """An option that was chosen and answered is followed by the reason of every option, the right one and the wrong."""
-    lesson.run("import conc_lab", 'lab.question("threads_useless")')
-    question = lesson.cell('lab.question("threads_useless")')
-    expect(question.locator("li")).to_have_count(0)
-    question.locator("input[type='radio']").nth(1).check()
-    question.get_by_role("button", name="Answer").click()
-    expect(question.get_by_text("(your answer)")).to_have_count(1)
-    expect(question.get_by_text("does not hold").first).to_be_visible()
-    expect(question.locator("li")).to_have_count(question.locator("input[type='radio']").count())
-
-
+@pytest.mark.slow
 def test_an_exercise_is_solved_in_its_cell(lesson):
     """An exercise says "not yet" as it stands, what is wrong with a wrong answer, and that a right one is right."""
     exercise = lesson.cell("check_releasing(answer)")
@@ -340,6 +292,7 @@ def test_an_exercise_is_solved_in_its_cell(lesson):
         expect(exercise.locator(".jp-OutputArea-output").last).to_contain_text(said)
 
 
+@pytest.mark.slow
 def test_a_cell_becomes_a_task(show):
     """A cell that is run with %%task is offered by the panel that is shown already, and is what this then measures."""
     notebook, panel = show(SHORT)
@@ -350,6 +303,7 @@ def test_a_cell_becomes_a_task(show):
     expect(panel.locator("img")).to_have_attribute("alt", re.compile("^Speedup of digits "))
 
 
+@pytest.mark.slow
 def test_a_restarted_kernel_leaves_no_process(show):
     """Whoever restarts the kernel in the middle of a run finds nothing of it running a little later."""
     notebook, panel = show(QUIET)

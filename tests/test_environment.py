@@ -42,18 +42,15 @@ def tracked():
 
 
 def test_the_same_dependencies():
-    """environment.yml asks for the packages of pyproject.toml in the same versions, and for Python and pip."""
+    """environment.yml asks for the packages of pyproject.toml in the same versions, for pip, and for Python as
+    repo2docker reads it: `python=3.14` and no other spelling."""
     packages, by_pip = conda()
+    assert "python=3.14" in packages
     squeezed = [entry.replace(" ", "") for entry in packages]
     wanted = [entry.replace(" ", "") for entry in PROJECT["dependencies"]]
     assert sorted(squeezed) == sorted([*wanted, "python=3.14", "pip"])
     assert all(re.match(r"(-e )?\.", line) for line in by_pip)  # at most the course itself
     assert len(wanted) >= 7
-
-
-def test_the_python_of_binder():
-    """repo2docker reads the Python's version from `python=3.14` and from no other spelling."""
-    assert "  - python=3.14\n" in (ROOT / "environment.yml").read_text(encoding="utf-8")
 
 
 @posix
@@ -133,9 +130,9 @@ def test_the_checkers_are_content():
 
 
 def test_the_lines_of_the_readme():
-    """The course line opens the first lesson, and the test line installs what the tests need and runs pytest."""
+    """The course line starts the installed command; the test line installs what the tests need and runs pytest."""
     course, test = line_after("the course line"), line_after("the test line")
-    assert course.endswith("notebooks/00_your_lab.ipynb") and (ROOT / "notebooks/00_your_lab.ipynb").exists()
+    assert course.endswith("/conc-lab") and PROJECT["scripts"] == {"conc-lab": "conc_lab.__main__:main"}
     assert "-e ." in course and "'.[test]'" in test and test.endswith("/pytest")
 
 
@@ -148,17 +145,13 @@ def test_links_of_the_readme_resolve():
         assert f"(notebooks/{path.name})" in README
 
 
-def test_no_lock_and_no_registry():
-    """No lock file is tracked, and no file sends pip to another registry than the user's own."""
+def test_what_is_tracked():
+    """No lock file is tracked, nothing that a student makes or a tool leaves, and no word of another registry."""
     files = tracked()
+    names = [path.relative_to(ROOT).as_posix() for path in files]
+    assert not [name for name in names if re.search(r"my_work/|\.ipynb_checkpoints|__pycache__|\.egg-info", name)]
     assert len(files) > 20 and not [path for path in files if path.name in ("uv.lock", "poetry.lock", "Pipfile.lock")]
     for path in files:
         if path != Path(__file__):
             found = re.search(rb"index-url|find-links|index_url", path.read_bytes())
             assert not found, f"{path.name}: {found}"
-
-
-def test_nothing_of_the_students_is_tracked():
-    """What a student makes, and what tools leave behind, is not committed."""
-    names = [path.relative_to(ROOT).as_posix() for path in tracked()]
-    assert not [name for name in names if re.search(r"my_work/|\.ipynb_checkpoints|__pycache__|\.egg-info", name)]

@@ -13,9 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from conc_lab.engine import pools as executors, parameters, run as runner
 from conc_lab.student import fragile
-from conc_lab.experiments.faults import chart as drawn
+from conc_lab.experiments.faults.measure import chart as drawn
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.faults import measure as module
+from conc_lab.experiments.faults.measure import measure as module
 
 METHODS = executors.start_methods()
 WORKERS = [worker for worker in module.WORKERS if worker[:5] != "Inter" or not executors.unavailable("interpreters")]

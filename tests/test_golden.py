@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-try:
-    from made.verdicts import OUTCOMES
-except ImportError:
-    OUTCOMES = {}
+
+from made.verdicts import OUTCOMES
+
+
 
 from conc_lab import claims
 from conc_lab.drawing import picture

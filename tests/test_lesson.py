@@ -67,7 +67,7 @@ def test_bets_do_not_disturb_each_other(kept):
     lesson.bet(CHOICE).commit(0)
     lesson.bet(NUMBER).commit([1.0, 2.0])
     lesson.bet(CHOICE).commit(2)
-    assert json.loads(kept.read_text()) == {CHOICE: 2, NUMBER: [1.0, 2.0]}
+    assert json.loads(kept.read_text()) == {CHOICE: 2, NUMBER: [1.0, 2.0]} and list(kept.parent.iterdir()) == [kept]
 
 
 def test_unknown_bet():

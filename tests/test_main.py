@@ -1,22 +1,27 @@
-"""The command line: `python -m conc_lab`."""
+"""The command line: `conc-lab` and its commands. Real runs of every experiment by it are in test_real_runs.py."""
 
+import os
+import signal
 import subprocess
 import sys
 
 import helpers
+import psutil
 import pytest
 
-from conc_lab.engine import experiment as experiments, parameters, machine as this_machine
+from conc_lab.drawing import picture as charts
+from conc_lab.engine import experiment as experiments, parameters, run as runner, machine as this_machine
 from conc_lab import __main__
-from conc_lab.engine.result import load
 
-SMALL = ["--task", "sum_squares", "--workers", "1", "2", "--kinds", "threads", "--task-ms", "0.2", "--rounds", "2"]
+SMALL = ["--task", "count_primes", "--workers", "1", "2", "--kinds", "threads", "--task-ms", "0.2", "--rounds", "2"]
 TIMEOUT_S = 120  # each of these takes 2 to 5 s here
+COMMAND = [sys.executable, "-m", "conc_lab"]
+posix = pytest.mark.skipif(os.name == "nt", reason="signals, pipes and devices as POSIX has them")
 
 
-def command(*words):
+def command(*words, **how):
     """`python -m conc_lab` with these words, in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "conc_lab", *words], capture_output=True, text=True, timeout=TIMEOUT_S)
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=TIMEOUT_S, **how)
 
 
 @pytest.fixture
@@ -37,92 +42,144 @@ def test_machine(main):
     assert [line.split()[0] for line in out.splitlines()] == list(this_machine.machine())
 
 
-def test_speedup_saved_and_drawn(tmp_path):
-    """`speedup --save --chart` as a command leaves a result and a picture, and says what came out in a sentence."""
-    saved, chart = tmp_path / "results/out.json", tmp_path / "out.png"
-    done = command("speedup", *SMALL, "--save", str(saved), "--chart", str(chart))
-    assert done.returncode == 0 and done.stderr == ""
-    result = load(saved)
-    assert result.params["workers"] == [1, 2] and result.params["kinds"] == ["threads"]
-    assert result.params["task_ms"] == 0.2 and result.params["rounds"] == 2
-    assert chart.read_bytes().startswith(b"\x89PNG")
-    lines = done.stdout.splitlines()
-    assert lines[0] == f"saved {saved}" and lines[1] == f"drew {chart}"
-    assert len(lines) == 3 and "threads" in lines[2] and lines[2].endswith(".")
+def test_a_run_is_saved_and_drawn():
+    """`speedup --save --chart` leaves a result and a picture, and says where, and what came out in a sentence."""
+    run = helpers.real_run("speedup")
+    saved, drew, said = run.printed.splitlines()
+    assert (saved, drew) == (f"saved {run.path}", f"drew {run.png}") and "threads" in said and said.endswith(".")
+    assert run.png.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("case", helpers.RUNS)
-def test_every_experiment_is_a_command(main, tmp_path, case):
-    """Each experiment runs by its name, is saved and drawn, and says in a sentence or more what came out."""
-    status, out, err = main(*helpers.as_options(case), "--save", tmp_path / "out.json", "--chart", tmp_path / "out.png")
-    assert (status, err) == (0, "")
-    assert load(tmp_path / "out.json").params.items() >= helpers.RUNS[case].items()
-    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG") and out.strip().endswith(".")
-
-
-@pytest.mark.parametrize(
-    "words, sentence",
-    [
-        ("--workers 0", "workers must be a whole number between 1 and 256, got 0"),
-        ("--workers 1 four", "workers must be a whole number between 1 and 256, got 'four'"),
-        ("--workers 1.5", "workers must be a whole number between 1 and 256, got 1.5"),
-        ("--workers 10000", "workers must be a whole number between 1 and 256, got 10000"),
-        ("--task prime", "unknown task 'prime'; one of: count_primes"),
-        ("--task my_tasks:f", "no file for the task 'my_tasks:f'"),
-        ("--kinds fibers", "unknown kind 'fibers'; one of: threads"),
-        ("--start-method teleport", "unknown start method 'teleport'; one of: "),
-        ("--task-ms nan", "task_ms must be a number between 0.1 and 60000, got nan"),
-        ("--rounds ten", "rounds must be a whole number between 1 and 99, got 'ten'"),
-        ("--kinds asyncio --task count_primes", "asyncio cannot run count_primes"),
-    ],
-)
-def test_bad_values(main, words, sentence):
-    """A value that cannot be run ends with status 1 and one sentence on stderr, and nothing on stdout."""
-    status, out, err = main("speedup", *words.split())
-    assert (status, out) == (1, "")
-    assert err.startswith(sentence) and err.count("\n") == 1
-
-
-def test_a_bad_value_as_a_command():
-    """The process itself exits with 1 and one sentence, without a traceback."""
+def test_a_bad_value():
+    """A value that cannot be run ends the process with 1 and one sentence, without a traceback."""
     done = command("speedup", "--workers", "0")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "workers must be a whole number between 1 and 256, got 0\n"
 
 
+def test_words_become_numbers(main):
+    """A word that is no number is checked as a word, and a fraction is not a whole number."""
+    for words, got in (("--workers 1 four", "'four'"), ("--workers 1.5", "1.5"), ("--rounds ten", "'ten'")):
+        status, out, err = main("speedup", *words.split())
+        assert (status, out) == (1, "") and err.endswith(f", got {got}\n"), words
+
+
 @pytest.mark.parametrize("option", ["--save", "--chart"])
-def test_a_file_that_cannot_be_written(main, tmp_path, option):
-    """A file that cannot be written is one sentence that names it, and status 1."""
+def test_a_file_that_cannot_be_written(main, tmp_path, monkeypatch, option):
+    """What cannot become a file is refused in one sentence before anything is run, and left as it was."""
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("it was run"))
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "a_file").write_text("")
-    status, _, err = main("speedup", *SMALL, option, tmp_path / "a_file/out")
-    assert status == 1 and "could not be written" in err and "a_file" in err and err.count("\n") == 1
+    devices = [os.devnull, tmp_path / "link"] if os.name != "nt" else []
+    if devices:
+        (tmp_path / "link").symlink_to(os.devnull)
+    cases = {"is a folder": ["", ".", tmp_path], "could not be written": ["a_file/out"], "no ordinary file": devices}
+    for words, paths in cases.items():
+        for path in paths:
+            status, out, err = main("speedup", *SMALL, option, path)
+            assert (status, out) == (1, ""), path
+            assert err.startswith(option) and words in err and err.count("\n") == 1, err
+    assert (tmp_path / "a_file").read_text() == "" and not os.path.isfile(os.devnull)
+
+
+@posix
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(main, tmp_path, monkeypatch):
+    """A folder without the permission to write is refused before the run."""
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("it was run"))
+    (tmp_path / "closed").mkdir(mode=0o500)
+    status, _, err = main("speedup", *SMALL, "--save", tmp_path / "closed/new/out.json")
+    assert status == 1 and "Permission denied" in err and err.count("\n") == 1
 
 
 def test_a_failing_task(main, monkeypatch):
     """A task's own error ends with status 1: the sentence first, then the task's traceback."""
-    monkeypatch.syspath_prepend(__file__.rpartition("/")[0])
-    monkeypatch.chdir(__file__.rpartition("/")[0])
+    monkeypatch.syspath_prepend(helpers.TESTS)
+    monkeypatch.chdir(helpers.TESTS)
     status, out, err = main("speedup", *SMALL, "--task", "own_tasks:raises")
     assert (status, out) == (1, "")
     assert err.startswith("the task own_tasks:raises raised ValueError: broken on purpose\n")
     assert "Traceback" in err and "own_tasks.py" in err
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["speedup", "--nonsense", "1"]])
-def test_an_unknown_command_or_option(main, words, capsys):
+def test_an_unknown_command_or_option(main, capsys):
     """What the command line does not know ends with argparse's status 2 and its usage."""
-    with pytest.raises(SystemExit) as caught:
-        main(*words)
-    assert caught.value.code == 2 and "usage: python -m conc_lab" in capsys.readouterr().err
+    for words in (["nonsense"], ["speedup", "--nonsense", "1"]):
+        with pytest.raises(SystemExit) as caught:
+            main(*words)
+        assert caught.value.code == 2 and "usage: conc-lab" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", experiments.NAMES)
-def test_every_parameter_is_an_option(main, name, capsys):
+def test_every_parameter_is_an_option(main, capsys):
     """Each experiment is a command, and each of its parameters an option with its help and its default."""
-    with pytest.raises(SystemExit) as caught:
-        main(name, "--help")
-    assert caught.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    for parameter in parameters.described(experiments.function(name)).values():
-        assert f"--{parameter.name.replace('_', '-')} VALUE" in shown
-        assert f"{parameter.annotation.help} (default: {parameters.default(parameter)})" in shown
+    for name in experiments.NAMES:
+        with pytest.raises(SystemExit) as caught:
+            main(name, "--help")
+        assert caught.value.code == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        for parameter in parameters.described(experiments.function(name)).values():
+            assert f"--{parameter.name.replace('_', '-')} VALUE" in shown
+            assert f"{parameter.annotation.help} (default: {parameters.default(parameter)})" in shown
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["machine"]], ids=" ".join)
+def test_an_unknown_profile(main, monkeypatch, words):
+    """A profile that does not exist is one sentence, whatever was asked for."""
+    monkeypatch.setenv("CONC_LAB_PROFILE", "fast")
+    assert main(*words) == (1, "", "CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'\n")
+
+
+@posix
+def test_a_reader_that_has_enough():
+    """`conc-lab machine | head -0` ends without a traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        for words in (["machine"], ["--help"]):
+            done = subprocess.run([*COMMAND, *words], stdout=writer, stderr=subprocess.PIPE, timeout=TIMEOUT_S)
+            assert done.returncode in (0, 1) and done.stderr == b"", words  # argparse takes no notice
+    finally:
+        os.close(writer)
+
+
+@posix
+def test_ctrl_c_during_a_run():
+    """Ctrl-C in the middle of a run ends it with one line and status 130, and no process is left."""
+    words = ["speedup", "--workers", "2", "--task-ms", "50", "--rounds", "99"]
+    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            parent = psutil.Process(process.pid)
+            assert helpers.becomes_true(lambda: len(parent.children(recursive=True)) > 2, helpers.LIVENESS_S)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=TIMEOUT_S)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (130, "", f"{runner.STOPPED}\n")
+
+
+def test_ctrl_c_while_drawing(main, monkeypatch):
+    """Ctrl-C while the chart is drawn ends with one line and status 130."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run", lambda *_, **__: helpers.real("speedup"))
+    monkeypatch.setattr(charts, "show", interrupted)
+    assert main("speedup") == (130, "", "stopped by Ctrl-C\n")
+
+
+def test_ctrl_c_while_importing():
+    """Ctrl-C while the command's modules are imported ends with one line and status 130."""
+    code = """if True:
+        import sys
+
+        class Interrupted:
+            def find_spec(self, name, *_):
+                if name == "conc_lab.experiments":
+                    raise KeyboardInterrupt
+
+        sys.meta_path.insert(0, Interrupted())
+        from conc_lab.__main__ import main
+        sys.exit(main(["machine"]))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped by Ctrl-C\n")

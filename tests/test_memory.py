@@ -12,12 +12,12 @@ import pytest
 from made.memory import TOUCHED, TYPICAL, made, row
 from made.results import MACHINE
 
-from conc_lab.experiments.memory import worker as _memory_worker
+from conc_lab.experiments.memory.measure import worker as _memory_worker
 from conc_lab.drawing import picture as charts
 from conc_lab.engine import pools as executors, experiment as experiments, parameters, run as runner
-from conc_lab.experiments.memory import chart as drawn
+from conc_lab.experiments.memory.measure import chart as drawn
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.memory import measure as module
+from conc_lab.experiments.memory.measure import measure as module
 from conc_lab.experiments.memory.measure import MB, added, conclusions, meter
 
 PSS = pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this platform has no PSS")

@@ -9,7 +9,7 @@ import pytest
 from made.results import MACHINE
 
 from conc_lab.drawing import picture as charts
-from conc_lab.experiments.memory import measure as memory
+from conc_lab.experiments.memory.measure import measure as memory
 from conc_lab.engine.result import Result
 
 # What Python finds at its start on such a system; every Python process of the run imports it.

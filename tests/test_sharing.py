@@ -9,9 +9,9 @@ from made.sharing import RESULT, TRUTH, made
 
 from conc_lab.drawing import picture as charts
 from conc_lab.engine import pools as executors, run as runner, machine as this_machine
-from conc_lab.experiments.sharing import chart as drawn
+from conc_lab.experiments.sharing.measure import chart as drawn
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.sharing import measure as module
+from conc_lab.experiments.sharing.measure import measure as module
 from conc_lab.experiments.sharing.measure import FILE, INTERPRETER, KINDS, OBJECT, PID, THINGS, THREAD
 
 

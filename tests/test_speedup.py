@@ -12,10 +12,10 @@ from made.results import TWO, TYPICAL, MadeBet, made
 
 from conc_lab.drawing import picture as charts
 from conc_lab.engine import pools as executors, experiment as experiments
-from conc_lab.experiments.speedup import chart as drawn
+from conc_lab.experiments.speedup.measure import chart as drawn
 from conc_lab.drawing import kit as style
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.speedup import measure as module
+from conc_lab.experiments.speedup.measure import measure as module
 from conc_lab.experiments.speedup.measure import character, conclusions, decompose, serial_busy
 from conc_lab.engine.stats import interval
 

@@ -17,13 +17,13 @@ from made.results import MadeBet
 from made.startup import QUIET, made_startup
 
 import conc_lab
-from conc_lab.experiments.startup import worker as _startup_worker
+from conc_lab.experiments.startup.measure import worker as _startup_worker
 from conc_lab.drawing import picture as charts
 from conc_lab.engine import pools as executors, run as runner
-from conc_lab.experiments.startup import chart as drawn
+from conc_lab.experiments.startup.measure import chart as drawn
 from conc_lab.drawing import kit as style
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.startup import measure as module
+from conc_lab.experiments.startup.measure import measure as module
 from conc_lab.experiments.startup.measure import costs, pays_from
 
 COLUMNS = {

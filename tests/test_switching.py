@@ -12,18 +12,19 @@ import helpers
 import pytest
 from made import switching as made
 
-from conc_lab.experiments.switching import worker as _switching_worker
+from conc_lab.experiments.switching.measure import worker as _switching_worker
 from conc_lab.engine import in_worker as _worker, experiment as experiments, parameters, run as runner, tasks
 from conc_lab.drawing import kit as style
-from conc_lab.experiments.switching import chart as drawn
+from conc_lab.experiments.switching.measure import chart as drawn
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.switching import measure as module
+from conc_lab.experiments.switching.measure import measure as module
 from conc_lab.experiments.switching.measure import QUESTIONS, against_serial
 from conc_lab.engine.stats import Spread, paired, spread
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="counts the switches of a thread, pins to a CPU")
 SMALL = {"workers": 2, "intervals_us": [70], "waits": 10, "run_ms": 1, "rounds": 1}
 KINDS = ("threads", "processes")
+PYTHONS_INTERVAL_S = 0.005
 VARIANTS = {  # of each run in helpers.RUNS: the columns that tell them apart, and their values
     "switching": (("work", "kind", "worker"), {(w, k, n) for w in module.WORKS for k in KINDS for n in (0, 1)}),
     "switching hand-over": (
@@ -180,6 +181,7 @@ def test_uncounted_switches(monkeypatch):
 @pytest.fixture
 def computing(monkeypatch):
     """The calls that workers make instead of computing, each with the switch interval that it met."""
+    sys.setswitchinterval(PYTHONS_INTERVAL_S)  # whatever an earlier test has left
     calls = []
     monkeypatch.setattr(tasks, "calibrate", lambda *args: 77)
     monkeypatch.setattr(tasks, "count_primes", lambda size: calls.append((size, sys.getswitchinterval())))
@@ -188,18 +190,16 @@ def computing(monkeypatch):
 
 def test_the_interval_is_set_and_restored(computing):
     """Threads run at the interval of their row, serial does the work of them all, and then it is as before."""
-    before = sys.getswitchinterval()
     for item in items("interval", workers=3):
         if isinstance(item, dict):
-            wanted = before if item["kind"] == "serial" else 70e-6
+            wanted = PYTHONS_INTERVAL_S if item["kind"] == "serial" else 70e-6
             assert [interval for size, interval in computing if size == 77] == pytest.approx([wanted] * 3)
-            assert sys.getswitchinterval() == before
+            assert sys.getswitchinterval() == PYTHONS_INTERVAL_S
             computing.clear()
 
 
 def test_workers_that_go_wrong(computing, monkeypatch):
     """Workers that return different things show no figures, and one that raises leaves the interval as it was."""
-    before = sys.getswitchinterval()
     for wrong, words in (
         (lambda size: object(), "returned different results"),
         (lambda size: 1 / 0, "division by zero"),
@@ -207,7 +207,7 @@ def test_workers_that_go_wrong(computing, monkeypatch):
         monkeypatch.setattr(tasks, "count_primes", wrong)
         with pytest.raises((LabError, ZeroDivisionError), match=words):
             here("interval")
-        assert sys.getswitchinterval() == before
+        assert sys.getswitchinterval() == PYTHONS_INTERVAL_S
 
 
 def test_the_echo_has_its_interval_and_neighbours():

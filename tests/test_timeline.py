@@ -10,9 +10,9 @@ import pytest
 from made.timeline import SIDE_BY_SIDE, TURNS, block, made
 
 from conc_lab.engine import parameters, run as runner
-from conc_lab.experiments.timeline import chart as drawn
+from conc_lab.experiments.timeline.measure import chart as drawn
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.timeline import measure as timeline
+from conc_lab.experiments.timeline.measure import measure as timeline
 from conc_lab.experiments.timeline.measure import at_once, shares
 
 COLUMNS = {"round", "task", "kind", "worker", "start_ms", "end_ms", "cpu_ms", "running"}

@@ -1,7 +1,7 @@
 """Rows and results of the transfer experiment made by hand."""
 
 from conc_lab.engine import experiment as experiments, parameters
-from conc_lab.experiments.transfer import measure as module
+from conc_lab.experiments.transfer.measure import measure as module
 from conc_lab.engine.result import Result
 from made.results import MACHINE
 

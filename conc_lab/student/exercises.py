@@ -137,7 +137,7 @@ def check_sees_settings(answer) -> Words:
 
 @_of_a_function
 def check_pays_from(function) -> Words:
-    """Lesson 04: the serial time from which workers pay, from their setup time, their number and the usable CPUs."""
+    """Lesson 05: the serial time from which workers pay, from their setup time, their number and the usable CPUs."""
     from math import inf, isclose
 
     from ..experiments.startup.measure import pays_from
@@ -167,7 +167,7 @@ def check_pays_from(function) -> Words:
 
 
 def check_stays_shared(answer) -> Words:
-    """Lesson 05: what a forked worker can read without copying it."""
+    """Lesson 06: what a forked worker can read without copying it."""
     asked = ("list of ints", "list of str", "dict of floats", "bytes", "array.array")
     return _check_names(
         answer,
@@ -179,7 +179,7 @@ def check_stays_shared(answer) -> Words:
 
 
 def check_gives_up(answer) -> Words:
-    """Lesson 06: what makes a thread give its CPU up of its own accord, out of six."""
+    """Lesson 10: what makes a thread give its CPU up of its own accord, out of six."""
     asked = ("sleep", "empty_pipe", "full_pipe", "free_lock", "held_lock", "sum")
     involuntary = (
         lambda names: "sum" not in names,
@@ -241,7 +241,7 @@ def check_total(function) -> Words:
 
 @_of_a_function
 def check_transfer(function) -> Words:
-    """Lesson 08: move an amount between two accounts, both locks held, taken in an order that is the same for all."""
+    """Lesson 04: move an amount between two accounts, both locks held, taken in an order that is the same for all."""
     bank = _Bank()
     one, two = _Account(1, bank), _Account(2, bank)
     orders = []
@@ -324,7 +324,7 @@ class _Account:
 
 @_of_a_function
 def check_survive(function) -> Words:
-    """Lesson 09: the results of every item but the one that crashes its worker."""
+    """Lesson 08: the results of every item but the one that crashes its worker."""
     from .fragile import square_or_crash
 
     said = check(
@@ -368,7 +368,7 @@ JOBS = {
 
 
 def check_chooses(answer) -> Words:
-    """Lesson 13: a kind of worker for each of four jobs, for CPython's default build."""
+    """Lesson 09: a kind of worker for each of four jobs, for CPython's default build."""
     if isinstance(answer, dict) and ... in answer.values():
         return check(...)
     return check(

@@ -1,197 +1,202 @@
 """Memory that workers add, against workers; what one has to itself; and how summing RSS misleads."""
 
-from matplotlib.axes import Axes
+import pandas
 
-from .measure import MB, conclusions, meter
-from ...engine.result import Result
-from ...drawing import kit as style
+from ...drawing import kit, words
+from ...engine.result import Result, once
+from ...engine.stats import where
+from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
 
 DOES = {"untouched": "leaves the data alone", "read": "has read it", "written": "has written to it"}
+VARIANT = ["kind", "touch", "workers"]
+RANK = {"kind": KINDS.index, "touch": TOUCHES.index, "workers": int}
 
 
-def table(result: Result):
-    """The medians of every variant, in millions of bytes."""
-    return [
-        {
-            "workers": style.name(item["kind"], item["workers"]),
-            "data": item["touch"],
-            f"added, {_meter(result)} MB": megabytes(item["added_bytes"]),
-            "added, RSS summed MB": megabytes(item["rss_added_bytes"]),
-            "one worker's own, USS MB": megabytes(item["worker_uss_bytes"]),
-        }
-        for item in conclusions(result.rows)
-    ]
+def meter(frame: pandas.DataFrame) -> str:
+    """The best meter that every row has: "pss", "uss" or "rss"."""
+    return next(name for name in METERS if frame[f"{name}_bytes"].notna().all())
 
 
-def megabytes(value):
+def added(frame: pandas.DataFrame, by: str) -> pandas.Series:
+    """Bytes that the workers and their helpers added to the machine, row by row, as told by one meter.
+
+    By PSS and RSS: the sum over the program now, less before. By USS: what the processes beside the program's
+    first have to themselves, for what a fork shares is no longer the first one's own; and for workers inside it,
+    what it has more than before.
+    """
+    more = frame[f"{by}_bytes"] - frame[f"{by}_before_bytes"]
+    return more if by != "uss" else more.where(frame.kind.isin(INSIDE), frame.others_uss_bytes)
+
+
+@once
+def summary(result: Result) -> pandas.DataFrame:
+    """A line for each kind, touch and number of workers: medians over the rounds.
+
+    kind, touch, workers; added_bytes by the best meter; rss_added_bytes; worker_uss_bytes, NaN without; and
+    each_bytes, what one worker more adds: the slope from the fewest workers to the most, which leaves out the
+    helpers that are started once, or with one number of workers the part of each, helpers included.
+    """
+    rows = result.frame.astype({"worker_uss_bytes": float})
+    rows = rows.assign(added_bytes=added(rows, meter(rows)), rss_added_bytes=added(rows, "rss"))
+    lines = rows.groupby(VARIANT)[["added_bytes", "rss_added_bytes", "worker_uss_bytes"]].median().reset_index()
+    lines = lines.sort_values(VARIANT, key=lambda column: column.map(RANK[column.name]), ignore_index=True)
+    ends = lines.groupby(["kind", "touch"])[["added_bytes", "workers"]]
+    slope = ends.transform("last") - ends.transform("first")
+    each = slope.added_bytes / slope.workers  # NaN with one number of workers
+    return lines.assign(each_bytes=each.fillna(lines.added_bytes / lines.workers))
+
+
+def table(result: Result) -> pandas.DataFrame:
+    """The summary in millions of bytes, with the meter's name."""
+    lines = summary(result).rename(columns={"added_bytes": f"{meter(result.frame)}_added_bytes"}).set_index(VARIANT)
+    return (lines / MB).rename(columns=lambda name: name.replace("bytes", "MB")).reset_index()
+
+
+def megabytes(value: float) -> str:
     """Bytes as millions of bytes in words: two digits, or "under 0.1", below which pages of others decide."""
-    if value is None:
-        return "–"
     return "under 0.1" if abs(value) < 0.095 * MB else f"{value / MB:.{1 if abs(value) < 100 * MB else 0}f}"
 
 
-def plot_memory(result: Result, ax: Axes | None = None, touch: str | None = None, earlier=None) -> Axes:
-    """Memory that the workers and their helpers add against workers: medians, one line for each kind."""
-    ax = _plot(result, ax, touch, "added_bytes", earlier)
-    ax.set_ylabel(f"added to the\nmachine, MB ({_meter(result)})")
-    return ax
-
-
-def plot_own(result: Result, ax: Axes | None = None, touch: str | None = None, earlier=None) -> Axes:
-    """What one worker process shares with nobody (USS) against workers; threads have nothing of the kind."""
-    ax = _plot(result, ax, touch, "worker_uss_bytes", earlier)
-    ax.set_ylabel("one worker's\nown, MB (USS)")
-    return ax
-
-
-def _plot(result, ax, touch, column, earlier):
-    ax = ax or style.figure().add_subplot()
-    drawn = [0]
-    for other, how, suffix in ((earlier, style.BEFORE, ", run before"), (result, style.STRONG, "")):
-        found = [] if other is None else [item for item in conclusions(other.rows) if item[column] is not None]
-        drawn += [item[column] for item in found]
-        shown = [item for item in found if item["touch"] == (touch or result.params["touch"][0])]
-        for kind, mine in style.grouped(shown, "kind").items():
-            at, values = [item["workers"] for item in mine], [item[column] / MB for item in mine]
-            ax.plot(at, values, **style.STYLES[kind] | how, label=kind + suffix, clip_on=False)
+def plot_memory(result: Result, ax, touch: str, column: str, earlier=None) -> None:
+    """A column of the summary, in megabytes, against workers: medians, one line for each kind."""
+    for other, how, suffix in ((earlier, kit.BEFORE, ", run before"), (result, kit.STRONG, "")):
+        lines = where(summary(other), touch=touch).dropna(subset=column) if other else summary(result)[:0]
+        for kind, line in lines.groupby("kind", sort=False):
+            look = kit.LOOKS[kind] | how | {"clip_on": False}
+            ax.plot(line.workers, line[column] / MB, **look, label=kind + suffix)
     if size := result.rows[0]["data_bytes"]:
-        ax.axhline(size / MB, **style.REFERENCE, label="the size of the data")
-    workers = sorted(result.params["workers"])
-    ax.set_xticks(workers)
-    ax.set_xlim(0, workers[-1] * 1.1)
-    ax.set_ylim(0, 1.1 * max(MB, size, *drawn) / MB)
+        ax.axhline(size / MB, **kit.REFERENCE, label="the size of the data")
     ax.grid(axis="y", alpha=0.3)
-    return ax
 
 
-def plot_meters(result: Result, ax: Axes | None = None) -> Axes:
+def plot_meters(result: Result, ax) -> None:
     """What the most workers add by the summed RSS and by the better meter, as bars beside each other."""
-    ax = ax or style.figure().add_subplot()
-    most, by = _most(result), _meter(result)
-    series = [("rss_added_bytes", "RSS, summed", "#E69F00", "//", -0.2)]
+    lines, by = _most(result), _meter(result)
+    bars = [("rss_added_bytes", "RSS, summed", "#E69F00", "//", -0.2)]
     if by != "RSS":
-        series.append(("added_bytes", by if by == "USS" else "PSS, summed", "#0072B2", "", 0.2))
-    for column, label, color, hatch, beside in series:
-        at, values = [place + beside for place in range(len(most))], [item[column] / MB for item in most]
-        bars = ax.barh(at, values, 0.38, color=color, hatch=hatch, edgecolor="white", label=label)
-        ax.bar_label(bars, [megabytes(item[column]) for item in most], padding=3, fontsize=10)
-    style.lines(ax, [_case(result, item, "\n{}") for item in most])
+        bars.append(("added_bytes", "PSS, summed" if by == "PSS" else by, "#0072B2", "", 0.2))
+    for column, label, color, hatch, beside in bars:
+        look = {"color": color, "hatch": hatch, "edgecolor": "white", "label": label}
+        drawn = ax.barh(lines.index + beside, lines[column] / MB, 0.38, **look)
+        ax.bar_label(drawn, lines[column].map(megabytes), padding=3, fontsize=10)
+    kit.lines(ax, list(lines.case.str.replace(" (", "\n(")))
     ax.margins(x=0.12)
-    ax.set_xlim(left=0)
-    ax.set_xlabel("added to the machine, MB")
-    style.legend(ax, 2)
-    return ax
+    ax.set(xlim=(0, None), xlabel="added to the machine, MB")
+    kit.legend(ax, 2)
 
 
-def _memory_chart(result, bet, earlier):
-    touches = result.params["touch"]
-    own = any(row["worker_uss_bytes"] is not None for row in result.rows)
-    figure = style.figure(5.2 if own else 3.4)
-    axes = figure.subplots(1 + own, len(touches), sharex=True, sharey="row", squeeze=False)
-    for column, touch in enumerate(touches):
-        for ax, plot in zip(axes[:, column], (plot_memory, plot_own), strict=False):
-            plot(result, ax, touch, earlier)
-            ax.label_outer()
-        if result.params["parent_data"] != "none":
-            axes[0, column].set_title(touch, fontsize=11)
+def memory_chart(result: Result, bet, earlier):
+    """What was added above what one worker has to itself; a column for each touch."""
+    touches, workers = result.params["touch"], sorted(result.params["workers"])
+    shown = {"added_bytes": f"added to the\nmachine, MB ({_meter(result)})"}
+    if summary(result).worker_uss_bytes.notna().any():
+        shown["worker_uss_bytes"] = "one worker's\nown, MB (USS)"
+    figure = kit.figure(1.6 + 1.8 * len(shown))
+    axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
+    for row, (column, label) in zip(axes, shown.items(), strict=True):
+        for ax, touch in zip(row, touches, strict=True):
+            plot_memory(result, ax, touch, column, earlier)
+        row[0].set(ylabel=label, ylim=(0, max(1, row[0].get_ylim()[1])))
+    axes[0, 0].set(xticks=workers, xlim=(0, workers[-1] * 1.1))
+    for ax, touch in zip(axes[0], touches, strict=True):
+        ax.set_title(_if_data(result, touch), fontsize=11)
     drawn = {label: line for ax in axes[0] for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(drawn.values(), drawn, loc="outside upper center", ncols=3, frameon=False, fontsize=10)
     figure.supxlabel(f"workers{_holding(result)}", fontsize=11)
-    laid = f" The run before: {_said(earlier, result)}." if earlier is not None and _said(earlier, result) else ""
-    alt = (
-        f"Memory added to the machine against workers{_holding(result)}, by {_meter(result)}, and what one worker "
-        f"process has to itself, median of {style.rounds(result)}: {_said(result, result)}.{laid}"
-    )
-    return figure, alt, memory_sentence(result)
+    alt = f"Memory added to the machine against workers{_holding(result)}, by {_meter(result)}, and what one worker "
+    alt += f"process has to itself, median of {words.rounds(result)}: {_told(result, touches)}."
+    before = _told(earlier, touches) if earlier else ""
+    return figure, alt + (f" The run before: {before}." if before else ""), memory_sentence(result)
 
 
-def _meters_chart(result, bet, earlier):
-    ax = plot_meters(result, style.figure(1.5 + 0.62 * len(_most(result))).add_subplot())
-    columns = {"RSS": "rss_added_bytes", _meter(result): "added_bytes"}
+def meters_chart(result: Result, bet, earlier):
+    """The summed RSS beside the better meter."""
+    lines, by = _most(result), _meter(result)
+    figure = kit.figure(1.5 + 0.62 * len(lines))
+    plot_meters(result, figure.add_subplot())
+    shown = {"RSS": "rss_added_bytes", by: "added_bytes"}
     parts = [
-        f"{_case(result, item)}: " + ", ".join(f"{by} {megabytes(item[columns[by]])} MB" for by in columns)
-        for item in _most(result)
+        f"{line['case']}: " + ", ".join(f"{name} {megabytes(line[column])} MB" for name, column in shown.items())
+        for line in lines.to_dict("records")
     ]
-    return ax.figure, f"Bars of the memory added{_holding(result)}. {'; '.join(parts)}.", meters_sentence(result)
+    alt = f"Bars of the memory added{_holding(result)}. {'; '.join(parts)}."
+    return figure, alt, meters_sentence(result)
 
 
 def memory_sentence(result: Result) -> str:
     """What one worker more adds, what touching the data did, and what this platform cannot show, in words."""
-    missing = next((row["missing"] for row in result.rows if row["missing"]), None)
-    parts = [f"{missing}, so {_meter(result)} is shown"] if missing else []
+    missing = result.frame.missing.dropna()
+    parts = [f"{missing.iloc[0]}, so {_meter(result)} is shown"] if len(missing) else []
     one = "one worker more adds" if len(result.params["workers"]) > 1 else "each worker adds, its helpers included"
-    for touch, mine in style.grouped(_most(result), "touch").items():
-        each = ", ".join(f"{style.one(item['kind'])} {megabytes(item['each_bytes'])} MB" for item in mine)
-        condition = "" if result.params["parent_data"] == "none" else f", if each {DOES[touch]}"
-        parts.append(f"{one}{condition}: {each}")
-    return style.sentence(*parts, *_copied(result), *_helpers(conclusions(result.rows)))
+    for touch, lines in _most(result).groupby("touch", sort=False):
+        each = ", ".join(f"{words.one(line.kind)} {megabytes(line.each_bytes)} MB" for line in lines.itertuples())
+        parts.append(f"{one}{_if_data(result, f', if each {DOES[touch]}')}: {each}")
+    return words.sentence(*parts, *_copied(result), *_helpers(result))
 
 
 def meters_sentence(result: Result) -> str:
     """How far the sum of RSS goes beyond what the better meter says, where it goes farthest."""
-    if (by := _meter(result)) == "RSS":
+    lines, by = _most(result), _meter(result)
+    if by == "RSS":
         return "This machine shows RSS only, which counts a page that processes share once in each of them."
-    item = max(_most(result), key=lambda item: item["rss_added_bytes"] - item["added_bytes"])
-    rss, better = item["rss_added_bytes"], item["added_bytes"]
+    farthest = lines.loc[(lines.rss_added_bytes - lines.added_bytes).idxmax()]
+    rss, better = farthest.rss_added_bytes, farthest.added_bytes
     if rss - better < max(MB, 0.1 * rss):
         return f"RSS and {by} agree here: these workers share few pages that RSS counts twice."
     return (
-        f"For {_case(result, item)} the sum of RSS says {megabytes(rss)} MB, and {by} {megabytes(better)} MB: "
+        f"For {farthest['case']} the sum of RSS says {megabytes(rss)} MB, and {by} {megabytes(better)} MB: "
         "RSS counts a page that processes share once in each of them."
     )
 
 
 def _copied(result):
     """What touching the data did to a forked worker, which shares it until one of the two writes."""
-    mine = [item for item in _most(result) if item["kind"] == "fork" and item["worker_uss_bytes"] is not None]
-    before = mine[0] if mine else None
-    for item in mine[1:] if mine and before["touch"] == "untouched" else ():
-        grown = item["worker_uss_bytes"] - before["worker_uss_bytes"]
-        copied = grown > 0.1 * result.rows[0]["data_bytes"]
+    own = where(_most(result), kind="fork").set_index("touch").worker_uss_bytes.dropna().to_dict()
+    before = own.pop("untouched", None)
+    for touch, size in own.items() if before else ():
+        copied = size - before > 0.1 * result.rows[0]["data_bytes"]
         yield (
-            f"a fork process has {megabytes(before['worker_uss_bytes'])} MB to itself when it leaves the data alone "
-            f"and {megabytes(item['worker_uss_bytes'])} MB when it {DOES[item['touch']]}: "
-            f"the pages {'were copied for it' if copied else 'stay shared'}"
+            f"a fork process has {megabytes(before)} MB to itself when it leaves the data alone and {megabytes(size)} "
+            f"MB when it {DOES[touch]}: the pages {'were copied for it' if copied else 'stay shared'}"
         )
 
 
-def _helpers(found):
+def _helpers(result):
     """What the helpers of forkserver and spawn take, where more than one number of workers tells it apart."""
-    for kind, (item, *_) in style.grouped(found, "kind").items():
-        helpers = item["added_bytes"] - item["workers"] * item["each_bytes"]
-        if kind in ("forkserver", "spawn") and helpers > 0.5 * MB:
-            yield f"what {kind} starts beside its workers adds {megabytes(helpers)} MB, once"
+    for line in summary(result).drop_duplicates("kind").itertuples():
+        helpers = line.added_bytes - line.workers * line.each_bytes
+        if line.kind in ("forkserver", "spawn") and helpers > 0.5 * MB:
+            yield f"what {line.kind} starts beside its workers adds {megabytes(helpers)} MB, once"
 
 
 def _meter(result):
-    return meter(result.rows).upper()
+    return meter(result.frame).upper()
 
 
-def _case(result, item, form=" ({})"):
-    touch = "" if result.params["parent_data"] == "none" else form.format(item["touch"])
-    return style.name(item["kind"], item["workers"]) + touch
+def _if_data(result, text):
+    return "" if result.params["parent_data"] == "none" else text
 
 
 def _holding(result):
-    form = result.params["parent_data"]
-    return "" if form == "none" else f", the program holding {result.params['data_mb']} MB of {form}"
+    return _if_data(result, ", the program holding {data_mb} MB of {parent_data}".format(**result.params))
 
 
 def _most(result):
-    most = max(result.params["workers"])
-    return [item for item in conclusions(result.rows) if item["workers"] == most]
+    """The lines of the summary with the most workers, each with its case in words."""
+    lines = where(summary(result), workers=max(result.params["workers"])).reset_index(drop=True)
+    cases = [words.name(item.kind, item.workers) + _if_data(result, f" ({item.touch})") for item in lines.itertuples()]
+    return lines.assign(case=cases)
 
 
-def _said(result, shown):
-    parts = []
-    for (kind, touch), mine in style.grouped(conclusions(result.rows), "kind", "touch").items():
-        if touch not in shown.params["touch"]:
-            continue
-        values = ", ".join(f"{megabytes(item['added_bytes'])} MB with {item['workers']}" for item in mine)
-        own = ", ".join(megabytes(item["worker_uss_bytes"]) for item in mine if item["worker_uss_bytes"] is not None)
-        data = "" if result.params["parent_data"] == "none" else f" ({touch})"
-        parts.append(f"{kind}{data} {values}" + (f", one worker's own {own} MB" if own else ""))
+def _told(result, touches):
+    """What was added, and a worker's own, for each kind and those of these touches that the result has."""
+    lines, parts = summary(result), []
+    for (kind, touch), line in lines[lines.touch.isin(touches)].groupby(["kind", "touch"], sort=False):
+        values = ", ".join(f"{megabytes(item.added_bytes)} MB with {item.workers}" for item in line.itertuples())
+        own = ", ".join(map(megabytes, line.worker_uss_bytes.dropna()))
+        own = f", one worker's own {own} MB" if own else ""
+        parts.append(f"{kind}{_if_data(result, f' ({touch})')} {values}{own}")
     return "; ".join(parts)
 
 
-CHARTS = {"memory": _memory_chart, "meters": _meters_chart}
+CHARTS = {"memory": memory_chart, "meters": meters_chart}

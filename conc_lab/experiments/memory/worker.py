@@ -1,6 +1,6 @@
 """The program whose memory is measured, and its workers' part in it.
 
-Started for one variant by experiments/memory.py, which measures it from outside. Spawned workers import this
+Started for one variant by measure.py, which measures it from outside. Spawned workers import this
 module, so it imports nothing that a bare pool's worker lacks.
 """
 
@@ -46,39 +46,21 @@ def act(form: str, size: int, touch: str) -> None:
 
 
 def main() -> None:
-    """Make the data, say so; at a byte on stdin open the workers, let each act, say their pids; wait, close.
+    """The program's end of `hold`."""
+    from ...engine import helper
 
-    What goes wrong is said as one line that begins with "error ".
-    """
-    import json
-
-    from ...engine.errors import end_when_out_of_threads, in_one_line
-
-    def fail(error):
-        _say(f"error {in_one_line(error)}")
-        os._exit(1)
-
-    end_when_out_of_threads(fail)
-    try:
-        _run(**json.loads(sys.argv[1]))
-    except BaseException as error:
-        fail(error)
+    helper.run(hold)
 
 
-def _run(kind, start_method, workers, form, size, touch):
+def hold(kind: str, workers: int, form: str, size: int, touch: str) -> None:
+    """Make the data, say so; at a byte on stdin open the workers, let each act, say their pids; wait, close."""
     global _data
-    from ...engine import pools as executors
+    from ...engine import helper, pools
 
     if form != "none":
         _data = make(form, size)
-    _say("ready")
-    if not os.read(0, 1):
-        return
-    with executors.open_crew(kind, workers, start_method) as crew:
-        crew.meet(act, (form, size, touch))
-        _say("acted " + " ".join(str(usage.pid) for usage in crew.meet()))
-        os.read(0, 1)
-
-
-def _say(line):
-    os.write(1, line.encode() + b"\n")
+    helper.say("ready")
+    if os.read(0, 1):
+        with pools.opened(kind, workers) as pool:
+            helper.say([usage.pid for usage in pool.usages(act, (form, size, touch))])
+            os.read(0, 1)

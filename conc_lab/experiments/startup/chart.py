@@ -1,221 +1,192 @@
-"""Seconds to a worker's first answer, by the way it is started; and the least work for which starting workers pays."""
+"""Seconds to a worker's first answer, by its kind; and the least work for which starting workers pays."""
 
 import math
-import statistics
 
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
+import numpy
+import pandas
 
-from .measure import WAYS, costs, pays_from
-from ...engine.result import Result
-from ...drawing import kit as style
+from ...drawing import kit, words
+from ...engine.machine import capacity
+from ...engine.result import Result, once
+from ...engine.stats import where
+from .measure import IMPORTS, KINDS, pays_from
 
-FILLS = ("full", "none", "left", "right", "top", "bottom")
-BET_ON = {"processes": "spawn"}  # a bet names kinds of workers; on start-up it is about a process by spawn
-VARIANT = ("way", "cold", "main_imports", "workers")
-MS = 1000  # in a second, which the charts' axes count in
-
-
-def table(result: Result):
-    """The medians of every variant."""
-    return [
-        {
-            "started by": _name(item),
-            "workers together": item["workers"],
-            "first answer ms, each": float(f"{MS * item['each_s']:.3g}"),
-            "times a thread": item["against_thread"] and round(item["against_thread"], 1),
-            "whole start and end ms": float(f"{MS * item['setup_s']:.3g}"),
-        }
-        for item in costs(result.rows)
-    ]
+VARIANT = ["kind", "cold", "main_imports", "workers"]
+RANK = {"kind": list(kit.LOOKS).index, "cold": {True: 0, False: 1}.get, "main_imports": list(IMPORTS).index}
 
 
-def plot_startup(result: Result, ax: Axes | None = None, bet=None, earlier=None) -> Axes:
-    """Time to the first answer by way of starting, log scale: every start faint, the median strong."""
-    ax = ax or style.figure().add_subplot()
-    found, rows = costs(result.rows), style.grouped(result.rows, *VARIANT)
-    names = list(dict.fromkeys(map(_name, found)))
-    fills = dict(zip(sorted({item["workers"] for item in found}), FILLS * len(found), strict=False))
-    before = {(_name(item), item["workers"]): item for item in (costs(earlier.rows) if earlier else ())}
-    handles = {}
-    for item in found:
-        look, workers = style.STYLES[item["way"]], item["workers"]
-        at = names.index(_name(item)) + (list(fills).index(workers) + 0.5) / len(fills) * 0.8 - 0.4
-        every = [MS * row["answer_s"] / workers for row in rows[tuple(item[name] for name in VARIANT)]]
-        ax.plot(every, [at] * len(every), **look, **style.FAINT)
-        strong = {"linestyle": "", "markersize": 10, "markeredgewidth": 2, "fillstyle": fills[workers]}
-        ax.plot(MS * item["each_s"], at, **look, **strong)
-        ax.annotate(_figures(item), (max(every), at), (10, 0), textcoords="offset points", va="center", fontsize=10)
-        if old := before.get((_name(item), workers)):
-            (handles["run before"],) = ax.plot(MS * old["each_s"], at, "x", color="black", markersize=9)
-    for place, value in _bets(result, bet, names):
-        (handles["your bet"],) = ax.plot(value, place, "*", color="black", fillstyle="none", markersize=15)
-    for number, fill in fills.items() if len(fills) > 1 else ():
-        label = "1 worker" if number == 1 else f"{number} together, each"
-        handles[label] = Line2D([], [], color="#555555", marker="o", linestyle="", fillstyle=fill, markersize=9)
-    if handles:
-        style.legend(ax, 4, handles)
-    style.lines(ax, [name.replace(" + ", "\n+ ") for name in names])
-    style.log(ax, "x", lambda ms: style.duration(ms / MS))
-    left, right = ax.get_xlim()
-    ax.set_xlim(left, right * (right / left) ** 0.3)  # room for the labels
-    ax.set_xlabel("time to a worker's first answer")
-    return ax
+@once
+def summary(result: Result) -> pandas.DataFrame:
+    """What the rows say of each variant: a line for each kind, cold or not, main file and number of workers.
+
+    kind, cold, main_imports, workers, name (all of that but the workers, in words); each_s (seconds to the first
+    answer, by worker: the median of the rounds' medians), setup_s (the same of the whole start and end, together);
+    rounds; against_thread (the median of the rounds' ratios to as many threads, whatever the main file: a thread does
+    not run it), low and high (the least and the largest of these ratios), all three NaN without threads.
+    """
+    rows = result.frame
+    rows = rows.assign(each_s=rows.answer_s / rows.workers, setup_s=rows.answer_s + rows.end_s)
+    threads = where(rows, kind="threads").groupby(["workers", "round"]).each_s.median().rename("thread_s")
+    medians = rows.groupby([*VARIANT, "round"])[["each_s", "setup_s"]].median().reset_index()
+    medians = medians.join(threads, on=["workers", "round"])
+    rounds = medians.assign(ratio=medians.each_s / medians.thread_s).groupby(VARIANT)
+    ratios = rounds.ratio.agg(rounds="size", against_thread="median", low="min", high="max")
+    lines = rounds[["each_s", "setup_s"]].median().join(ratios).reset_index()
+    lines.insert(4, "name", [_name(item) for item in lines.itertuples()])
+    return lines.sort_values(VARIANT, key=lambda column: column.map(RANK.get(column.name, int)), ignore_index=True)
 
 
-def plot_breakeven(result: Result, ax: Axes | None = None) -> Axes:
-    """The best speedup possible against the work's serial time, with the measured setup, where workers pay marked."""
-    ax = ax or style.figure().add_subplot()
-    found, cpus = _paying(result), style.capacity(result)
-    setups = [item["setup_s"] for item in found]
-    at_once = min(found[0]["workers"], cpus)
-    low, high = math.log10(min(setups) / 3), math.log10(max(setups) * 40)
-    works = [10 ** (low + (high - low) * step / 200) for step in range(201)]
-    for place, item in enumerate(found):
-        look = style.STYLES[item["way"]] | {"alpha": 0.5 if item["cold"] else 1}
-        speedups = [work / (work / at_once + item["setup_s"]) for work in works]
-        label = f"{_name(item)}: {_pays(item, cpus)}"
-        ax.plot([MS * work for work in works], speedups, **look, markevery=(4 * place, 40), markersize=5, label=label)
-        if (least := pays_from(item["setup_s"], item["workers"], cpus)) < math.inf:
-            ax.plot(MS * least, 1, **look, markersize=10, linestyle="")
-    ax.axhline(1, color="#555555", linewidth=1)
-    ax.axhline(at_once, **style.REFERENCE)
-    ax.set_ylim(0, 1.1 * max(1, at_once))
-    ax.set_ylabel("best speedup\n(serial = 1)")
-    ax.yaxis.set_major_formatter("{x:g}×")
-    ax.set_xlim(MS * works[0], MS * works[-1])
-    style.log(ax, "x", lambda ms: style.duration(ms / MS))
-    ax.grid(axis="y", alpha=0.3)
-    ax.set_xlabel("time that the whole work takes in serial")
-    style.legend(ax, 2 if result.params["main_imports"] == "nothing" else 1)  # its name is long
-    return ax
-
-
-def _startup_chart(result, bet, earlier):
-    found = costs(result.rows)
-    names, counts = list(dict.fromkeys(map(_name, found))), {item["workers"] for item in found}
-    height = 1.3 + len(names) * max(0.46, 0.26 * len(counts))
-    ax = plot_startup(result, style.figure(height).add_subplot(), bet, earlier)
-    parts = [_said(item) for item in found]
-    parts += [f"your bet: {style.duration(value / MS)}" for _, value in _bets(result, bet, names)]
+def plot_startup(result: Result, ax, bet=None, earlier=None) -> None:
+    """Time to the first answer by kind, log scale: every start faint, the median strong."""
+    lines = summary(result)
+    for at, item in enumerate(lines.itertuples()):
+        rows = where(result.frame, **{name: getattr(item, name) for name in VARIANT})
+        every, look = rows.answer_s / item.workers, kit.LOOKS[item.kind]
+        ax.plot(every, [at] * len(every), **look, **kit.FAINT)
+        ax.plot(item.each_s, at, **look, **kit.STRONG)
+        ax.annotate(_figures(item), (every.max(), at), (10, 0), textcoords="offset points", va="center", fontsize=10)
     if earlier is not None:
-        parts.append("the run before: " + ", ".join(_said(item) for item in costs(earlier.rows)))
+        before = lines[["name", "workers"]].merge(summary(earlier), "left")
+        ax.plot(before.each_s, lines.index, "x", color="black", markersize=9, label="run before")
+    for at, value in _bets(result, bet):
+        ax.plot(value, at, "*", color="black", fillstyle="none", markersize=15, label="your bet")
+    kit.legend(ax, 2)
+    kit.lines(ax, [_variant(item).replace(" + ", "\n+ ") for item in lines.itertuples()])
+    kit.log(ax, "x", words.duration)
+    left, right = ax.get_xlim()
+    right *= (right / left) ** 0.3  # room for the labels
+    ax.set(xlim=(left, right), xlabel="time to the first answer, for each worker")
+
+
+def plot_breakeven(result: Result, ax) -> None:
+    """The best speedup possible against the work's serial time, with the measured setup, where workers pay marked."""
+    lines = _paying(result)
+    together = min(lines.workers.max(), capacity(result.machine))
+    works = numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
+    for place, item in enumerate(lines.itertuples()):
+        look = kit.LOOKS[item.kind] | {"alpha": 0.5 if item.cold else 1}
+        curve = {"markevery": (4 * place, 40), "markersize": 5, "label": f"{item.name}: {item.pays}"}
+        ax.plot(works, works / (works / together + item.setup_s), **look, **curve)
+        ax.plot(item.least_s, 1, **look, markersize=10, linestyle="")
+    ax.axhline(1, color="#555555", linewidth=1)
+    ax.axhline(together, **kit.REFERENCE)
+    ax.set(ylim=(0, 1.1 * max(1, together)), ylabel="best speedup\n(serial = 1)")
+    ax.set(xlim=(works[0], works[-1]), xlabel="time that the whole work takes in serial")
+    ax.yaxis.set_major_formatter("{x:g}×")
+    ax.grid(axis="y", alpha=0.3)
+    kit.log(ax, "x", words.duration)
+    kit.legend(ax, 2 if result.params["main_imports"] == "nothing" else 1)  # its name is long
+
+
+def startup_chart(result: Result, bet, earlier):
+    """Time to the first answer, a line for each variant."""
+    figure = kit.figure(1.3 + 0.32 * len(summary(result)))
+    plot_startup(result, figure.add_subplot(), bet, earlier)
+    told = _told(result) + [f"your bet: {words.duration(value)}" for _, value in _bets(result, bet)]
+    told += [f"the run before: {', '.join(_told(earlier))}"] if earlier else []
     alt = "Time from asking for a worker to its first answer, a worker, and times a thread's; medians of"
-    return ax.figure, f"{alt} {style.rounds(result)}: {'; '.join(parts)}.", startup_sentence(result)
+    return figure, f"{alt} {words.rounds(result)}: {'; '.join(told)}.", startup_sentence(result)
 
 
-def _breakeven_chart(result, bet, earlier):
-    ax = plot_breakeven(result, style.figure(4.2).add_subplot())
-    parts = [
-        f"{_name(item)} setup {style.duration(item['setup_s'])}, {_pays(item, style.capacity(result))}"
-        for item in _paying(result)
-    ]
+def breakeven_chart(result: Result, bet, earlier):
+    """The best possible speedup against the work's serial time."""
+    figure = kit.figure(4.2)
+    plot_breakeven(result, figure.add_subplot())
+    lines = _paying(result).itertuples()
+    told = "; ".join(f"{item.name} setup {words.duration(item.setup_s)}, {item.pays}" for item in lines)
     alt = "Best possible speedup against the serial time of the work: curves that rise later the longer the setup"
-    return ax.figure, f"{alt}: {'; '.join(parts)}.", breakeven_sentence(result)
+    return figure, f"{alt}: {told}.", breakeven_sentence(result)
 
 
 def startup_sentence(result: Result) -> str:
-    """How long each way takes, in times of a thread; what the main file's import does; what is missing here."""
-    found = costs(result.rows)
-    fewest = min(item["workers"] for item in found)
-    mine = [item for item in found if item["workers"] == fewest and item["main_imports"] == "nothing"]
-    together = "" if fewest == 1 else f", each of {style.count(fewest, 'worker')} started together"
-    said, lead = [], f"to the first answer{together}: "
-    if thread := [item for item in mine if item["way"] == "thread"]:
-        first, lead = style.duration(thread[0]["each_s"]), "against that: "
-        said.append(f"a thread gave its first answer {first} after it was asked for{together}")
-    if parts := [_cost(item) for item in mine if item["way"] != "thread"]:
-        said.append(lead + ", ".join(parts))
-    if (imported := result.params["main_imports"]) != "nothing":
-        changes = [_change(result, item, imported) for item in mine]
-        said.append(f"with import {imported} in the main file: {', '.join(changes)}")
+    """How long each kind takes, in times of a thread; what the main file's import does; what is missing here."""
+    imported, fewest = result.params["main_imports"], min(result.params["workers"])
+    lines = list(where(summary(result), workers=fewest, main_imports="nothing").itertuples())
+    together = "" if fewest == 1 else f", each of {words.count(fewest, 'worker')} started together"
+    parts = [f"to the first answer{together}: {', '.join(map(_cost, lines))}"]
+    if imported != "nothing":
+        changes = ", ".join(_change(result, item, imported) for item in lines)
+        parts.append(f"with import {imported} in the main file: {changes}")
     # What this machine or Python has no way to show, when all that it has was measured.
-    missing = [f"no {way}" for way in ("fork", "forkserver") if way not in result.machine["start_methods"]]
-    newer = tuple(map(int, result.machine["python"].split(".")[:2])) >= (3, 14)
-    if len(result.params["ways"]) >= len(WAYS) - len(missing) - (not newer):
-        said += [f"this platform has {style.listed(missing)}"] if missing else []
-        said += [] if newer else ["interpreters as workers need Python 3.14"]
-    return style.sentence(*said)
+    missing = [f"no {kind}" for kind in ("fork", "forkserver") if kind not in result.machine["start_methods"]]
+    older = result.machine["python"] < "3.14"
+    if len(result.params["kinds"]) == len(KINDS) - len(missing) - older:
+        parts += [f"this platform has {words.listed(missing)}"] if missing else []
+        parts += ["interpreters as workers need Python 3.14"] if older else []
+    return words.sentence(*parts)
 
 
 def breakeven_sentence(result: Result) -> str:
     """From which serial time on the workers can be done sooner, if nothing else is lost."""
-    found, cpus = _paying(result), style.capacity(result)
-    workers = found[0]["workers"]
+    lines, cpus, workers = _paying(result), capacity(result.machine), max(result.params["workers"])
     if workers == 1:
         return "One worker computes no sooner than the program itself: measure with two workers or more."
     if cpus <= 1:
-        return (
-            f"One usable CPU: no number of workers computes sooner than serial here, however long the work; "
-            f"{workers} started by {_name(found[0])} add {style.duration(found[0]['setup_s'])} to it."
-        )
-    parts = [f"{_name(item)} {_pays(item, cpus)}" for item in found]
-    gil = " Threads are left out: with the GIL they run pure Python no sooner." if result.machine["gil"] else ""
-    return (
-        f"{style.count(workers, 'worker').capitalize()} on {style.count(cpus, 'usable CPU')} can be done sooner than "
-        f"serial, at best, when the work takes longer than this in serial: {', '.join(parts)}.{gil}"
-    )
-
-
-def _pays(item, cpus):
-    least = pays_from(item["setup_s"], item["workers"], cpus)
-    return "never" if least == math.inf else f"from {style.duration(least)}"
+        text = "One usable CPU: no number of workers computes sooner than serial here, however long the work;"
+        return f"{text} {workers} started by {lines.name.iloc[0]} add {words.duration(lines.setup_s.iloc[0])} to it."
+    text = f"{words.count(workers, 'worker')} on {words.count(cpus, 'usable CPU')} can be done sooner than serial, "
+    text += f"at best, when the work takes longer than this in serial: {', '.join(lines.name + ' ' + lines.pays)}"
+    gil = ["threads are left out: with the GIL they run pure Python no sooner"] if result.machine["gil"] else []
+    return words.sentence(text, *gil)
 
 
 def _paying(result):
-    """The variants that a break-even can be told of: the most workers, the main file asked for, no GIL between them."""
-    found = [item for item in costs(result.rows) if item["main_imports"] == result.params["main_imports"]]
-    most = max(item["workers"] for item in found)
-    found = [item for item in found if item["workers"] == most]
-    return [item for item in found if item["way"] != "thread" or not result.machine["gil"]] or found
+    """The variants that a break-even can be told of: the most workers, the main file asked for, no GIL between them.
+
+    With them: least_s, the serial time from which they pay, and pays, the same in words.
+    """
+    most = max(result.params["workers"])
+    lines = where(summary(result), main_imports=result.params["main_imports"], workers=most)
+    if result.machine["gil"] and (lines.kind != "threads").any():
+        lines = lines[lines.kind != "threads"]
+    lines = lines.assign(least_s=pays_from(lines.setup_s, most, capacity(result.machine)))
+    return lines.assign(pays=["never" if s == math.inf else f"from {words.duration(s)}" for s in lines.least_s])
 
 
-def _cost(item):
-    """A way and how long it took, in words."""
-    how = _times(item["against_thread"]) if item["against_thread"] else style.duration(item["each_s"])
-    server = " when its server had to be started first" if item["cold"] else " with its server there"
-    return f"{style.one(item['way'])} {how}{server if item['way'] == 'forkserver' else ''}"
-
-
-def _change(result, item, imported):
-    """How much longer a way took with the import, compared in each round, and whether its workers ran the file."""
-    rows = style.grouped(result.rows, *VARIANT)
-    heavy, light = (rows[item["way"], item["cold"], main, item["workers"]] for main in (imported, "nothing"))
-    medians = [
-        [statistics.median(row["answer_s"] for row in each) for each in style.grouped(side, "round").values()]
-        for side in (heavy, light)
-    ]
-    more = MS * statistics.median(with_it - without for with_it, without in zip(*medians, strict=True))
-    ran = "each worker" if all(row["ran_main"] for row in heavy) else "no worker"
-    return f"{_name(item)} {more:+z.1f} ms ({ran} ran the file)"
-
-
-def _bets(result, bet, names):
-    """(place, milliseconds) of a bet in times of a thread."""
-    thread = [i for i in costs(result.rows) if (i["way"], i["workers"], i["main_imports"]) == ("thread", 1, "nothing")]
-    for kind, _, value in bet.points if bet is not None and thread else ():
-        if BET_ON.get(kind) in names:
-            yield names.index(BET_ON[kind]), MS * thread[0]["each_s"] * value
+def _bets(result, bet):
+    """(line, seconds) of a bet on one process, which here is one by spawn, in times of a thread."""
+    lines = where(summary(result), workers=1, main_imports="nothing").reset_index().set_index("kind")
+    for kind, _, times in bet.points if bet is not None else ():
+        if kind == "processes" and {"threads", "spawn"} <= set(lines.index):
+            yield lines["index"]["spawn"], lines.each_s["threads"] * times
 
 
 def _name(item):
-    server = (" (first)" if item["cold"] else " (next)") if item["way"] == "forkserver" else ""
-    main = f" + import {item['main_imports']}" if item["main_imports"] != "nothing" else ""
-    return f"{item['way']}{server}{main}"
+    server = (" (first)" if item.cold else " (next)") if item.kind == "forkserver" else ""
+    imports = "" if item.main_imports == "nothing" else f" + import {item.main_imports}"
+    return f"{item.kind.removesuffix('s')}{server}{imports}"
 
 
-def _times(ratio):
-    return f"{style.digits(ratio)}×"  # ratios of start-up agree to no more than two digits from session to session
+def _variant(item):
+    return item.name + (f" with {item.workers} together" if item.workers > 1 else "")
 
 
-def _figures(item, between="  "):
-    ratio = f"{between}{_times(item['against_thread'])}" if item["against_thread"] and item["way"] != "thread" else ""
-    return style.duration(item["each_s"]) + ratio
+def _times(item):
+    """Times a thread, if there is one; start-up agrees to no more than two digits from session to session."""
+    return f"{words.digits(item.against_thread)}×" if item.kind != "threads" and item.against_thread > 0 else ""
 
 
-def _said(item):
-    together = f" with {item['workers']} together" if item["workers"] > 1 else ""
-    return f"{_name(item)}{together} {_figures(item, ' or ')}"
+def _figures(item):
+    return words.duration(item.each_s) + (f" or {_times(item)}" if _times(item) else "")
 
 
-CHARTS = {"startup": _startup_chart, "breakeven": _breakeven_chart}
+def _told(result):
+    return [f"{_variant(item)} {_figures(item)}" for item in summary(result).itertuples()]
+
+
+def _cost(item):
+    how = f"{_times(item)} that" if _times(item) else words.duration(item.each_s)
+    server = " when its server had to be started first" if item.cold else " with its server there"
+    return f"{words.one(item.kind)} {how}{server if item.kind == 'forkserver' else ''}"
+
+
+def _change(result, item, imported):
+    """How much longer a kind took with the import, compared in each round, and whether its workers ran the file."""
+    rows = where(result.frame, kind=item.kind, cold=item.cold, workers=item.workers)
+    medians = rows.groupby(["main_imports", "round"]).answer_s.median()
+    more = 1000 * (medians[imported] - medians["nothing"]).median()
+    ran = "each worker" if where(rows, main_imports=imported).ran_main.all() else "no worker"
+    return f"{item.name} {more:+z.1f} ms ({ran} ran the file)"
+
+
+CHARTS = {"startup": startup_chart, "breakeven": breakeven_chart}

@@ -1,4 +1,4 @@
-"""The program that starts workers by one way, several times in a row, and what its workers do: say who they are.
+"""The program that starts workers of one kind, several times in a row, and what its workers do: say who they are.
 
 A fork copies what the program holds, and processes and interpreters import this module, so it imports little.
 """
@@ -10,9 +10,8 @@ from time import perf_counter_ns
 
 def identity() -> bytes:
     """This process's id, and whether this process ran the program's main file itself."""
-    pid = os.getpid()
-    main = sys.modules.get("__mp_main__")  # a worker's name for the main module of its program
-    return b"%d 1" % pid if main and getattr(main, "pid", None) == pid else b"%d 0" % pid  # quick: it is timed
+    pid = os.getpid()  # the main module of a worker's program is "__mp_main__" to it
+    return b"%d %d" % (pid, getattr(sys.modules.get("__mp_main__"), "pid", None) == pid)  # quick: it is timed
 
 
 def answer(connection) -> None:
@@ -26,75 +25,66 @@ def answer_from_interpreter(connection) -> None:
 
     try:
         interpreter = interpreters.create()
-        try:
-            connection.send_bytes(interpreter.call(identity))
-        finally:
-            interpreter.close()
+        connection.send_bytes(interpreter.call(identity))
+        interpreter.close()
     except BaseException:
-        connection.send_bytes(b"")  # nobody waits for ever; the traceback goes to stderr
+        connection.close()  # nobody waits for ever; the traceback goes to stderr
         raise
 
 
 def main() -> None:
-    """Print a line of `timed` for each start, when all are over, or a line that begins with "error ".
+    """Say (see engine/helper) what `timed` returned for each start, or what went wrong, when all are over.
 
-    sys.argv: the way, how many workers start together, how often, the main file that their program is to have, and
-    what this program imports.
+    Its parameters, in this order: the kind, how many workers start together, how often, the main file that this
+    program is to seem to have, and what it imports.
     """
-    from importlib import import_module
-
-    from ...engine.errors import in_one_line
-
-    way, workers, starts, path, imported = sys.argv[1:]
-    sys.modules["__main__"].__file__ = path  # spawn and forkserver take it from there
+    # Words and whole numbers in JSON are Python as well; json, and helper, are modules that a fork would copy.
+    kind, workers, starts, main_file, imports = eval(sys.argv[1]).values()
+    sys.modules["__main__"].__file__ = main_file  # spawn and forkserver take it from there
     try:
-        if imported != "nothing":
-            import_module(imported)
-        lines = [" ".join(map(str, timed(way, int(workers)))) for _ in range(int(starts))]
+        if imports != "nothing":
+            __import__(imports)
+        rows = [timed(kind, workers) for _ in range(starts)]
     except BaseException as error:
-        lines = [f"error {in_one_line(error)}"]
-    print(*lines, sep="\n")
+        from ...engine.errors import in_one_line
+
+        rows = {"error": in_one_line(error)}
+    from ...engine import helper
+
+    helper.say(rows)
 
 
-def timed(way: str, workers: int) -> tuple[int, ...]:
-    """One start of so many workers together.
-
-    Nanoseconds from the first request until all were made, from it to the last answer, and from then until all were
-    gone; 1 or 0: whether they were other processes, and whether each ran the main file.
-    """
+def timed(kind: str, workers: int) -> dict:
+    """One start of so many workers together: start_s, answer_s, end_s, new_process and ran_main of a row."""
     import multiprocessing
     import threading
 
-    from ...engine.errors import LabError, cannot_start
-
-    processes = way not in ("thread", "interpreter")
-    context = multiprocessing.get_context(way if processes else None)
+    inside = kind in ("threads", "interpreters")
+    context = multiprocessing.get_context(None if inside else kind)
     reader, writer = context.Pipe(duplex=False)
-    make = context.Process if processes else threading.Thread
-    target = answer_from_interpreter if way == "interpreter" else answer
-    crew = []
+    make = threading.Thread if inside else context.Process
+    target = answer_from_interpreter if kind == "interpreters" else answer
+    made = []
     with reader, writer:
         try:
             asked = perf_counter_ns()
             for _ in range(workers):
                 worker = make(target=target, args=(writer,))
                 worker.start()
-                crew.append(worker)
+                made.append(worker)
             started = perf_counter_ns()
-            if processes:
+            if not inside:
                 writer.close()  # else a worker that dies would be waited for
-            answers = [reader.recv_bytes() for _ in crew]
+            answers = [reader.recv_bytes() for _ in made]
             answered = perf_counter_ns()
-        except EOFError:
-            answers = [b""]
-        except (OSError, RuntimeError) as error:
-            raise LabError(cannot_start(f"{workers} workers by {way}", error)) from error
+        except EOFError as error:
+            from ...engine.errors import LabError
+
+            raise LabError(f"a worker ({kind}) ended before it answered; ask for fewer workers") from error
         finally:
-            for worker in crew:
+            for worker in made:
                 worker.join()
             gone = perf_counter_ns()
-    if b"" in answers:
-        raise LabError(f"a worker started by {way} ended before it answered; ask for fewer workers")
-    said = [tuple(map(int, item.split())) for item in answers]
-    new_process = all(pid != os.getpid() for pid, _ in said)
-    return started - asked, answered - asked, gone - answered, int(new_process), min(ran for _, ran in said)
+    pids, ran = zip(*(map(int, each.split()) for each in answers), strict=True)
+    row = {"start_s": (started - asked) / 1e9, "answer_s": (answered - asked) / 1e9, "end_s": (gone - answered) / 1e9}
+    return row | {"new_process": os.getpid() not in pids, "ran_main": all(ran)}

@@ -22,6 +22,10 @@ class RunStopped(LabError):
     """The run was stopped by the student: by Stop, or by interrupting the cell."""
 
 
+class Busy(LabError):
+    """Another experiment is running in this kernel."""
+
+
 TEMPORARY = "make room, or set TMPDIR to a folder that can be written to"
 
 

@@ -41,7 +41,14 @@ def source(name: str) -> str:
 def _path(name):
     if name not in own_tasks():
         raise LabError(f"there is no task {name!r} in {FOLDER.as_posix()}: run its %%task cell first")
+    if refused(name).exists():
+        raise LabError(f"the last edit of the task {name!r} was refused: mend its %%task cell and run it again")
     return own_tasks()[name]
+
+
+def refused(name: str) -> Path:
+    """The file that says why the last edit of the student's task was refused; it is there only then."""
+    return FOLDER / f"{name}.refused"
 
 
 def module_name(path: Path) -> str:
@@ -71,7 +78,10 @@ def checked(value) -> str | None:
     if callable(value):
         value = name_of(value)
     if not isinstance(value, str) or ":" not in value:
-        return value if isinstance(value, str) and value in names() else None
+        known = isinstance(value, str) and value in names()
+        if known and value not in TASKS:
+            _path(value)  # refuses it where its last edit was refused
+        return value if known else None
     module, _, function = value.partition(":")
     if _spec(module) is None:
         raise LabError(f"no file for the task {value!r}: there is no module {module!r} beside this notebook")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from . import experiment as experiments
 from . import find_task, kinds, parameters
-from .errors import LabError, RunStopped
+from .errors import Busy, LabError, RunStopped
 from .machine import Facts, machine
 from .result import Result, now
 from .session import STOPPED, Run
@@ -44,7 +44,7 @@ def run(
     processes = parameters.processes(experiments.function(experiment), params)
     timeout_s = TIMEOUT.check("timeout_s", timeout_s)
     if not _ONE_AT_A_TIME.acquire(blocking=False):
-        raise LabError(
+        raise Busy(
             "another experiment is running in this notebook: wait for it, press Stop there or end it with lab.stop(), "
             "because two at the same time would disturb each other's times"
         )

@@ -4,11 +4,12 @@ import html
 import inspect
 from collections.abc import Callable
 
-from ..engine import experiment as experiments, parameters, run as runner
+from ..engine import experiment as experiments
+from ..engine import parameters, run
 from ..engine.errors import LabError
 from ..engine.result import Result
 
-_TOLD = []  # that results cannot be kept, which is said once in a session
+_told = []  # that results cannot be kept, which is said once in a session
 
 
 def experiment_call(name: str) -> Callable[..., Result]:
@@ -19,31 +20,25 @@ def experiment_call(name: str) -> Callable[..., Result]:
     """
     experiment = experiments.function(name)
 
-    def call(*task, bet=None, timeout_s: float = runner.TIMEOUT_S, **params) -> Result:
+    def call(*task, bet=None, timeout_s: float = run.TIMEOUT_S, **params) -> Result:
         if task:  # what is no parameter is refused with all others
             known = {name: value for name, value in params.items() if name in call.__signature__.parameters}
             params |= call.__signature__.bind(*task, **known).arguments
-        live = _Live(bet) if _in_notebook() else None
+        if not _kernel():
+            return run.run(name, params, timeout_s)
+        live = _Live(bet)
         try:
-            result = runner.run(
-                name,
-                params,
-                timeout_s,
-                on_progress=live.progress if live else lambda *progress: None,
-                on_round=live.draw if live else None,
-            )
+            result = run.run(name, params, timeout_s, on_progress=live.progress, on_round=live.draw)
         finally:
-            if live:
-                live.progress(None)
-        if live:
-            live.keep(result)
+            live.progress(None)
+        live.keep(result)
         return result
 
     own = [
-        inspect.Parameter(
-            item.name,
-            item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY,
+        item.replace(
+            kind=item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY,
             default=parameters.default(item),
+            annotation=inspect.Parameter.empty,
         )
         for item in parameters.described(experiment).values()
     ]
@@ -60,9 +55,9 @@ class _Live:
     def __init__(self, bet):
         from IPython.display import HTML, display
 
-        from ..drawing import picture as charts
+        from ..drawing.picture import show
 
-        self._html, self._show, self._bet = HTML, charts.show, bet
+        self._html, self._display, self._show, self._bet = HTML, display, show, bet
         self._line = display(HTML(""), display_id=True)
         self._chart = None
 
@@ -74,17 +69,15 @@ class _Live:
         try:
             result.keep()
         except LabError as error:
-            if not _TOLD:
-                _TOLD.append(error)
+            if not _told:
+                _told.append(error)
                 text = f"{error}; the run itself is fine, but lab.claims() will not find it"
                 self._line.update(self._html(f'<span role="status">{html.escape(text)}.</span>'))
 
     def draw(self, result):
-        from IPython.display import display
-
         picture = self._show(result, bet=self._bet)
         if self._chart is None:
-            self._chart = display(picture, display_id=True)
+            self._chart = self._display(picture, display_id=True)
         else:
             self._chart.update(picture)
 
@@ -95,9 +88,15 @@ def progress_text(fraction: float, doing: str, left_s: float | None) -> str:
     return f'<span role="status">{fraction:.0%}: {html.escape(doing)}{left}</span>'
 
 
-def _in_notebook():
+def cell_id() -> str | None:
+    """The id of the cell that runs, None where there is no notebook or its page does not tell."""
+    parent = _kernel().get_parent() if _kernel() else {}
+    return (parent.get("metadata") or {}).get("cellId")
+
+
+def _kernel():
     try:
         from IPython import get_ipython
     except ImportError:
-        return False
-    return getattr(get_ipython(), "kernel", None) is not None
+        return None
+    return getattr(get_ipython(), "kernel", None)

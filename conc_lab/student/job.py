@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from ..engine import run as runner
+from ..engine import run
 from ..engine.errors import LabError, RunStopped, cannot_start
 from ..engine.result import Result
 
@@ -23,11 +23,11 @@ class Job:
         self.has_rounds = False
         self._on_change = on_change
         self._number = 0  # of the present run: what arrives for an earlier one is dropped
-        self._run: runner.Run | None = None
+        self._run: run.Run | None = None
         self._stopping = False
         self._lock = threading.RLock()
 
-    def start(self, experiment: str, params: dict, timeout_s: float = runner.TIMEOUT_S) -> None:
+    def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S) -> None:
         """Start a run and return at once. Raises LabError while one is running."""
         with self._lock:
             if self.state == "running":
@@ -51,7 +51,7 @@ class Job:
 
     def _work(self, number, experiment, params, timeout_s):
         try:
-            result = runner.run(
+            result = run.run(
                 experiment,
                 params,
                 timeout_s,

@@ -1,92 +1,61 @@
 """The student's own task: `%%task name` turns a cell into a module file that any worker can import.
 
-The file lies in my_work/tasks, beside the notebook. Its first line stands for the magic's, so that its lines have
-the numbers that JupyterLab shows. Its name ends in a hash of the content: a worker that found the same name after an
-edit could run the old bytecode, which Python tells from the new only by the source's size and its time in seconds.
+What is kept where is in engine/find_task.py, which finds it again.
 """
 
 import ast
 import builtins
-import dis
 import hashlib
 import inspect
 import keyword
 import linecache
 import os
-import re
+import symtable
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 
-from ..engine import tasks
+from ..engine import files
 from ..engine.errors import LabError
+from ..engine.find_task import FILE, FOLDER, module_name, refused
+from ..engine.tasks import TASKS
 
-FOLDER = Path("my_work/tasks")
-FILE = re.compile(r"([^\W\d]\w*)_[0-9a-f]{8}\.py")
 KEPT_S = 24 * 3600  # workers of a run, or of a pool of the student's, may still import the version they began with
-MODULE_NAMES = {"__file__", "__builtins__", "__annotations__"}
-OF_NOTEBOOKS = {"display", "get_ipython"}  # IPython adds these to the builtins of its own process
-
-
-def kept() -> dict[str, Path]:
-    """The file of each of the student's tasks, by the task's name: the version that was written last."""
-    found = {}
-    for path in sorted(FOLDER.glob("*.py"), key=_written_ns):
-        if (name := _task(path)) and name not in tasks.TASKS:
-            found[name] = path
-    return dict(sorted(found.items()))
-
-
-def path(name: str) -> Path:
-    """The file of the student's task `name`; raises LabError where there is none."""
-    if name not in kept():
-        raise LabError(f"there is no task {name!r} in {FOLDER.as_posix()}: run its %%task cell first")
-    return kept()[name]
-
-
-def source(name: str) -> str:
-    """The cell of the student's task `name`, without the magic's line."""
-    return path(name).read_text(encoding="utf-8").partition("\n")[2]
-
-
-def importable(name: str) -> str:
-    """The "module:function" of the student's task `name`."""
-    return f"{_module_name(path(name))}:{name}"
+KNOWN = set(dir(builtins)) - {"display", "get_ipython"} | {"__file__", "__builtins__", "__annotations__"}
 
 
 def define(name: str, cell: str) -> Callable:
     """Keep the cell as the task `name` and return its function.
 
     Raises LabError, with the cell's line, for a cell that is not Python, uses what it does not define, fails when
-    it is run, or does not define a function `name` that can be called without arguments.
+    it is run, or does not define a function `name` that can be called without arguments. An earlier version is then
+    not measured any more, until a cell is accepted.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
         raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
-    if name in tasks.TASKS:
-        raise LabError(f"{name!r} is one of conc_lab's tasks: choose another name")
+    if name in TASKS or hasattr(builtins, name):
+        raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
-    if odd := re.search("[\0\ud800-\udfff]", text):
-        what = "a null byte" if odd[0] == "\0" else f"half a character ({odd[0]!r})"
-        line = text.count("\n", 0, odd.start()) + 1
-        raise LabError(f"line {line} of this cell has {what}, which no Python file can hold: delete it")
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    function = _run(_checked(name, text, str(file.absolute())), name, text, file)
+    others = [path for path in FOLDER.glob(f"{name}_*.py") if FILE.fullmatch(path.name)[1] == name and path != file]
     try:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        others = [other for other in FOLDER.glob(f"{name}_*.py") if _task(other) == name and other != file]
-        now_ns = time.time_ns()
-        # Some file systems count in steps of 2 s: of two cells that are run at once, the later must be newer.
-        newest_ns = max([now_ns, *(_written_ns(other) + 2 * 10**9 for other in others)])
-        file.write_text(text, encoding="utf-8")
-        os.utime(file, ns=(newest_ns, newest_ns))
-        for other in others:
-            if now_ns - _written_ns(other) > KEPT_S * 10**9:
-                other.unlink()
-    except OSError as error:
-        raise LabError(f"the task could not be written to {FOLDER.as_posix()}: {error.strerror}") from error
+        function = _function(_checked(name, text, str(file.absolute())), name, text, file)
+    except LabError as error:
+        if others or file.exists():
+            files.write(refused(name), f"{error}\n", "the note on this task")
+        raise
+    now_ns = time.time_ns()
+    written_ns = [path.stat().st_mtime_ns for path in others]
+    files.write(file, text, "the task")
+    newest_ns = max([now_ns, *(each + 2 * 10**9 for each in written_ns)])  # some file systems count in steps of 2 s
+    os.utime(file, ns=(newest_ns, newest_ns))
+    refused(name).unlink(missing_ok=True)
+    for path, each in zip(others, written_ns, strict=True):
+        if now_ns - each > KEPT_S * 10**9:
+            path.unlink()
     return function
 
 
@@ -94,9 +63,11 @@ def magic(line: str, cell: str) -> None:
     """`%%task name` in a notebook: keep the cell, define its function here, offer it in the panels."""
     from IPython import get_ipython
 
-    name = line.strip()
+    name, names = line.strip(), get_ipython().user_ns
+    if name in names and not getattr(names[name], "__module__", "").startswith(".".join(FOLDER.parts)):
+        raise LabError(f"{name!r} is something else in this notebook already: choose another name for the task")
     get_ipython().push({name: define(name, cell)})
-    if panels := sys.modules.get(f"{__package__}.panels"):
+    if panels := sys.modules.get("conc_lab.student.panel"):
         panels.offer_tasks()
     print(f"{name} is a task now: choose it in a panel, or give task={name!r} to an experiment.")
 
@@ -106,41 +77,36 @@ def _checked(name, text, file):
     try:
         tree = ast.parse(text, file)
         code = compile(tree, file, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        raise LabError(f"line {error.lineno} of this cell is not Python: {error.msg}") from None
+    except (SyntaxError, ValueError) as error:
+        raise LabError(f"line {getattr(error, 'lineno', None) or 1} of this cell is not Python: {error.args[0]}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
-    stars = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
-    if unknown := {} if stars else _unknown(code):
+    if unknown := _unknown(text, tree):
         uses = " and ".join(f"line {line} uses {used}" for used, line in unknown.items())
         raise LabError(f"{uses}, which this cell does not define: workers know nothing else, so define it in the cell")
     return code
 
 
-def _unknown(code):
-    """The names that the code uses and neither it nor Python defines, each with the line of its first use."""
-    scopes = [code]
+def _unknown(text, tree):
+    """The names that the cell uses and neither it nor Python defines, each with the line of its first use."""
+    scopes, used, known = [symtable.symtable(text, "cell", "exec")], set(), set(KNOWN)
+    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
+        return {}
     for scope in scopes:
-        scopes.extend(item for item in scope.co_consts if isinstance(item, CodeType))
-    steps = [(scope, step) for scope in scopes for step in dis.get_instructions(scope)]
-    known = set(dir(builtins)) - OF_NOTEBOOKS | MODULE_NAMES
-    known |= {step.argval for _, step in steps if step.opname == "STORE_GLOBAL"}
-    stored = {(scope, step.argval) for scope, step in steps if step.opname == "STORE_NAME"}  # by the cell or a class
-    loads = [
-        (step.positions.lineno, scope, step.argval)
-        for scope, step in steps
-        if step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
-    ]
-    lines = {}
-    for line, scope, name in sorted(loads, key=lambda load: load[0]):
-        if name not in known and not {(code, name), (scope, name)} & stored:
-            lines.setdefault(name, line)
-    return lines
+        scopes += scope.get_children()
+        for symbol in scope.get_symbols():
+            made = symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
+            if (scope is scopes[0] or symbol.is_declared_global()) and made:
+                known.add(symbol.get_name())
+            elif symbol.is_referenced() and (scope is scopes[0] or symbol.is_global()):
+                used.add(symbol.get_name())
+    names = sorted((node.lineno, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return {name: line for line, name in reversed(names) if name in used - known}
 
 
-def _run(code, name, text, file):
+def _function(code, name, text, file: Path):
     """The function, from a module as a worker imports it; the lines of its tracebacks are those of the cell."""
-    module = sys.modules[_module_name(file)] = ModuleType(_module_name(file))
+    module = sys.modules[module_name(file)] = ModuleType(module_name(file))
     module.__file__ = code.co_filename
     linecache.cache[code.co_filename] = (len(text), None, text.splitlines(keepends=True), code.co_filename)
     try:
@@ -149,23 +115,11 @@ def _run(code, name, text, file):
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == module.__file__]
         detail = "".join(traceback.format_exception(error.with_traceback(error.__traceback__.tb_next)))
-        raise LabError(f"line {lines[-1]} of this cell raised {type(error).__name__}: {error}", detail) from None
+        cure = f"; install it with %pip install {error.name}" if isinstance(error, ModuleNotFoundError) else ""
+        raise LabError(f"line {lines[-1]} of this cell raised {type(error).__name__}: {error}{cure}", detail) from None
     function = getattr(module, name)
     try:
         inspect.signature(function).bind()
     except TypeError as error:
         raise LabError(f"workers call {name}(): give each of its parameters a default ({error})") from None
     return function
-
-
-def _task(file):
-    match = FILE.fullmatch(file.name)
-    return match and match[1]
-
-
-def _module_name(file):
-    return ".".join((*FOLDER.parts, file.stem))
-
-
-def _written_ns(file):
-    return file.stat().st_mtime_ns

@@ -80,6 +80,8 @@ def test_chart():
     strong = [next(line for line in ax.lines if len(line.get_xdata()) == 2) for ax in axes]
     assert [list(line.get_ydata()) for line in strong] == [[1, 0.625], [1, 2], [400, 13_750]]
     assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ["2 threads"]
-    found = chart.against_serial(made.made(rounds=1, serial_cpu_s=0.8))
+    found = chart.against_serial(made.made(rounds=2, serial_cpu_s=[0.8, 1.6]))
     columns = ["interval_us", "throughput", "cpu_cost", "cores_busy", "switches_per_s"]
-    assert found[columns].to_numpy().tolist() == [[5000, 1, 1.25, 1, 400], [10, 0.625, 2.5, 1.25, 13_750]]
+    first = [[5000, 1, 1.25, 1, 400], [10, 0.625, 2.5, 1.25, 13_750]]
+    second = [[5000, 1, 0.625, 1, 400], [10, 0.625, 1.25, 1.25, 13_750]]
+    assert found[columns].to_numpy().tolist() == first + second

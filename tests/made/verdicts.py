@@ -2,10 +2,11 @@
 
 import itertools
 
-from conc_lab import verdicts
+from conc_lab.experiments.pingpong.measure import PLACES
 from conc_lab.experiments.sharing import measure as shared
+from conc_lab.experiments.switches.measure import WORKS
 from conc_lab.engine.result import Result
-from made import faults, memory, races, startup, switching, timeline, transfer
+from made import faults, memory, pingpong, races, startup, switches, timeline, transfer
 from made import sharing as table
 from made.results import MACHINE, TWO, made
 
@@ -79,9 +80,9 @@ def kept(threads, process, lacks=()):
 
 def counted(threads, **how):
     """Voluntary switches of threads by work, where processes have 0, 1 and 1000."""
-    values = {(work, "threads"): (value, 1) for work, value in zip(verdicts.switching.WORKS, threads, strict=True)}
-    values |= {(work, "processes"): (n, 1) for work, n in zip(verdicts.switching.WORKS, (0, 1, 1000), strict=True)}
-    return switching.counts(values, **how)
+    values = {(work, "threads"): (value, 1) for work, value in zip(WORKS, threads, strict=True)}
+    values |= {(work, "processes"): (n, 1) for work, n in zip(WORKS, (0, 1, 1000), strict=True)}
+    return switches.made(values, **how)
 
 
 def crash(threads=None, processes=None, reason=None):
@@ -97,8 +98,8 @@ def starts(rounds=5, **milliseconds):
 
 def handed(threads, processes, lock, **how):
     base = {("threads", "pipe"): threads, ("processes", "pipe"): processes, ("threads", "lock"): lock}
-    values = {(place, *key): value for place in verdicts.switching.PLACES for key, value in base.items()}
-    return switching.handover(values, **how)
+    values = {(place, *key): value for place in PLACES for key, value in base.items()}
+    return pingpong.made(values, **how)
 
 
 def moved(reference, pickle, rounds=5):
@@ -208,7 +209,7 @@ ALL_RESULTS = {
     "waiting": waits(14.0, 13.5, task="sleep"),
     "timeline": recorded(0.02, 0.9),
     "start-up": starts(spawn=40),
-    "hand-over": handed(5.0, 6.0, 14.0),
+    "ping-pong": handed(5.0, 6.0, 14.0),
     "switches": counted((38, 2, 1001)),
     "faults": faults.made(),
     "transfer": moved(QUICK, [1e-3, 1e-2, 1e-1]),

@@ -92,7 +92,7 @@ def crash(threads=None, processes=None, reason=None):
 
 def starts(rounds=5, **milliseconds):
     """A start-up result with a thread of 0.1 ms."""
-    costs = {("thread", False): 0.1} | {(way, False): value for way, value in milliseconds.items()}
+    costs = {("threads", False): 0.1} | {(kind, False): value for kind, value in milliseconds.items()}
     return startup.made_startup(costs, rounds=rounds)
 
 
@@ -108,7 +108,7 @@ def moved(reference, pickle, rounds=5):
 
 
 def raced(lost=500):
-    params = {"methods": ["handshake"], "ways": ["threads"], "rounds": 1}
+    params = {"methods": ["handshake"], "kinds": ["threads"], "counts": ["shared"], "rounds": 1}
     rows = [races.row(lost=lost), races.row(lock="lock")]
     return Result("races", params, MACHINE, rows, "2026-01-31T12:00:00+00:00")
 

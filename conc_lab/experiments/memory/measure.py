@@ -74,7 +74,8 @@ def check(params, machine):
         copied = kind != "threads" and touch != ["untouched"]
         if (kind, form) == ("fork", "bytes"):  # no reference counts are in these pages
             copied = "written" in touch
-        what = f"{kind} workers beside a program with {size / MB:g} MB of data"
+        what = kind if kind in INSIDE else f"{kind} processes"
+        what += f" beside a program with {size / MB:g} MB of data"
         kinds.check_number(max(params["workers"]), what, WORKER_BYTES[kind] + size * copied, left)
 
 

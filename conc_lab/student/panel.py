@@ -37,9 +37,10 @@ def panel(experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_
     Raises LabError for parameters the experiment does not take or cannot use.
     """
     shown = _Panel(experiment, bet, timeout_s, initial)
-    if before := _BY_CELL.get(cell_id()):
-        before.job.stop()
-    _BY_CELL[cell_id()] = shown
+    if cell := cell_id():
+        if before := _BY_CELL.get(cell):
+            before.job.stop()
+        _BY_CELL[cell] = shown
     return shown.box
 
 

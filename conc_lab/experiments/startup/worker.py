@@ -28,7 +28,7 @@ def answer_from_interpreter(connection) -> None:
         connection.send_bytes(interpreter.call(identity))
         interpreter.close()
     except BaseException:
-        connection.close()  # nobody waits for ever; the traceback goes to stderr
+        connection.send_bytes(b"")  # nobody waits for ever; the traceback goes to stderr
         raise
 
 
@@ -77,6 +77,8 @@ def timed(kind: str, workers: int) -> dict:
                 writer.close()  # else a worker that dies would be waited for
             answers = [reader.recv_bytes() for _ in made]
             answered = perf_counter_ns()
+            if b"" in answers:
+                raise EOFError
         except EOFError as error:
             from ...engine.errors import LabError
 

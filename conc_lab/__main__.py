@@ -41,14 +41,14 @@ def _run(arguments):
 
 
 def _parser():
-    from .engine import experiment as experiments, parameters, run as runner
+    from .engine import experiment, parameters, run
 
     parser = argparse.ArgumentParser(prog="conc-lab", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("machine", help="what this machine can show")
     commands.add_parser("claims", help="the article's claims, decided by what the lessons kept or, else, measured here")
-    for name in experiments.NAMES:
-        function = experiments.function(name)
+    for name in experiment.names():
+        function = experiment.function(name)
         command = commands.add_parser(name, help=function.__doc__.splitlines()[0])
         for parameter in parameters.described(function).values():
             several = isinstance(parameter.annotation, parameters.Several)
@@ -60,7 +60,7 @@ def _parser():
                 default=argparse.SUPPRESS,
                 help=f"{parameter.annotation.help} (default: {parameters.default(parameter)})",
             )
-        command.add_argument("--timeout", type=float, default=runner.TIMEOUT_S, metavar="SECONDS")
+        command.add_argument("--timeout", type=float, default=run.TIMEOUT_S, metavar="SECONDS")
         command.add_argument("--save", type=Path, metavar="FILE.json", help="write the result")
         command.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the result")
     return parser
@@ -81,14 +81,14 @@ def _machine():
 
 
 def _claims():
-    from . import claims as claim_table
+    from . import claims
 
-    found = claim_table.claims()
+    table = claims.claims()
     try:
-        found = claim_table.measured(found, _say)
+        table = claims.measured(table, _say)
     finally:
         _say("\n")
-    print(found)
+    print(table)
     return 0
 
 
@@ -99,12 +99,12 @@ def _say(text):
 
 
 def _experiment(command, timeout, save, chart, **params):
-    from .engine import run as runner
+    from .engine import files, run
 
     save = save and _writable("--save", save, f"{command}.json")
     chart = chart and _writable("--chart", chart, f"{command}.png")
     try:
-        result = runner.run(
+        result = run.run(
             command, params, timeout, on_progress=lambda fraction, doing, left_s: _say(f"{fraction:4.0%} {doing}")
         )
     finally:
@@ -115,12 +115,7 @@ def _experiment(command, timeout, save, chart, **params):
 
     picture = show(result)
     if chart:
-        try:
-            chart.parent.mkdir(parents=True, exist_ok=True)
-            chart.write_bytes(picture.png)
-        except OSError as error:
-            raise LabError(f"the chart could not be written to {chart}: {error.strerror}") from error
-        print(f"drew {chart}")
+        print(f"drew {files.write(chart, picture.png, 'the chart')}")
     print(picture.sentence)
     return 0
 

@@ -10,10 +10,9 @@ import os
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 
-from . import kinds
+from . import cgroups, kinds
 
 
 class Facts(dict):
@@ -101,109 +100,37 @@ def usable_cpus(quota: float | None) -> int:
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
     """CPUs' worth of time this process may use: the least cgroup quota (v1 or v2, any level) or CPU_LIMIT."""
-    quotas = []
-    for folder in cgroup_folders("cpu", root):
-        quota, period = _numbers(folder / "cpu.max") or (None, None)  # v2: "max 100000" or "150000 100000"
-        if quota is None:
-            quota = (_numbers(folder / "cpu.cfs_quota_us") or [None])[0]  # v1: -1 without a quota
-            period = (_numbers(folder / "cpu.cfs_period_us") or [None])[0]
-        if quota and period and quota > 0:
-            quotas.append(quota / period)
-    quotas += _from_environment("CPU_LIMIT")
+    quotas = _from_environment("CPU_LIMIT")
+    for folder in cgroups.folders("cpu", root):
+        pairs = [cgroups.numbers(folder / "cpu.max")]  # v2: "max 100000" or "150000 100000"; v1: -1 without a quota
+        pairs.append(cgroups.numbers(folder / "cpu.cfs_quota_us") + cgroups.numbers(folder / "cpu.cfs_period_us"))
+        quotas += [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and 0 < pair[0] < math.inf]
     return min(quotas, default=None)
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
     """Bytes this process and its neighbours may use: the least cgroup limit (v1 or v2) or MEM_LIMIT."""
-    limits = []
-    for folder in cgroup_folders("memory", root):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            limit = (_numbers(folder / name) or [None])[0]
-            if limit is not None and limit < 1 << 60:  # v1 writes a number near 2**63 for "no limit"
-                limits.append(int(limit))
-    limits += [int(limit) for limit in _from_environment("MEM_LIMIT")]
-    return min(limits, default=None)
+    limits = [limit for limit, _ in cgroups.memory(root)] + _from_environment("MEM_LIMIT")
+    return int(min(limits)) if limits else None
 
 
 def memory_free(root: Path = Path("/")) -> int:
     """Bytes that can still be taken: what the system calls available, or what is left below a limit."""
     import psutil
 
-    free = [psutil.virtual_memory().available]
-    for folder in cgroup_folders("memory", root):
-        for limit_name, used_name in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-        ):
-            limit, used = _numbers(folder / limit_name), _numbers(folder / used_name)
-            if limit and used and limit[0] is not None:
-                free.append(int(limit[0] - used[0] + _inactive_file(folder)))
+    free = [psutil.virtual_memory().available, *(left for _, left in cgroups.memory(root))]
     for limit in _from_environment("MEM_LIMIT"):
-        used = 0
         for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
-                used += process.memory_info().rss
-        free.append(int(limit - used))
-    return max(0, min(free))
-
-
-def cgroup_folders(controller: str, root: Path = Path("/")) -> Iterator[Path]:
-    """This process's cgroup folder for a controller and every folder above it, in v1 and v2 hierarchies.
-
-    A path in /proc/self/cgroup counts from the hierarchy's root, a mount may show only a part of it
-    (field 4 of /proc/self/mountinfo).
-    """
-    try:
-        memberships = (root / "proc/self/cgroup").read_text().splitlines()
-        mounts = (root / "proc/self/mountinfo").read_text().splitlines()
-    except OSError:
-        return
-    for membership in memberships:
-        _, controllers, path = membership.split(":", 2)
-        if controllers and controller not in controllers.split(","):
-            continue
-        for mount in mounts:
-            fields, _, tail = mount.partition(" - ")
-            _, _, _, mount_root, mount_point = fields.split()[:5]
-            kind, options = tail.split()[0], tail.split()[-1]  # the source between may be empty
-            wanted = kind == "cgroup" and controller in options.split(",") if controllers else kind == "cgroup2"
-            if not wanted:
-                continue
-            top = root / mount_point.lstrip("/")
-            below = path[len(mount_root) :] if path.startswith(mount_root) and mount_root != "/" else path
-            folder = top / below.lstrip("/")
-            while True:
-                yield folder
-                if folder == top or top not in folder.parents:
-                    break
-                folder = folder.parent
-            break
-
-
-def _numbers(path):
-    """The numbers in a cgroup file, None for "max"; None where there is no such file."""
-    try:
-        words = path.read_text().split()
-    except OSError:
-        return None
-    return [None if word == "max" else float(word) for word in words]
-
-
-def _inactive_file(folder):
-    try:
-        lines = (folder / "memory.stat").read_text().splitlines()
-    except OSError:
-        return 0
-    counts = dict(line.split() for line in lines)
-    return int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
+                limit -= process.memory_info().rss
+        free.append(limit)
+    return int(max(0, min(free)))
 
 
 def _from_environment(name):
-    try:
-        value = float(os.environ.get(name, ""))
-    except ValueError:
-        return []
-    return [value] if value > 0 else []
+    with contextlib.suppress(ValueError):
+        return [value] if (value := float(os.environ.get(name, ""))) > 0 else []
+    return []
 
 
 def _cpu_name():

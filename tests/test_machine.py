@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conc_lab.engine import pools as executors, machine as this_machine
+from conc_lab.engine import kinds, machine
 
 V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev - cgroup2 cgroup2 rw,nsdelegate"
 PROC = "23 1 0:21 / /proc rw - proc proc rw"
@@ -52,9 +52,9 @@ def test_cpu_quota(tree):
         ("the root's is least", "0::/a", {"cpu.max": "20000 100000", "a/cpu.max": "400000 100000"}, 0.2),
         ("the lowest is least", "0::/a/b", {"cpu.max": "400000 100000", "a/b/cpu.max": "100000 100000"}, 1.0),
     ):
-        assert this_machine.cpu_quota(tree(cgroup, [V2], files)) == quota, what
+        assert machine.cpu_quota(tree(cgroup, [V2], files)) == quota, what
     no_source = ["31 23 0:28 / /run rw - tmpfs  rw", V2]
-    assert this_machine.cpu_quota(tree("0::/", no_source, {"cpu.max": "300000 100000"})) == 3.0
+    assert machine.cpu_quota(tree("0::/", no_source, {"cpu.max": "300000 100000"})) == 3.0
 
 
 def v1_quota(folder, quota):
@@ -72,7 +72,7 @@ def test_cpu_quota_of_v1(tree):
         ("beside v2", f"{CPU}/a\n0::/b", [v1(), UNIFIED], v1_quota("cpu,cpuacct/a", 90000), 0.9),
         ("v2 beside v1", f"{CPU}/a\n0::/b", [v1(), UNIFIED], {"unified/b/cpu.max": "80000 100000"}, 0.8),
     ):
-        assert this_machine.cpu_quota(tree(cgroup, mounts, files)) == quota, what
+        assert machine.cpu_quota(tree(cgroup, mounts, files)) == quota, what
 
 
 def test_limits_of_a_hub(tree, monkeypatch):
@@ -85,14 +85,14 @@ def test_limits_of_a_hub(tree, monkeypatch):
     ):
         monkeypatch.setenv("CPU_LIMIT", text)
         monkeypatch.setenv("MEM_LIMIT", text)
-        assert (this_machine.cpu_quota(root), this_machine.memory_limit(root)) == (quota, memory), text
+        assert (machine.cpu_quota(root), machine.memory_limit(root)) == (quota, memory), text
 
 
 def test_usable_cpus(monkeypatch):
     """Usable CPUs are the quota rounded up, at least one and no more than the affinity mask allows."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     for quota, usable in ((None, 8), (0.1, 1), (1.0, 1), (1.5, 2), (64, 8)):
-        assert this_machine.usable_cpus(quota) == usable
+        assert machine.usable_cpus(quota) == usable
 
 
 def test_usable_cpus_follow_affinity():
@@ -101,9 +101,9 @@ def test_usable_cpus_follow_affinity():
         pytest.skip("this platform has no affinity")
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-        "from conc_lab import this_machine; print(this_machine.usable_cpus(None))"
+        "from conc_lab.engine import machine; print(machine.usable_cpus(None))"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(this_machine.__file__).parent.parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(machine.__file__).parents[2])}
     assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).stdout == b"1\n"
 
 
@@ -116,14 +116,14 @@ def test_memory_limit(tree):
         ("v1", "9:memory:/docker/x", [in_docker], {name: "3000\n"}, 3000),
         ("v1 without", "9:memory:/", [v1("/", "memory")], {name: "9223372036854771712"}, None),
     ):
-        assert this_machine.memory_limit(tree(cgroup, mounts, files)) == limit, what
+        assert machine.memory_limit(tree(cgroup, mounts, files)) == limit, what
 
 
 def test_memory_free(tree):
     """Below a limit is free what is not used; cached files that can be dropped are not used, and nothing is below 0."""
     files = {"memory.max": "9000", "memory.current": "4000", "memory.stat": "anon 100\ninactive_file 500\n"}
-    assert this_machine.memory_free(tree("0::/", [V2], files)) == 5500
-    assert this_machine.memory_free(tree("0::/", [V2], {"memory.max": "10", "memory.current": "400"})) == 0
+    assert machine.memory_free(tree("0::/", [V2], files)) == 5500
+    assert machine.memory_free(tree("0::/", [V2], {"memory.max": "10", "memory.current": "400"})) == 0
 
 
 def test_memory_free_with_a_child_that_ends_meanwhile(tmp_path, monkeypatch):
@@ -133,19 +133,19 @@ def test_memory_free_with_a_child_that_ends_meanwhile(tmp_path, monkeypatch):
         process.kill()
     monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: [gone])
     monkeypatch.setenv("MEM_LIMIT", str(1 << 30))
-    assert 0 < this_machine.memory_free(tmp_path) < 1 << 30
+    assert 0 < machine.memory_free(tmp_path) < 1 << 30
 
 
 def test_without_proc(tmp_path):
     """Where there is no /proc there is no quota and no limit."""
-    assert this_machine.cpu_quota(tmp_path) is None
-    assert this_machine.memory_limit(tmp_path) is None
-    assert this_machine.memory_free(tmp_path) > 0
+    assert machine.cpu_quota(tmp_path) is None
+    assert machine.memory_limit(tmp_path) is None
+    assert machine.memory_free(tmp_path) > 0
 
 
 def test_facts_are_plain_and_not_personal():
     """No value among the facts holds the host's name, the user's name or a path."""
-    facts = this_machine.machine()
+    facts = machine.machine()
     secrets = [socket.gethostname(), str(Path.home()), os.getcwd(), sys.prefix]
     secrets += [getpass.getuser()] * (len(getpass.getuser()) > 3)
     for name, value in facts.items():
@@ -161,7 +161,7 @@ def test_binder(monkeypatch):
             monkeypatch.delenv(name, raising=False)
         if present:
             monkeypatch.setenv(present, "https://mybinder.org/")
-        assert this_machine.machine()["binder"] is bool(present)
+        assert machine.machine()["binder"] is bool(present)
 
 
 FACTS = {"usable_cpus": 2, "logical_cpus": 8, "cpu_quota": None, "memory_free_bytes": 3 << 29}
@@ -174,15 +174,15 @@ def test_facts_in_words():
         ({"cpu_quota": 1.5}, "2 of this machine's 8 logical CPUs (a quota of 1.5)", ""),
         ({"usable_cpus": 1}, "1 of this machine's 8 logical CPUs", ALONE),
     ):
-        facts = this_machine.Facts(FACTS | facts, cpu="<i>")
+        facts = machine.Facts(FACTS | facts, cpu="<i>")
         assert facts.sentence() == f"This notebook may use {cpus} and 1.5 GiB of memory.{alone}"
         assert html.escape(facts.sentence()) in facts._repr_html_() and "<i>" not in facts._repr_html_()
 
 
 def test_facts_fit_together():
     """Usable CPUs and free memory stay within what the machine has."""
-    facts = this_machine.machine()
+    facts = machine.machine()
     assert 1 <= facts["usable_cpus"] <= facts["logical_cpus"]
     assert 0 < facts["memory_free_bytes"] <= facts["memory_bytes"]
-    assert facts["start_methods"] == executors.start_methods()
+    assert facts["start_methods"] == kinds.start_methods()
     assert facts["python"].split(".")[:2] == [str(part) for part in sys.version_info[:2]]

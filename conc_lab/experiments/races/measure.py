@@ -8,34 +8,37 @@ interpreter and the operating system change workers. By "deadlock" two threads t
 orders or in the same order; each has tried its first lock before either asks for its second.
 """
 
+import itertools
 import multiprocessing
 import queue
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
 
-from . import worker as _races_worker
-from ...engine import in_worker as _worker, pools as executors
-from ...engine.errors import LabError, cannot_start
-from ...engine.parameters import ByProfile, Number, OneOf, Several
-from ...engine.stats import grouped
-from ...engine.experiment import DEFAULT_START_METHOD, ROUNDS, START_METHOD, Progress, in_rounds
+from ...engine import in_worker, pools
+from ...engine.errors import LabError
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.kinds import START_METHODS
+from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from . import worker
 
-# threads: two threads, one count; processes: each has a count of its own; shared: two processes, one count in
-# shared memory; queue: two threads, one of which owns the count and is asked for updates through a queue.Queue.
-WAYS = ("threads", "processes", "shared", "queue")
 METHODS = ("handshake", "call", "plain", "deadlock")
-LOCKS = ("none", "lock")
-LOCKABLE = ("threads", "shared")  # elsewhere only one worker touches a count
-ORDERS = ("opposite order", "same order")
+COUNTS = ("shared", "own", "queue")
+LOCKS, ORDERS = ("none", "lock"), ("opposite order", "same order")
+WORKERS = 2
 SWITCH_INTERVAL_S = 1e-5  # 500 times as often as usual: an update that can be lost shall have its chance
+
+COLUMNS = dict.fromkeys(("method", "kind", "count", "lock", "what"), "str")
+COLUMNS |= dict.fromkeys(("round", "expected", "counted", "lost", "seen_by_parent"), "int")
+SMALL = {"counts": ["shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1}
 
 
 def races(
-    ways: Several(OneOf(lambda: WAYS, "who updates which count"), "way") = WAYS,
+    kinds: Kinds("threads", "processes", *START_METHODS) = ("threads", "processes"),
+    counts: Several(OneOf(lambda: COUNTS, "what the workers update"), "count") = COUNTS,
     methods: Several(OneOf(lambda: METHODS, "what happens between read and write"), "method") = METHODS,
-    start_method: START_METHOD = DEFAULT_START_METHOD,
     turns: Number(1, 100_000, "updates by each worker, handshake and call") = ByProfile(50, 500, 2000),
     increments: Number(1, 10_000_000, "updates by each worker, plain") = ByProfile(20_000, 200_000, 1_000_000),
     patience_ms: Number(1, 10_000, "milliseconds until a deadlock counts as one") = ByProfile(200, 500, 500),
@@ -43,112 +46,68 @@ def races(
 ) -> Iterator[dict | Progress]:
     """Count what two workers add to one count, with and without a lock; one row is one variant in one round.
 
-    Columns: round; method; way; lock ("none" or "lock"; for "deadlock" the order in which the two threads take the
-    locks); what is counted ("updates", or "threads" that got both locks); expected, counted, and lost, their
-    difference; seen_by_parent: the count as the program that started the workers sees it. Raises LabError when a
-    worker fails or does not answer.
+    counts: "shared" is one variable of both threads, or one count in memory that both processes share; "own" is one
+    for each process; "queue" belongs to one of two threads, which the other asks for updates through a queue.Queue.
+
+    Columns: round; method; kind; count; lock ("none" or "lock", which a shared count alone has; for "deadlock" the
+    order in which the two threads take the locks); what is counted ("updates", or "threads" that got both locks);
+    expected, counted, and lost, their difference; seen_by_parent: the count as the program that started the workers
+    sees it. Raises LabError when a worker fails or does not answer.
     """
-    variants = [
-        (method, way, lock)
-        for method in METHODS
-        for way in WAYS
-        for lock in LOCKS
-        if method in methods and way in ways and method != "deadlock" and (lock == "none" or way in LOCKABLE)
-    ]
-    variants += [("deadlock", "threads", order) for order in ORDERS if "deadlock" in methods]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    try:
-        for number, _, (method, way, lock), progress in in_rounds(variants, rounds):
-            if method == "deadlock":
-                counts = {"what": "threads"} | _deadlock(lock, patience_ms / 1000)
-            else:
-                each = increments if method == "plain" else turns
-                counts = {"what": "updates"} | _race(method, way, lock, each, start_method)
-            row = {"round": number, "method": method, "way": way, "lock": lock} | counts
-            yield row | {"lost": row["expected"] - row["counted"]}
-            yield progress
-    finally:
-        sys.setswitchinterval(interval)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # for good: the child ends with the run
+    for number, _, (method, kind, count, lock), progress in in_rounds(_variants(methods, kinds, counts), rounds):
+        if method == "deadlock":
+            row = _deadlock(lock, patience_ms / 1000)
+        else:
+            row = _race(method, kind, count, lock, increments if method == "plain" else turns)
+        row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
+        yield row | {"lost": row["expected"] - row["counted"]}
+        yield progress
 
 
 def check(params, machine):
-    """Refuse worker processes that do not fit into the memory."""
-    if {"processes", "shared"} & set(params["ways"]):
-        executors.check_room(2, params["start_method"], 0, machine)
+    """Refuse kinds and counts of which none go together."""
+    if not _variants(params["methods"], params["kinds"], params["counts"]):
+        raise LabError("none go together: own counts are for processes, a queue and a deadlock for threads")
 
 
-def _race(method, way, lock, turns, start_method):
+def _variants(methods, kinds, counts):
+    return [variant for variant in itertools.product(methods, kinds, counts, LOCKS + ORDERS) if _fits(*variant)]
+
+
+def _fits(method, kind, count, lock):
+    if method == "deadlock":
+        return (kind, count) == ("threads", "shared") and lock in ORDERS
+    if count == "shared":
+        return lock in LOCKS
+    return lock == "none" and (count == "queue") == (kind == "threads")
+
+
+def _race(method, kind, count, lock, turns):
     """Two workers, `turns` updates each."""
-    executors.settle()
-    if way in ("processes", "shared"):
-        context = multiprocessing.get_context(start_method)
-        with executors.uninterrupted(start_method):
-            cell = context.RawValue("q", 0) if way == "shared" else _races_worker.Cell()
-            shared = _shared(context, cell, context.Lock() if lock == "lock" else None, None)
-            pool = ProcessPoolExecutor(2, context, _races_worker.arm, (shared,))
-    else:
-        requests = queue.Queue() if way == "queue" else None
-        shared = _shared(threading, _races_worker.Cell(), threading.Lock() if lock == "lock" else None, requests)
-        pool = ThreadPoolExecutor(2, initializer=_races_worker.arm, initargs=(shared,))
-    with pool:
-        calls = [(_races_worker.work, (role, method, turns)) for role in ("first", "second")]
-        seen = _together(pool, calls, shared.barrier)
-    return {
-        "expected": 2 * turns,
-        "counted": sum(seen) if way == "processes" else shared.cell.value,
-        "seen_by_parent": shared.cell.value,
-    }
-
-
-def _shared(source, cell, lock, requests):
-    """What the workers need, from `source`: threading, or a context of multiprocessing."""
-    semaphores = [source.Semaphore(0) for _ in range(3)]
-    return _races_worker.Shared(cell, lock or _races_worker.NoLock(), source.Barrier(2), *semaphores, requests)
+    pools.wait_for_threads()
+    threads = kind == "threads"
+    source = threading if threads else multiprocessing.get_context(kind)
+    with pools.uninterrupted(None if threads else kind):
+        cell = SimpleNamespace(value=0) if threads or count == "own" else source.RawValue("q", 0)
+        shared = SimpleNamespace(cell=cell, lock=source.Lock() if lock == "lock" else None, first=source.Lock())
+        shared.requests = queue.Queue() if count == "queue" else None
+        shared.go, shared.on, shared.done, *barrier = (source.Semaphore(0) for _ in range(5))
+        given = worker.keep, (shared, *barrier)
+        executor = ThreadPoolExecutor(2, "", *given) if threads else ProcessPoolExecutor(2, source, *given)
+    with executor:
+        pool = pools.WorkerPool(executor, 2, kind, barrier, getattr(executor, "_processes", None))
+        outcomes = pool.together(in_worker.call, worker.work, (method, turns))
+    outcomes.sort(key=lambda outcome: getattr(outcome, "type", None) in ("TimeoutError", "Empty"))  # the cause first
+    seen = [pools.value(outcome) for outcome in outcomes]
+    counted = sum(seen) if count == "own" else cell.value
+    return {"what": "updates", "expected": 2 * turns, "counted": counted, "seen_by_parent": cell.value}
 
 
 def _deadlock(order, patience_s):
     """Two threads that take two locks each, in this order."""
-    a, b, tried, gave_up = threading.Lock(), threading.Lock(), threading.Barrier(2), threading.Barrier(2)
+    a, b, tried = threading.Lock(), threading.Lock(), threading.Barrier(2)
     pairs = [(a, b), (b, a) if order == "opposite order" else (a, b)]
     with ThreadPoolExecutor(2) as pool:
-        calls = [(_races_worker.take_both, (*pair, tried, gave_up, patience_s)) for pair in pairs]
-        finished = sum(_together(pool, calls, tried))
-    return {"expected": 2, "counted": finished, "seen_by_parent": finished}
-
-
-def _together(pool, calls, barrier):
-    """The values of two calls that need each other; a LabError if one fails."""
-    try:
-        futures = [pool.submit(_worker.call, *call) for call in calls]
-        outcomes = [future.result() for future in futures]
-    except (OSError, RuntimeError) as error:
-        barrier.abort()  # a worker that waits for the other would keep the pool's shutdown waiting
-        raise LabError(cannot_start("two workers, or lost one", error)) from error
-    for outcome in sorted(outcomes, key=lambda outcome: getattr(outcome, "type", None) in ("TimeoutError", "Empty")):
-        executors.value(outcome)  # the cause first
-    return outcomes
-
-
-def totals(rows: list[dict]) -> list[dict]:
-    """One dict for each method, way and lock, in the order of the constants above: the sums over all rounds.
-
-    method, way, lock, what; rounds; expected, counted, lost; lossy_rounds: the rounds in which something was lost.
-    """
-    found = []
-    for (method, way, lock), mine in grouped(rows, "method", "way", "lock").items():
-        found.append(
-            {
-                "method": method,
-                "way": way,
-                "lock": lock,
-                "what": mine[0]["what"],
-                "rounds": len(mine),
-                **{name: sum(row[name] for row in mine) for name in ("expected", "counted", "lost")},
-                "lossy_rounds": sum(row["lost"] > 0 for row in mine),
-            }
-        )
-    places = (*LOCKS, *ORDERS)
-    return sorted(
-        found, key=lambda item: (METHODS.index(item["method"]), WAYS.index(item["way"]), places.index(item["lock"]))
-    )
+        got_both = sum(pool.map(lambda pair: worker.take_both(*pair, tried, patience_s), pairs))
+    return {"what": "threads", "expected": 2, "counted": got_both, "seen_by_parent": got_both}

@@ -1,132 +1,126 @@
-"""Hand-over time against size for every way, and the time a small task costs against the tasks in a message."""
+"""Hand-over time against size for every channel, and the time a small task costs against the tasks in a message."""
 
-from matplotlib.axes import Axes
+import pandas
 
-from .measure import THROUGH_BLOCK, crossing, medians, rate_mb_s
-from ...engine.result import Result
-from ...drawing import kit as style
+from ...drawing import kit, words
+from ...engine.errors import LabError
+from ...engine.result import Result, once
+from ...engine.stats import where
+from .measure import BLOCKS, CHANNELS
 
-WAYS = {  # way: its name in words, and how it is drawn
-    "reference": ("thread, by a reference", style.STYLES["threads"]),
-    "pickle": ("process, by a pickle through a pipe", style.STYLES["processes"]),
-    "new block": ("process, by a new shared block", {"color": "#009E73", "marker": "^"}),
-    "same block": ("process, by the same block again", {"color": "#E69F00", "marker": "D"}),
-    "interpreters": ("subinterpreter, by a queue", style.STYLES["interpreters"]),
-    "map": ("process pool, by map", style.STYLES["processes"]),
-}
-BLOCKS = dict(zip(THROUGH_BLOCK, ("a new block", "the same block again"), strict=True))
+LOOKS = {"new block": {"color": "#009E73", "marker": "^"}, "same block": {"color": "#E69F00", "marker": "D"}}
+STYLES = {"forkserver": "--", "spawn": ":"}  # of lines, where several start methods were asked for
+BY = {"reference": "by a reference", "pickle": "by a pickle through a pipe", "new block": "by a new shared block"}
+BY |= {"same block": "by the same block again", "queue": "by a queue"}
 
 
-def table(result: Result):
-    """The medians: a line for each way and size, or number of tasks in a message."""
-    reads = medians([row | {"handover_s": row["read_s"]} for row in result.rows if row["read_s"] is not None])
-    return [
-        {
-            "handed over": f"{style.count(key, 'task')} a message" if way == "map" else style.size(key),
-            "way": WAYS[way][0],
-            "µs": round(1e6 * seconds, 2),
-            "MB/s": "" if way in ("map", "reference") else round(key / seconds / 1e6),
-            "first reading µs": "" if way == "map" else round(1e6 * reads[way][key], 2),
-        }
-        for way, times in medians(result.rows).items()
-        for key, seconds in times.items()
-    ]
+@once
+def summary(result: Result) -> pandas.DataFrame:
+    """Medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
+    by = ["kind", "channel", "size_bytes", "chunk"]
+    medians = result.shown.groupby(by, dropna=False)[["handover_s", "read_s"]].median().reset_index()
+    order = [*CHANNELS, "map"].index
+    return medians.sort_values("channel", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 
 
-def plot_transfer(result: Result, ax: Axes | None = None, earlier=None) -> Axes:
-    """Seconds from sending until the answer against bytes, both logarithmic: every round faint, the median strong."""
-    ax = _plot(result, _sized(result), "size_bytes", ax)
-    for way, times in (_sized(earlier) if earlier else {}).items():
-        ax.plot(times.keys(), times.values(), **WAYS[way][1] | style.BEFORE)
+def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, int | None]:
+    """(the largest size up to which `one` lost in every round, the smallest from which on it won in every round).
+
+    one, other: (kind, channel). None for either where there is no such size; sizes between the two are undecided.
+    """
+    rows = result.shown.pivot_table("handover_s", ["size_bytes", "round"], ["kind", "channel"])
+    ahead = (rows[one] < rows[other]).groupby("size_bytes").agg(["any", "all"])
+    lost, won = ahead.index[~ahead["any"].cummax()], ahead.index[ahead["all"][::-1].cummin()[::-1]]
+    return max(lost, default=None), min(won, default=None)
+
+
+def _lines(result, column="size_bytes"):
+    """{(kind, channel): a Series of median seconds by size, or by tasks in a message}."""
+    medians = summary(result).dropna(subset=column).astype({column: int})
+    groups = medians.groupby(["kind", "channel"], sort=False)
+    return {pair: lines.set_index(column).handover_s for pair, lines in groups}
+
+
+def _plot(result, ax, column):
+    """Seconds against bytes, or against tasks in a message, both logarithmic: every round faint, the median strong."""
+    for (kind, channel), line in _lines(result, column).items():
+        rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
+        ax.plot(rows[column], rows.handover_s, **look, **kit.FAINT)
+        look |= kit.STRONG | {"linestyle": STYLES.get(kind, "-")}
+        ax.plot(line.index, line, **look, label=f"{words.label(kind, result)}: {channel}")
+    marks = sorted(set(result.frame[column].dropna()))
+    kit.log(ax, "x", words.size if column == "size_bytes" else "{:g}".format, marks[:: -(-len(marks) // 8)])
+    kit.log(ax, "y", words.duration)
+
+
+def transfer_chart(result: Result, bet, earlier):
+    """Hand-over time against size."""
+    ax = kit.figure().add_subplot()
+    _plot(result, ax, "size_bytes")
+    alt = f"Time of a hand-over against size, medians. {_said(result)}."
     if earlier:
-        ax.plot([], [], color="#555555", **style.BEFORE, label="run before")
+        for (kind, channel), line in _lines(earlier).items():
+            ax.plot(line.index, line, **kit.LOOKS[kind] | LOOKS.get(channel, {}) | kit.BEFORE)
+        ax.plot([], [], color="#555555", **kit.BEFORE, label="run before")
+        alt += f" The run before: {_said(earlier)}."
     ax.set_xlabel("size of the object")
     ax.set_ylabel("until the worker answers")
-    style.legend(ax, 2)
-    return ax
-
-
-def plot_chunks(result: Result, ax: Axes | None = None) -> Axes:
-    """Seconds a task against the tasks in one message to a pool, both logarithmic."""
-    chunks = medians(result.rows)["map"]
-    ax = _plot(result, {"map": chunks}, "chunk", ax)
-    for chunk, seconds in chunks.items():
-        ax.annotate(style.duration(seconds), (chunk, seconds), (8, 8), textcoords="offset points", fontsize=10)
-    ax.margins(x=0.12, y=0.15)
-    ax.set_xlabel("tasks in a message (chunksize)")
-    ax.set_ylabel("time per task")
-    return ax
-
-
-def _plot(result, found, column, ax):
-    ax = ax or style.figure().add_subplot()
-    rows = style.grouped(result.rows, "way")
-    for way, times in found.items():
-        label, look = WAYS[way]
-        ax.plot([row[column] for row in rows[way]], [row["handover_s"] for row in rows[way]], **look, **style.FAINT)
-        ax.plot(times.keys(), times.values(), **look, **style.STRONG, label=label)
-    marks = sorted({key for times in found.values() for key in times})
-    style.log(ax, "x", style.size if column == "size_bytes" else "{:g}".format, marks[:: -(-len(marks) // 8)])
-    style.log(ax, "y", style.duration)
-    return ax
-
-
-def _transfer_chart(result, bet, earlier):
-    ax = plot_transfer(result, style.figure(4.8).add_subplot(), earlier)
-    before = f" The run before: {_said(earlier)}." if earlier else ""
-    alt = f"Time of a hand-over against size, medians. {_said(result)}.{before}"
+    kit.legend(ax, 2)
     return ax.figure, alt, transfer_sentence(result)
 
 
-def _chunks_chart(result, bet, earlier):
-    ax = plot_chunks(result, style.figure(3.2).add_subplot())
-    said = ", ".join(f"{style.duration(each)} with {chunk:g}" for chunk, each in medians(result.rows)["map"].items())
-    return ax.figure, f"Time of a small task against tasks in a message, medians: {said}.", chunks_sentence(result)
+def chunks_chart(result: Result, bet, earlier):
+    """The time of a small task against the tasks in a message to a pool."""
+    lines = _lines(result, "chunk")
+    if not lines:
+        raise LabError("this chart is about a pool of processes, and none was among the kinds of this run")
+    ax = kit.figure(3.2).add_subplot()
+    _plot(result, ax, "chunk")
+    alts, parts = [], []
+    for line in lines.values():
+        few, many, texts = line.index[0], line.index[-1], line.map(words.duration)
+        for chunk, seconds in line.items():
+            ax.annotate(texts[chunk], (chunk, seconds), (8, 8), textcoords="offset points", fontsize=10)
+        alts.append(", ".join(f"{text} with {chunk}" for chunk, text in texts.items()))
+        parts.append(f"with {words.count(few, 'task')} in a message a small task took {texts[few]}")
+        if many > few:
+            ratio = words.times(line[few] / line[many])
+            parts[-1] += f", with {many} it took {texts[many]}, {ratio} as many tasks in the same time"
+    ax.margins(x=0.12, y=0.15)
+    ax.set_xlabel("tasks in a message (chunksize)")
+    ax.set_ylabel("time per task")
+    alt = f"Time of a small task against tasks in a message, medians: {'; '.join(alts)}."
+    return ax.figure, alt, words.sentence(*parts)
 
 
 def transfer_sentence(result: Result) -> str:
-    """What each way took for the smallest and the largest size, its rate, and from where shared memory pays."""
-    parts = []
-    for way, times in _sized(result).items():
-        ends = dict.fromkeys((min(times), max(times)))
-        said = f"{WAYS[way][0]}: " + ", ".join(f"{style.duration(times[size])} for {style.size(size)}" for size in ends)
-        rate = None if way == "reference" else rate_mb_s(times)
-        parts.append(f"{said} ({style.digits(rate)} MB/s)" if rate else said)
-    ways = result.params["ways"]
-    blocks = [way for way in THROUGH_BLOCK if way in ways and "pickle" in ways]
-    verdicts = (f"{BLOCKS[way]} {_from_where(*crossing(result.rows, way))}" for way in blocks)
-    return style.sentence("; ".join(parts), *verdicts)
-
-
-def chunks_sentence(result: Result) -> str:
-    """What a task cost alone in a message and with the most others."""
-    times = medians(result.rows)["map"]
-    few, many = min(times), max(times)
-    words = f"with {style.count(few, 'task')} in a message a small task took {style.duration(times[few])}"
-    if few != many:
-        ratio = times[few] / times[many]
-        more = f"{style.times(ratio)} as many tasks in the same time" if ratio > 1 else "which is no less"
-        words += f", with {many} it took {style.duration(times[many])}, {more}"
-    return style.sentence(words)
-
-
-def _from_where(lost, won):
-    up_to = [f"slower than the pipe in every round up to {style.size(lost)}"] if lost else []
-    since = [f"faster than the pipe in every round from {style.size(won)} on"] if won else []
-    if not (up_to or since):
-        return "beat the pipe in some rounds, but at the largest size not in all"
-    return f"was {style.listed(up_to + since)}"
-
-
-def _sized(result):
-    return {way: times for way, times in medians(result.rows).items() if way != "map"}
+    """What each channel took for the smallest and the largest size, its rate, and from where shared memory pays."""
+    lines, parts, verdicts = _lines(result), [], []
+    for (kind, channel), line in lines.items():
+        largest, longest = line.index[-1], line.iloc[-1]
+        ends = line.iloc[[0, -1]].to_dict()  # which are one where there is one size
+        ends = ", ".join(f"{words.duration(each)} for {words.size(size)}" for size, each in ends.items())
+        seen = channel != "reference" and longest >= 3 * line.iloc[0]  # else the size decides little
+        rate = f" ({words.digits(largest / longest / 1e6)} MB/s)" if seen else ""
+        parts.append(f"{_name(kind, channel)}: {ends}{rate}")
+        if channel in BLOCKS and (kind, "pickle") in lines:
+            lost, won = crossing(result, (kind, channel), (kind, "pickle"))
+            known = [f"slower than the pipe in every round up to {words.size(lost)}"] if lost else []
+            known += [f"faster than the pipe in every round from {words.size(won)} on"] if won else []
+            verdict = words.listed(known or ["faster than the pipe in some rounds, but at the largest size not in all"])
+            verdicts.append(f"the {channel}{'' if kind == 'processes' else f' ({kind})'} was {verdict}")
+    return words.sentence("; ".join(parts), *verdicts)
 
 
 def _said(result):
     return "; ".join(
-        f"{WAYS[way][0]}: " + ", ".join(f"{style.size(size)} {style.duration(each)}" for size, each in times.items())
-        for way, times in _sized(result).items()
+        f"{_name(*pair)}: {', '.join(f'{words.size(size)} {words.duration(each)}' for size, each in line.items())}"
+        for pair, line in _lines(result).items()
     )
 
 
-CHARTS = {"transfer": _transfer_chart, "chunks": _chunks_chart}
+def _name(kind, channel):
+    return f"{words.ONE[kind]}, {BY[channel]}"
+
+
+CHARTS = {"transfer": transfer_chart, "chunks": chunks_chart}

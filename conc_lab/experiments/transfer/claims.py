@@ -1,0 +1,40 @@
+"""What hand-overs, and updates lost in races, make of the claim on one memory for all."""
+
+from ...drawing import words
+from ...drawing.verdict import FEWEST, NOISE, TOO_FEW, Verdict, decides, ranged
+from ...engine.result import Result
+from ...engine.stats import where
+from .chart import crossing
+
+REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
+
+
+@decides("C14")
+def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
+    """A reference against a pickle, by size; and the price, updates lost without a lock."""
+    times = moved.shown.set_index(["size_bytes", "kind", "channel"]).handover_s.sort_index()
+    sizes = sorted(where(moved.frame, channel="reference").size_bytes.unique())
+
+    def said(size, kind, channel):
+        return f"{channel} {ranged(times[size, kind, channel], words.duration)}"
+
+    ends = dict.fromkeys((sizes[0], sizes[-1]))
+    figure = "; ".join(f"{size / 1e6:g} MB: {said(size, *REFERENCE)}, {said(size, *PICKLE)}" for size in ends)
+    bare = where(raced.frame, method="handshake", kind="threads", count="shared", lock="none")
+    lost = (
+        f"{bare.lost.sum():,} of {bare.expected.sum():,} updates, each made to meet another, were lost without a lock"
+    )
+    price = f"its price is races: {lost}"
+    slower, faster = crossing(moved, REFERENCE, PICKLE)
+    if moved.frame["round"].nunique() < FEWEST:
+        return Verdict("cannot tell", TOO_FEW, figure)
+    if len(sizes) == 1:
+        return Verdict("cannot tell", "one size alone does not show what depends on the size", figure)
+    if faster == sizes[0]:
+        return Verdict("holds", price, figure)
+    if faster is not None:
+        since = f"from {faster / 1e6:g} MB on the reference was sooner in every round"
+        return Verdict("depends", f"on the size: {since}; {price}", figure)
+    if slower == sizes[-1]:
+        return Verdict("does not hold", "the pickle was never slower", figure)
+    return Verdict("cannot tell", NOISE, figure)

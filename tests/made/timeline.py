@@ -16,7 +16,7 @@ def made(rows, usable=2, quota=None, **given):
     """A timeline result with these rows."""
     defaults = parameters.described(experiments.function("timeline"))
     params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
-    params |= {"work": list(dict.fromkeys(row["task"] for row in rows))} | given
+    params |= {"tasks": list(dict.fromkeys(row["task"] for row in rows))} | given
     return Result(
         "timeline", params, MACHINE | {"usable_cpus": usable, "cpu_quota": quota}, rows, "2026-01-31T12:00:00+00:00"
     )

@@ -1,97 +1,96 @@
 """Who ran when: a lane for each worker, a bar where it ran, a thin line where it waited."""
 
-from matplotlib.axes import Axes
+import pandas
 
-from ...engine import tasks
-from .measure import WORKERS, shares
-from ...engine.result import Result
-from ...drawing import kit as style
+from ...drawing import kit, words
+from ...engine.machine import capped
+from ...engine.result import Result, once
+from ...engine.stats import where
+from ...engine.tasks import COMPUTING, RELEASING, TASKS
+from .measure import WORKERS
 
-NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
+NEEDS_TWO_CPUS = True
+COVERED = ("tasks",)
 SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
+COMPUTE = [name for name, task in TASKS.items() if task.nature in (COMPUTING, RELEASING)]
 
 
-def table(result: Result):
-    """The share of time in which both workers ran, for each task and kind."""
-    return [
-        {"task": task, "workers": style.name(kind, WORKERS), "both running": f"{share:.0%}"}
-        for (task, kind), share in _ordered(result).items()
-    ]
+@once
+def rounds(result: Result) -> pandas.Series:
+    """`both_ran` of every task, kind and round."""
+    orders = {"task": result.params["tasks"], "kind": list(kit.LOOKS)}
+    rows = result.shown.astype({column: pandas.CategoricalDtype(order) for column, order in orders.items()})
+    variants = rows.groupby(["task", "kind", "round"], observed=True)
+    return variants[["worker", "start_ms", "end_ms", "running"]].apply(both_ran).rename("both_ran")
 
 
-def plot_timeline(result: Result, ax: Axes | None = None, task: str | None = None, kind: str | None = None) -> Axes:
-    """The lanes of one task (by default the first) and one kind of worker, in the last round."""
-    ax = ax or style.figure().add_subplot()
-    task, kind = task or result.rows[0]["task"], kind or result.rows[0]["kind"]
-    last = max(row["round"] for row in result.rows)
-    rows = [row for row in result.rows if (row["round"], row["task"], row["kind"]) == (last, task, kind)]
+def both_ran(rows: pandas.DataFrame) -> float:
+    """The share of time, while both recorded, in which both workers were running; rows of one variant and round."""
+    opened, closed = rows.groupby("worker").start_ms.min().max(), rows.groupby("worker").end_ms.max().min()
+    if opened >= closed:
+        return 0.0
+    starts, ends = (rows[column][rows.running].clip(opened, closed) for column in ("start_ms", "end_ms"))
+    changes = pandas.concat([pandas.Series(1, starts), pandas.Series(-1, ends)]).groupby(level=0).sum()
+    lasted = changes.index.to_series().diff().shift(-1)  # from each change in how many run to the next
+    return lasted[changes.cumsum() == WORKERS].sum() / (closed - opened)
+
+
+@once
+def summary(result: Result) -> pandas.DataFrame:
+    """The median share of the time in which both ran, a line for each task and kind: task, kind, both_ran."""
+    return rounds(result).groupby(["task", "kind"], observed=True).median().reset_index()
+
+
+def plot_timeline(result: Result, ax, task: str, kind: str) -> None:
+    """The lanes of one task and one kind of worker, in the last round."""
     shown = SHOWN_BLOCKS * result.params["block_ms"]
-    looks = {
-        True: {"label": "running", "facecolor": style.STYLES[kind]["color"], "edgecolor": "white", "linewidth": 0.4},
-        False: {"label": "waiting", "facecolor": "#777777"},
-    }
-    for worker in range(WORKERS):
-        lane = [row for row in rows if row["worker"] == worker and row["start_ms"] < shown]
-        for running, half in ((True, 0.35), (False, 0.04)):
-            bars = [(row["start_ms"], row["end_ms"] - row["start_ms"]) for row in lane if row["running"] == running]
-            ax.broken_barh(bars, (worker - half, 2 * half), **looks[running])
-    style.lines(ax, [f"{style.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
+    rows = where(result.shown, task=task, kind=kind, round=result.frame["round"].max())
+    running = {"label": "running", "facecolor": kit.LOOKS[kind]["color"], "edgecolor": "white", "linewidth": 0.4}
+    waiting = {"label": "waiting", "facecolor": "#777777"}
+    for (worker, ran), lane in rows[rows.start_ms < shown].groupby(["worker", "running"]):
+        half, look = (0.35, running) if ran else (0.04, waiting)
+        bars = list(zip(lane.start_ms, lane.end_ms - lane.start_ms, strict=True))
+        ax.broken_barh(bars, (worker - half, 2 * half), **look)
+    kit.lines(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
     ax.set_xlim(0, shown)
-    ax.set_xticks([0, shown / 3, 2 * shown / 3], [f"{tick:.0f}" for tick in (0, shown / 3, 2 * shown / 3)])
-    return ax
+    ax.set_xticks([0, shown / 3, 2 * shown / 3])
+    ax.xaxis.set_major_formatter("{x:.0f}")
 
 
-def _chart(result, bet, earlier):
-    found = _ordered(result)
-    names, kinds = list(dict.fromkeys(task for task, _ in found)), list(dict.fromkeys(kind for _, kind in found))
-    columns, blocks = min(3, len(names)), -(-len(names) // 3)
-    figure = style.figure(0.7 + 1.35 * len(kinds) * blocks)
-    # At most three tasks side by side; each kind in a row of its own, threads above processes.
-    axes = figure.subplots(len(kinds) * blocks, columns, squeeze=False, sharex=True)
-    for (line, column), ax in zip(((a, b) for a in range(len(axes)) for b in range(columns)), axes.flat, strict=True):
-        index, kind = line // len(kinds) * columns + column, kinds[line % len(kinds)]
-        if index >= len(names):
-            ax.set_axis_off()
-            continue
-        plot_timeline(result, ax, names[index], kind)
-        ax.set_title(f"{names[index]}\nboth at once: {found[names[index], kind]:.0%}", fontsize=10)
-        if column:
-            ax.set_yticklabels([])
+def timeline_chart(result: Result, bet, earlier):
+    """A panel for each task and kind of worker: tasks below each other, kinds side by side."""
+    lines, parts = summary(result), []
+    figure = kit.figure(0.7 + 1.35 * lines.task.nunique())
+    axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
+    for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
+        plot_timeline(result, ax, task, kind)
+        ax.set_title(f"{task}\nboth running: {share:.0%}", fontsize=10)
+        parts.append(f"{task}, {words.name(kind, WORKERS)}: {share:.0%}")
     figure.supxlabel("milliseconds; thick: running, thin: waiting", fontsize=11)
-    parts = [f"{task}, {style.name(kind, WORKERS)}: {share:.0%}" for (task, kind), share in found.items()]
     alt = (
         f"Timelines of two workers, a bar where one ran and a thin line where it waited. Share of the time in which "
-        f"both ran, median of {style.rounds(result)}: {'; '.join(parts)}."
+        f"both ran, median of {words.rounds(result)}: {'; '.join(parts)}."
     )
-    said = {}
-    for (task, kind), share in found.items():
-        said.setdefault(kind, []).append(f"{share:.0%} of the time with {task}")
-    words = style.sentence("; ".join(f"two {kind} ran at once for {style.listed(each)}" for kind, each in said.items()))
-    one = ""
-    if style.capped(result):
-        one = (
-            f" A limit leaves this notebook {result.machine['cpu_quota']:g} CPU's worth of time: two may run at once "
-            f"for a part of each period of the limit (mostly a tenth of a second), and are then both stopped."
+    return figure, alt, timeline_sentence(result)
+
+
+def timeline_sentence(result: Result) -> str:
+    """For which share of the time both workers of each kind ran, and what kept them from it."""
+    lines, parts = summary(result), []
+    for kind, shares in lines.groupby("kind", observed=True):
+        each = [f"{line.both_ran:.0%} of the time with {line.task}" for line in shares.itertuples()]
+        parts.append(f"two {words.name(kind, WORKERS)[2:]} were both running for {words.listed(each)}")
+    text, quota = words.sentence("; ".join(parts)), result.machine["cpu_quota"]
+    if capped(result.machine):
+        return (
+            f"{text} A limit leaves this notebook {quota:g} CPU's worth of time: two may run at the same time for a "
+            f"part of each period of the limit (mostly a tenth of a second), and are then both stopped."
         )
-    elif result.machine["usable_cpus"] == 1:
-        one = " One usable CPU: only one of two runs at any moment here."
-    return figure, alt, words + (one or _held_up(found))
+    if result.machine["usable_cpus"] == 1:
+        return f"{text} One usable CPU: only one of two runs at any moment here."
+    if ((lines.kind != "threads") & (lines.both_ran < 0.5) & lines.task.isin(COMPUTE)).any():
+        text += " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
+    return text
 
 
-def _held_up(found):
-    """What is to be said where even processes, which need no GIL in common, did not get two CPUs at once."""
-    computing = (tasks.COMPUTING, tasks.RELEASING)
-    slow = [task for (task, kind), share in found.items() if kind == "processes" and share < 0.5]
-    if not any(task in tasks.TASKS and tasks.TASKS[task].kind in computing for task in slow):
-        return ""
-    return " Other programs, or a CPU limit, kept the processes from two CPUs at once: measure again when it is quiet."
-
-
-def _ordered(result):
-    """The shares, in the order of the parameters."""
-    found = shares(result.rows)
-    wanted = [(task, kind) for task in result.params["work"] for kind in result.params["kinds"]]
-    return {variant: found[variant] for variant in wanted if variant in found}
-
-
-CHARTS = {"timeline": _chart}
+CHARTS = {"timeline": timeline_chart}

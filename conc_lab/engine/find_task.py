@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import re
 from functools import partial
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from .errors import LabError
@@ -116,14 +117,18 @@ def outline(name: str) -> Task:
     module, colon, function = name.rpartition(":")
     text = ""
     with contextlib.suppress(ImportError, SyntaxError, UnicodeError, AttributeError):  # none: the run's child says so
-        text = _spec(module).loader.get_source(module) if colon else source(name)
+        text = (spec := _spec(module)).loader.get_source(spec.name) if colon else source(name)
     coroutine = re.search(rf"^async\s+def\s+{function}\b", text or "", re.MULTILINE) and True
     return Task(name, OWN, "", None, None, coroutine)
 
 
 def _spec(module):
+    """The import spec of a module, None where there is no file for it; neither it nor its packages are imported."""
+    first, *below = module.split(".")
     try:
-        spec = importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(first)
+        for part in below:
+            spec = spec and PathFinder.find_spec(part, spec.submodule_search_locations or ())
     except (ImportError, ValueError):
         return None
     return spec if spec and spec.loader else None  # a folder without __init__.py has no loader

@@ -29,6 +29,11 @@ COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s":
 COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
 COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?"}
 SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
+RECORDED = {
+    task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30}
+    for task in ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
+}
+RECORDED["sleep"] = {"task": "sleep", "workers": [4, 16, 60], "task_ms": 5, "kinds": ["threads", "processes", "asyncio"]}
 
 
 def speedup(
@@ -44,7 +49,7 @@ def speedup(
     serial runs of a round), cpu (the CPU a serial probe was pinned to, else None), tasks (more for more workers);
     setup_s (opening the workers up to their first answer), wall_s (first submit to last result), teardown_s; cpu_s
     (the workers' own CPU seconds within wall_s); voluntary_switches and involuntary_switches of the workers, None
-    where the platform does not count them; results_equal; and what `decompose` adds. Raises LabError when a
+    where the platform does not count them; results_equal; and speedup, cores_busy, cpu_cost (see `decompose`). Raises LabError when a
     task fails or a variant's results differ from the serial ones.
     """
     yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
@@ -94,7 +99,7 @@ def timed(task, args, expected, count, kind, workers):
     values = [pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes]
     if not all(tasks.alike(value, expected) for value in values):
         raise LabError(
-            f"{task.name} returned something else with {workers} {kind} than when it was called before: "
+            f"{task.name} returned something else in a worker ({kind}) than when it was called before: "
             f"times would compare different work, so none is shown"
         )
     return {

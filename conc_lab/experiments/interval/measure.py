@@ -19,6 +19,7 @@ COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "floa
 COLUMNS |= {"cpu_s": "float", "voluntary_switches": "int?", "involuntary_switches": "int?"}
 COLUMNS |= {"results_equal": "bool", "reason": "str?"}
 SMALL = {"run_ms": 2, "intervals_us": [5000, 10], "rounds": 1}
+RECORDED = {"all": {"workers": [4]}}
 
 
 def interval(

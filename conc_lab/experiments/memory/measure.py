@@ -35,6 +35,8 @@ COLUMNS |= {"processes": "int", "rss_before_bytes": "int?", "pss_before_bytes": 
 COLUMNS |= {"rss_bytes": "int", "pss_bytes": "int?", "uss_bytes": "int?", "others_uss_bytes": "int?"}
 COLUMNS |= {f"worker_{meter}_bytes": "float?" for meter in METERS} | {"missing": "str?"}
 SMALL = {"workers": [2], "rounds": 1}
+RECORDED = {"none": {"workers": [1, 2, 4]}}
+RECORDED["ints"] = {"workers": [1, 2], "kinds": ["fork"], "parent_data": "ints", "touch": ["untouched", "read"]}
 
 
 def memory(

@@ -32,6 +32,7 @@ COLUMNS = {"round": "int", "order": "int", "start": "int", "workers": "int", "ki
 COLUMNS |= dict.fromkeys(("start_s", "answer_s", "end_s"), "float")
 COLUMNS |= dict.fromkeys(("cold", "new_process", "ran_main"), "bool")
 SMALL = {"workers": [1, 2], "starts": 2, "rounds": 1}
+RECORDED = {"nothing": {}}
 
 
 def startup(

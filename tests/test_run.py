@@ -173,7 +173,7 @@ def test_child_killed_under_a_live_pool(nothing_left):
 def test_worker_that_dies(nothing_left):
     """A worker process that is killed ends the run with an error."""
     error = refused(task="own_tasks:kills_its_worker", kinds=["processes"])
-    assert str(error) == "a worker process ended before it was done (killed by SIGKILL)"
+    assert str(error) == f"a worker ({METHODS[0]}) ended before it was done (killed by SIGKILL)"
 
 
 @pytest.mark.skipif("fork" not in METHODS, reason="no fork here")

@@ -25,17 +25,21 @@ _staying = set()  # the system's ids of threads that `wait_for_threads` has wait
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """A started executor, the number of its workers, the scope of one worker's usage, and the barrier where they meet.
+    """A started executor, the kind and number of its workers, and the barrier where they meet.
 
     barrier: (arrived, go), semaphores shared with the workers; None where there is one worker only. processes: those
     of the workers, by id; None where they are none.
     """
 
     executor: Executor
+    kind: str
     workers: int
-    scope: str
     barrier: tuple | None = None
     processes: dict | None = None
+
+    @property
+    def scope(self) -> str:
+        return "process" if self.kind in START_METHODS else "thread"
 
     def together(self, function, *args) -> list:
         """What function(*args) returns in each worker: one call a worker, all let go when all are there."""
@@ -81,7 +85,7 @@ class WorkerPool:
             for get in gets:
                 yield get()
         except BrokenExecutor as error:
-            raise LabError(died("a worker process", self._exit_code())) from error
+            raise LabError(died(f"a worker ({self.kind})", self._exit_code())) from error
         except TypeError as error:
             if type(error).__name__ != "NotShareableError":  # a class that came with 3.14
                 raise
@@ -171,14 +175,14 @@ def opened(kind: str, workers: int) -> Iterator[WorkerPool]:
 def _alone(executor):
     in_worker.set_barrier()
     with executor:
-        yield WorkerPool(executor, 1, "thread")
+        yield WorkerPool(executor, "serial", 1)
 
 
 @contextlib.contextmanager
 def _threads(workers):
     barrier = threading.Semaphore(0), threading.Semaphore(0)
     with ThreadPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=barrier) as executor:
-        yield _started(WorkerPool(executor, workers, "thread", barrier), "threads")
+        yield _started(WorkerPool(executor, "threads", workers, barrier))
 
 
 @contextlib.contextmanager
@@ -191,7 +195,7 @@ def _processes(kind, workers):
     except OSError as error:
         raise LabError(cannot_start(f"{workers} {kind} processes", error)) from error
     with executor:
-        yield _started(WorkerPool(executor, workers, "process", barrier, executor._processes), f"{kind} processes")
+        yield _started(WorkerPool(executor, kind, workers, barrier, executor._processes))
 
 
 @contextlib.contextmanager
@@ -204,7 +208,7 @@ def _interpreters(workers):
         with InterpreterPoolExecutor(
             workers, initializer=in_worker.set_barrier_in_interpreter, initargs=(*pipes, tuple(sys.path))
         ) as executor:
-            yield _started(WorkerPool(executor, workers, "thread", barrier), "interpreters")
+            yield _started(WorkerPool(executor, "interpreters", workers, barrier))
     finally:
         for descriptor in (*pipes[0], *pipes[1]):
             os.close(descriptor)
@@ -218,7 +222,8 @@ POOLS = {
 }
 
 
-def _started(pool, what):
+def _started(pool):
+    what = f"{pool.kind} processes" if pool.processes is not None else pool.kind
     try:
         usages = [call.result() for call in pool.meet(in_worker.usage_after, (pool.scope,))]
     except (OSError, RuntimeError) as error:

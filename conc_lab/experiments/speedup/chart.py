@@ -31,8 +31,9 @@ def plot_speedup(result: Result, ax, bet=None, earlier=None, recorded=None) -> N
     for kind, found in summary(result).groupby("kind", sort=False):
         look, at = kit.LOOKS[kind], _at(places, found)
         rounds = where(result.shown, kind=kind).pivot(index="round", columns="workers", values="speedup")
-        for _, speeds in rounds[list(found.workers)].iterrows():
-            ax.plot(at, speeds, **look, **kit.FAINT | {"linestyle": "-", "linewidth": 0.8})
+        speeds = rounds[list(found.workers)].assign(gap=math.nan)  # one line for all rounds, however many there are
+        faint = kit.FAINT | {"linestyle": "-", "linewidth": 0.8}
+        ax.plot([*at, math.nan] * len(speeds), speeds.to_numpy().ravel(), **look, **faint)
         spread = [found.speedup - found.low, found.high - found.speedup]
         ax.errorbar(at, found.speedup, spread, **look, **kit.STRONG, label=words.label(kind, result), capsize=4)
     _draw_ideal(ax, result, places)

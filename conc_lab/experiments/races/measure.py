@@ -96,7 +96,7 @@ def _race(method, kind, count, lock, turns):
         given = worker.keep, (shared, *barrier)
         executor = ThreadPoolExecutor(2, "", *given) if threads else ProcessPoolExecutor(2, source, *given)
     with executor:
-        pool = pools.WorkerPool(executor, 2, kind, barrier, getattr(executor, "_processes", None))
+        pool = pools.WorkerPool(executor, kind, 2, barrier, getattr(executor, "_processes", None))
         outcomes = pool.together(in_worker.call, worker.work, (method, turns))
     outcomes.sort(key=lambda outcome: getattr(outcome, "type", None) in ("TimeoutError", "Empty"))  # the cause first
     seen = [pools.value(outcome) for outcome in outcomes]

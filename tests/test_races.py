@@ -150,7 +150,7 @@ def test_a_worker_that_does_not_answer(monkeypatch):
 def test_a_worker_that_dies(monkeypatch):
     """A worker process that dies ends the run with one sentence."""
     monkeypatch.setattr(worker, "_interrupt", lambda cell, lock: os._exit(3))
-    with pytest.raises(LabError, match=rf"^a {IN_PROCESS} process ended before it was done \(exit code 3\)$"):
+    with pytest.raises(LabError, match=r"^a worker \(fork\) ended before it was done \(exit code 3\)$"):
         here(methods=["handshake"], counts=["shared"], kinds=[IN_PROCESS])
 
 

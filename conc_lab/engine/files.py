@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from .errors import LabError
@@ -14,26 +14,15 @@ def write(path: str | os.PathLike, content: str | bytes, what: str) -> Path:
     Raises LabError, in which `what` names the thing, where the file cannot be written; an earlier file then stays.
     """
     path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
-    part = None
+    part = path.parent / f".{path.name}-{secrets.token_hex(4)}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        os.chmod(part, 0o666 & ~_umask())
+        with open(part, "xb") as file:  # with the permissions of any new file, by the umask
+            file.write(content.encode() if isinstance(content, str) else content)
         os.replace(part, path)
     except OSError as error:
         raise LabError(f"{what} could not be written to {path}: {error.strerror}") from error
     finally:
-        if part:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(part)
+        with contextlib.suppress(OSError):
+            part.unlink()
     return path
-
-
-def _umask():
-    """This process's umask, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -115,9 +115,9 @@ def load(path: str | os.PathLike) -> Result:
 
 def _problem(result):
     """What the result lacks or has of a wrong type, by what its experiment declares; None where all is right."""
-    for item in fields(Result)[:-1]:
-        kind = {"params": dict, "machine": dict, "rows": list}.get(item.name, str)
-        if not isinstance(getattr(result, item.name), kind):
+    kinds = {"params": dict, "machine": dict, "rows": list, "processes": str | None}
+    for item in fields(Result):
+        if not isinstance(getattr(result, item.name), kinds.get(item.name, str)):
             return f"{item.name!r} is missing or of the wrong type"
     if not result.rows:
         return "it has no rows"

@@ -22,6 +22,7 @@ BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows cou
 COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
 COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "running": "bool"}
 SMALL = {"tasks": ["count_primes"], "window_ms": 20, "rounds": 1}
+RECORDED = {"three": {"rounds": 3, "window_ms": 60}}
 
 
 def timeline(

@@ -1,6 +1,6 @@
 """Timeline results made by hand: blocks in which two workers ran or waited."""
 
-from conc_lab.engine import experiment as experiments, parameters
+from conc_lab.engine import experiment, parameters
 from conc_lab.engine.result import Result
 from made.results import MACHINE
 
@@ -14,7 +14,7 @@ def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads
 
 def made(rows, usable=2, quota=None, **given):
     """A timeline result with these rows."""
-    defaults = parameters.described(experiments.function("timeline"))
+    defaults = parameters.described(experiment.function("timeline"))
     params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
     params |= {"tasks": list(dict.fromkeys(row["task"] for row in rows))} | given
     return Result(

@@ -55,7 +55,7 @@ def waits(threads, processes, dearer=True, workers=16, **how):
 
 
 def recorded(pure, hashing, usable=2, processes=0.9, rounds=5):
-    """A timeline whose two threads, and two processes at pure Python, ran at once for these shares of the time."""
+    """A timeline whose two threads, and two processes at pure Python, both ran for these shares of the time."""
     cases = (
         ("count_primes", "threads", pure),
         ("sha256", "threads", hashing),

@@ -1,7 +1,7 @@
 """What all charts share: the look of each kind of worker, figures and axes.
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart; each kind of worker has a marker
-of its own too, and two kinds of one colour are never drawn in one chart.
+of its own too.
 """
 
 from matplotlib.figure import Figure
@@ -15,12 +15,13 @@ LOOKS = {
     "asyncio": {"color": "#009E73", "marker": "X"},
     "interpreters": {"color": "#CC79A7", "marker": "v"},
     "fork": {"color": "#E69F00", "marker": "^"},
-    "forkserver": {"color": "#009E73", "marker": "D"},
-    "spawn": {"color": "#D55E00", "marker": "P"},
+    "forkserver": {"color": "#56B4E9", "marker": "D"},
+    "spawn": {"color": "#882255", "marker": "P"},
 }
 STRONG = {"linewidth": 2.2, "markersize": 8}  # medians
 FAINT = {"linestyle": "", "alpha": 0.25, "markersize": 5, "markeredgewidth": 0}  # every run, under its median
 BEFORE = {"linestyle": (0, (4, 3)), "fillstyle": "none", "alpha": 0.6}  # the run before
+BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 
 

@@ -44,8 +44,7 @@ def plot_speedup(result: Result, ax, bet=None, earlier=None, recorded=None) -> N
             ax.plot(_at(places, found), found.speedup, **look, label=f"{kind}, {label}")
     if bets := [point for point in (bet.points if bet is not None else ()) if point[1] in places]:
         at = [places[workers] + kit.dodge(kind) for kind, workers, _ in bets]
-        look = {"color": "black", "fillstyle": "none", "markersize": 11, "linestyle": ""}
-        ax.plot(at, [value for *_, value in bets], "D", **look, label="your bet")
+        ax.plot(at, [value for *_, value in bets], **kit.BET, label="your bet")
     kit.columns(ax, list(places))
     ax.set_ylabel("speedup\n(serial = 1)")
     if ax.get_ylim()[1] > 5:

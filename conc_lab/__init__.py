@@ -14,7 +14,7 @@ _HOMES = {
     "engine.result": ("load", "recording"),
     "engine.run": ("stop",),
     "drawing.picture": ("show",),
-    "claims": ("claims",),
+    "claim_table": ("claims",),
     "student.bets": ("bet", "question"),
     "student.class_results": ("gather",),
     "student.elsewhere": ("expect",),

@@ -81,11 +81,11 @@ def _machine():
 
 
 def _claims():
-    from . import claims
+    from . import claim_table
 
-    table = claims.claims()
+    table = claim_table.claims()
     try:
-        table = claims.measured(table, _say)
+        table = claim_table.measured(table, _say)
     finally:
         _say("\n")
     print(table)

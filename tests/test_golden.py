@@ -12,7 +12,7 @@ from made.verdicts import OUTCOMES
 
 
 
-from conc_lab import claims
+from conc_lab import claim_table
 from conc_lab.drawing import picture
 from conc_lab.engine import experiment, result
 
@@ -51,6 +51,6 @@ def test_words_of_verdicts():
     """Verdict, reason and figures of every made case are those of the golden file."""
     lines = []
     for (claim, case), results in OUTCOMES.items():
-        verdict = claims.deciders()[claim](*results)
+        verdict = claim_table.deciders()[claim](*results)
         lines.append(f"{claim} {case}: {verdict.word} | {verdict.why} | {verdict.figure}\n")
     held("verdicts", "".join(lines))

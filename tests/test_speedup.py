@@ -234,7 +234,7 @@ def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):
 
 def test_different_results_show_no_times():
     """Where workers return something else than serial did, no time is shown."""
-    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else with .*: times .* so none is shown"):
+    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else in .*: times .* so none is shown"):
         helpers.small(task="own_tasks:pid", kinds=["processes"])
 
 

@@ -37,7 +37,7 @@ class Facts(dict):
 
 
 def machine() -> Facts:
-    """The facts, as plain values: what a result keeps and `python -m conc_lab machine` prints.
+    """The facts, as plain values: what a result keeps and `conc-lab machine` prints.
 
     usable_cpus: whole CPUs that this process may use (see `usable_cpus`); cpu_quota: the fraction behind it,
     None without a quota; logical_cpus, physical_cpus: of the hardware, None where unknown; memory_bytes,

@@ -49,7 +49,7 @@ def plot_startup(result: Result, ax, bet=None, earlier=None) -> None:
         before = lines[["name", "workers"]].merge(summary(earlier), "left")
         ax.plot(before.each_s, lines.index, "x", color="black", markersize=9, label="run before")
     for at, value in _bets(result, bet):
-        ax.plot(value, at, "*", color="black", fillstyle="none", markersize=15, label="your bet")
+        ax.plot(value, at, **kit.BET, label="your bet")
     kit.legend(ax, 2)
     kit.lines(ax, [_variant(item).replace(" + ", "\n+ ") for item in lines.itertuples()])
     kit.log(ax, "x", words.duration)

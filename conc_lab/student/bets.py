@@ -168,8 +168,9 @@ def _bet_widget(bet):
             for value, worker in zip(values, bet._workers(), strict=True)
         ]
     else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
+        look |= {"placeholder": "a number"}
         inputs = [
-            widgets.Text("" if value is None else str(value), placeholder="a number", description=f"{worker}: ×", **look)
+            widgets.Text("" if value is None else str(value), description=f"{worker}: ×", **look)
             for value, worker in zip(values, bet._workers(), strict=True)
         ]
     button, line = widgets.Button(description=bet.BUTTON, button_style="primary", icon="lock"), widgets.HTML()

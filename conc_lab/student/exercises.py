@@ -6,15 +6,17 @@ The names to choose from, and what is said of a wrong choice, are in lessons/NN_
 import contextlib
 import functools
 import html
-import operator
 import sys
 from collections.abc import Callable
 from math import inf, isclose
+from numbers import Integral
+from unittest import mock
 
+from ..engine.errors import LabError
 from ..engine.machine import machine
 from .bets import Words, lessons
 
-NOT_YET = "Not yet: replace the ... by your answer and run the cell again."
+NOT_YET, RIGHT = Words("Not yet: replace the ... by your answer and run the cell again."), Words("✓ Right.")
 
 
 def check(answer, *requirements: tuple[Callable, str]) -> Words:
@@ -24,29 +26,30 @@ def check(answer, *requirements: tuple[Callable, str]) -> Words:
     is reported; one that raises is reported with its error. An answer of `...` is "not yet".
     """
     if answer is ...:
-        return Words(NOT_YET)
+        return NOT_YET
     for holds, otherwise in requirements:
         try:
             problem = None if holds(answer) else otherwise
         except (Exception, SystemExit) as error:  # whatever a student's answer does when it is used
             problem = f"{otherwise} (checking it raised {type(error).__name__}: {error})"
         if problem:
-            return Words(f"✗ Not yet: {html.escape(problem)}")
-    return Words("✓ Right.")
+            return _wrong(problem)
+    return RIGHT
+
+
+def _wrong(problem):
+    return Words(f"✗ Not yet: {html.escape(problem)}")
 
 
 def _check_names(lesson, answer) -> Words:
     """Whether the answer is the right set out of the names that the lesson's file has."""
     texts = lessons()[lesson]["exercise"]
-    asked, right = texts["asked"], set(texts["right"])
-    if "without the GIL" in texts and not machine()["gil"]:
-        right = set(texts["without the GIL"])
+    asked = texts["asked"]
+    right = set(texts["right"] if machine()["gil"] else texts.get("without the GIL", texts["right"]))
+    example = f'a set of names is wanted: {{"{asked[0]}", "{asked[-1]}"}}.'
     return check(
         answer,
-        (
-            lambda names: isinstance(names, (set, frozenset, list, tuple)),
-            f'a set of names is wanted: {{"{asked[0]}", "{asked[-1]}"}}.',
-        ),
+        (lambda names: isinstance(names, (set, frozenset, list, tuple)), example),
         (lambda names: set(names) <= set(asked), f"the names to choose from are {', '.join(asked)}."),
         *((lambda names, name=name: name not in names, texts[name]) for name in asked if name in texts),
         (lambda names: set(names) <= right, f"at least one of these {texts['extra']}"),
@@ -62,42 +65,31 @@ check_gives_up = functools.partial(_check_names, "10_switching")
 
 def check_chooses(answer) -> Words:
     """Lesson 09: a kind of worker for each of four jobs, for CPython's default build."""
-    jobs = lessons()["09_choose"]["exercise"]
+    jobs, kinds = lessons()["09_choose"]["exercise"], ("serial", "threads", "processes")
+    example = f"a dictionary is wanted with one kind of worker for each of {', '.join(jobs)}."
     return check(
         ... if isinstance(answer, dict) and ... in answer.values() else answer,
-        (
-            lambda kinds: isinstance(kinds, dict) and kinds.keys() == jobs.keys(),
-            f"a dictionary is wanted with one kind of worker for each of {', '.join(jobs)}.",
-        ),
-        (
-            lambda kinds: set(kinds.values()) <= {"serial", "threads", "processes"},
-            'the kinds to choose from are "serial", "threads" and "processes".',
-        ),
-        *((lambda kinds, job=job, kind=kind: kinds[job] == kind, hint) for job, (kind, hint) in jobs.items()),
+        (lambda chosen: isinstance(chosen, dict) and chosen.keys() == jobs.keys(), example),
+        (lambda chosen: set(chosen.values()) <= set(kinds), f"the kinds to choose from are {', '.join(kinds)}."),
+        *((lambda chosen, job=job, kind=kind: chosen[job] == kind, hint) for job, (kind, hint) in jobs.items()),
     )
 
 
 def check_usable_cpus(answer) -> Words:
     """Lesson 00: the number of CPUs that this notebook may use."""
     usable, logical = machine()["usable_cpus"], machine()["logical_cpus"]
+    all_of_them = "that is how many logical CPUs the machine has. Not all of them are yours: look at usable_cpus."
     return check(
         answer,
         (_is_whole, "a whole number is wanted, such as 1 or 4."),
-        (
-            lambda number: number == usable or number != logical,
-            "that is how many logical CPUs the machine has. Not all of them are yours: look at usable_cpus.",
-        ),
+        (lambda number: number == usable or number != logical, all_of_them),
         (lambda number: number == usable, "lab.machine() says it, in the line usable_cpus."),
     )
 
 
 def _is_whole(value):
     """Whether it is a whole number, which may be NumPy's."""
-    return hasattr(value, "__index__") and not isinstance(value, bool) and operator.index(value) is not None
-
-
-class _Raised(Exception):
-    """What a student's function raised, as a sentence; the exception itself is its cause."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _of_a_function(examine):
@@ -111,16 +103,14 @@ def _of_a_function(examine):
                 return function(*args)
             except (Exception, SystemExit) as error:  # whatever a student's function does
                 given = ", ".join(getattr(arg, "__name__", repr(arg)) for arg in args)
-                raise _Raised(f"{name}({given}) raised {type(error).__name__}: {error}.") from error
+                raise LabError(f"{name}({given}) raised {type(error).__name__}: {error}.") from error
 
         if not callable(function):
-            return check(function, (callable, f"{name} must be a function."))
+            return _wrong(f"{name} must be a function.")
         try:
             return examine(call)
-        except _Raised as raised:
-            broken = type(raised.__cause__).__name__ == "BrokenProcessPool"
-            cure = "BrokenProcessPool came through: catch it where you ask for the result."
-            return check(raised, (lambda _: False, cure if broken else str(raised)))
+        except LabError as raised:
+            return _wrong(str(raised))
 
     return checked
 
@@ -136,20 +126,14 @@ def check_wait_all(function) -> Words:
         ran.add(threading.get_ident())
         run(thread)
 
-    threading.Thread.run = watched
-    try:
+    with mock.patch.object(threading.Thread, "run", watched):
         answer = function(4)
-    finally:
-        threading.Thread.run = run
+    own = "the notebook's own thread did the waiting: call get_ident() in the function that the pool runs."
     return check(
         answer,
         (lambda ids: isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."),
-        (lambda ids: all(map(_is_whole, ids)), "each item must be what threading.get_ident() returned."),
-        (
-            lambda ids: threading.get_ident() not in ids,
-            "the notebook's own thread did the waiting: call get_ident() in the function that the pool runs.",
-        ),
-        (lambda ids: set(ids) <= ran, "no thread has such a number: return what threading.get_ident() returned in it."),
+        (lambda ids: threading.get_ident() not in ids, own),
+        (lambda ids: set(ids) <= ran, "no thread has such a number: return what threading.get_ident() returns in it."),
         (lambda ids: len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."),
     )
 
@@ -160,31 +144,23 @@ def check_transfer(function) -> Words:
     bank = {"held": set(), "taken": [], "unguarded": False}
     one, two = _Account(1, bank), _Account(2, bank)
     orders = []
+    moved = "the amount that is given must leave the first account's balance and arrive at the second's."
+    opposite = "transfer(a, b) and transfer(b, a) take the locks in opposite orders: let no order depend on who pays."
     for source, target, amount in ((one, two, 30), (two, one, 50)):
-        right = source.kept - amount, target.kept + amount
-        answer = function(source, target, amount)
-        orders.append(bank["taken"][:])
-        bank["taken"].clear()
-        begun = orders[-1] or (source.kept, target.kept) != (right[0] + amount, right[1] - amount)
-        said = check(
-            ... if answer is ... and not begun else (source.kept, target.kept),  # what it returns is not asked for
-            (
-                lambda kept, right=right: kept == right,
-                "the amount that is given must leave the first account's balance and arrive at the second's.",
-            ),
+        bank["taken"] = []
+        orders.append(bank["taken"])
+        before = source.kept, target.kept
+        answer, after = function(source, target, amount), (source.kept, target.kept)
+        right, begun = (before[0] - amount, before[1] + amount), bank["taken"] or after != before
+        words = check(
+            ... if answer is ... and not begun else after,  # what it returns is not asked for
+            (lambda kept, right=right: kept == right, moved),
             (lambda _: not bank["unguarded"], "a balance is read or written while one of the two locks is not held."),
             (lambda _: not bank["held"], "a lock is still held at the end: whoever needs it next waits forever."),
         )
-        if said != check(None):
-            return said
-    return check(
-        orders,
-        (
-            lambda taken: taken[0] == taken[1],
-            "transfer(a, b, 30) and transfer(b, a, 50) take the locks in opposite orders, so two threads can each "
-            "hold one and wait for the other. Choose an order that does not depend on who pays.",
-        ),
-    )
+        if words != RIGHT:
+            return words
+    return check(orders, (lambda taken: taken[0] == taken[1], opposite))
 
 
 class _Account:
@@ -218,35 +194,23 @@ class _Account:
             raise RuntimeError("release unlocked lock")
         self._bank["held"].discard(self.number)
 
-    def locked(self):
-        return self.number in self._bank["held"]
-
     __enter__, __exit__ = acquire, release
 
 
 @_of_a_function
 def check_pays_from(function) -> Words:
     """Lesson 05: the serial time from which workers pay, from their setup time, their number and the usable CPUs."""
-    hints = {  # setup_s, workers, cpus
-        (0.1, 2, 2): "with 0.1 s of setup, two workers and two CPUs, work of 0.2 s takes 0.1 s of setup and then 0.1 s: "
-        "that is where they begin to pay.",
-        (0.3, 4, 4): "four workers on four CPUs save three quarters of the work, not half of it.",
-        (0.1, 8, 2): "eight workers on two CPUs: no more than two compute at the same time.",
-        (0.1, 2, 8): "two workers on eight CPUs: no more than two compute at the same time.",
-        (0.1, 2, 1): "on one CPU nothing is ever saved: return float('inf').",
-    }
-    right = dict(zip(hints, (0.2, 0.4, 0.2, 0.2, inf), strict=True))
-    answers = {case: function(*case) for case in hints}
+    cases = (  # setup_s, workers, cpus; the right answer; what to say of another
+        ((0.1, 2, 2), 0.2, "two do work of 0.2 s in 0.1 s of setup and then 0.1 s: that is where they begin to pay."),
+        ((0.3, 4, 4), 0.4, "four workers on four CPUs save three quarters of the work, not half of it."),
+        ((0.1, 8, 2), 0.2, "eight workers on two CPUs: no more than two compute at the same time."),
+        ((0.1, 2, 8), 0.2, "two workers on eight CPUs: no more than two compute at the same time."),
+        ((0.1, 2, 1), inf, "on one CPU nothing is ever saved: return float('inf')."),
+    )
+    answers = {case: function(*case) for case, _, _ in cases}
     return check(
         ... if any(value is ... for value in answers.values()) else answers,
-        (
-            lambda found: all(isinstance(value, (int, float)) and value is not True for value in found.values()),
-            "a number of seconds is wanted.",
-        ),
-        *(
-            (lambda found, case=case: isclose(found[case], right[case], rel_tol=1e-6), hint)
-            for case, hint in hints.items()
-        ),
+        *((lambda all, case=case, right=right: isclose(all[case], right), hint) for case, right, hint in cases),
     )
 
 
@@ -255,8 +219,8 @@ def check_total(function) -> Words:
     """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
     from multiprocessing.shared_memory import SharedMemory
 
-    data, junk = bytes(range(1, 101)), b"\xff" * 28  # what follows the data, as where blocks are whole pages
-    block = SharedMemory(create=True, size=len(data + junk))
+    data, whole = bytes(range(1, 101)), bytes(range(1, 129))  # more follows, as where blocks are whole pages
+    block = SharedMemory(create=True, size=len(whole))
     closed, close = set(), SharedMemory.close
 
     def watched(opened):
@@ -265,28 +229,23 @@ def check_total(function) -> Words:
         close(opened)
 
     try:
-        block.buf[: len(data + junk)] = data + junk
-        SharedMemory.close = watched
-        answer = function(block.name, len(data))
-        SharedMemory.close = close
-        stays, untouched = False, bytes(block.buf[: len(data + junk)]) == data + junk
+        block.buf[: len(whole)] = whole
+        with mock.patch.object(SharedMemory, "close", watched):
+            answer = function(block.name, len(data))
+        stays = False
         with contextlib.suppress(FileNotFoundError):
             SharedMemory(block.name).close()
             stays = True
     finally:
-        SharedMemory.close = close
         block.close()
         with contextlib.suppress(FileNotFoundError):
             block.unlink()
+    more = "it added more than the data: a block can be longer than was asked for, so stop after size bytes."
     return check(
         answer,
         (_is_whole, "total must return a whole number."),
         (lambda _: stays, "the block is gone: unlink() is for the one who made it, close() for all others."),
-        (lambda _: untouched, "the bytes in the block have changed: read them only."),
-        (
-            lambda number: not sum(data) < number <= sum(data + junk),
-            "it added more than the data: a block can be longer than was asked for, so stop after size bytes.",
-        ),
+        (lambda number: not sum(data) < number <= sum(whole), more),
         (lambda number: number == sum(data), "that is not the sum of the first size bytes of the block."),
         (lambda _: block.name in closed, "the block is still open: close() it when its bytes have been added."),
     )
@@ -297,17 +256,12 @@ def check_survive(function) -> Words:
     """Lesson 08: the results of every item but the one that crashes its worker."""
     from .fragile import square_or_crash
 
-    said = check(
+    squares = "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list."
+    given = "survive(abs, [-4, 5]) must return [4, 5]: the function and the items are those that are given."
+    words = check(
         function(square_or_crash, [2, -1, 3]),
-        (
-            lambda found: isinstance(found, list) and len(found) == 3,
-            "survive(square_or_crash, [2, -1, 3]) must return a list of three.",
-        ),
-        (
-            lambda found: found[::2] == [4, 9],
-            "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list.",
-        ),
-        (lambda found: found[1] is None, "-1 crashes its worker: None must stand in its place."),
+        (lambda results: isinstance(results, list) and len(results) == 3, "survive must return a list, here of three."),
+        (lambda results: results[::2] == [4, 9], squares),
+        (lambda results: results[1] is None, "-1 crashes its worker: None must stand in its place."),
     )
-    wrong = "survive(abs, [-4, 5]) must return [4, 5]: the function and the items are those that are given."
-    return check(function(abs, [-4, 5]), (lambda found: found == [4, 5], wrong)) if said == check(None) else said
+    return check(function(abs, [-4, 5]), (lambda results: results == [4, 5], given)) if words == RIGHT else words

@@ -40,11 +40,12 @@ def define(name: str, cell: str) -> Callable:
         raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    others = [path for path in FOLDER.glob(f"{name}_*.py") if FILE.fullmatch(path.name)[1] == name and path != file]
+    known = [path for path in FOLDER.glob("*.py") if (match := FILE.fullmatch(path.name)) and match[1] == name]
+    others = [path for path in known if path != file]
     try:
         function = _function(_checked(name, text, str(file.absolute())), name, text, file)
     except LabError as error:
-        if others or file.exists():
+        if known:
             files.write(refused(name), f"{error}\n", "the note on this task")
         raise
     now_ns = time.time_ns()
@@ -64,7 +65,8 @@ def magic(line: str, cell: str) -> None:
     from IPython import get_ipython
 
     name, names = line.strip(), get_ipython().user_ns
-    if name in names and not getattr(names[name], "__module__", "").startswith(".".join(FOLDER.parts)):
+    ours = "__main__", ".".join(FOLDER.parts)  # a function of the notebook's own may become a task
+    if name in names and not (callable(names[name]) and str(getattr(names[name], "__module__", "")).startswith(ours)):
         raise LabError(f"{name!r} is something else in this notebook already: choose another name for the task")
     get_ipython().push({name: define(name, cell)})
     if panels := sys.modules.get("conc_lab.student.panel"):
@@ -78,7 +80,8 @@ def _checked(name, text, file):
         tree = ast.parse(text, file)
         code = compile(tree, file, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        raise LabError(f"line {getattr(error, 'lineno', None) or 1} of this cell is not Python: {error.args[0]}") from None
+        line = getattr(error, "lineno", None) or 1
+        raise LabError(f"line {line} of this cell is not Python: {error.args[0]}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
     if unknown := _unknown(text, tree):
@@ -100,8 +103,11 @@ def _unknown(text, tree):
                 known.add(symbol.get_name())
             elif symbol.is_referenced() and (scope is scopes[0] or symbol.is_global()):
                 used.add(symbol.get_name())
-    names = sorted((node.lineno, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))
-    return {name: line for line, name in reversed(names) if name in used - known}
+    loaded = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    first = {}
+    for line, name in sorted((node.lineno, node.id) for node in loaded if node.id in used - known):
+        first.setdefault(name, line)
+    return first
 
 
 def _function(code, name, text, file: Path):

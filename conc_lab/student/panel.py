@@ -171,7 +171,7 @@ def _choices(label, kind, value):
 
 
 def _numbers(label, kind, value, look):
-    """A text field for numbers; for whole ones also a list of 1, 2, 4, … or 1, 10, 100, … up to one, which writes there.
+    """A text field for numbers; for whole ones also a list of 1, 2, 4, … or 1, 10, 100, … up to one, which fills it.
 
     Not a slider: ipywidgets' sliders have no name that a screen reader could say.
     """

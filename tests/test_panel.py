@@ -1,17 +1,20 @@
-"""conc_lab.panels: the panel's widgets as a student uses them, without a browser and with a run made by hand."""
+"""conc_lab.student.panel: the panel's widgets as a student uses them, without a browser and with a run made by hand."""
 
 import json
 import re
+import threading
 
 import ipywidgets as widgets
 import pytest
 from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, made
 
-from conc_lab.engine import experiment as experiments, parameters, run as runner, tasks
-from conc_lab.student import own_task as own, panel as panels
-from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.engine import experiment, parameters, tasks
+from conc_lab.engine import run as engine
+from conc_lab.engine.errors import Busy, LabError, RunStopped
 from conc_lab.engine.result import load
+from conc_lab.student import own_task
+from conc_lab.student import panel as panels
 
 
 class Panel:
@@ -79,7 +82,7 @@ class Runs(list):
 @pytest.fixture
 def runs(monkeypatch):
     runs = Runs()
-    monkeypatch.setattr(runner, "run", runs)
+    monkeypatch.setattr(engine, "run", runs)
     return runs
 
 
@@ -97,16 +100,20 @@ def pictures(panel):
 
 def test_controls_come_from_the_signature(runs):
     """Every parameter of every experiment has a control of its name, Run gives the defaults, and the code is shown."""
-    for experiment in experiments.NAMES:
-        panel, function = Panel(experiment), experiments.function(experiment)
+    for name in experiment.names():
+        panel, function = Panel(name), experiment.function(name)
         shown = [widget.description for widget in panel.all() if getattr(widget, "description", "")]
         shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
-        for name in parameters.described(function):
-            assert name.replace("_", " ").capitalize() in shown, (experiment, name)
-        assert "<summary>Show the code</summary>" in panel.page and f"def {experiment}(" in panel.page
+        for parameter in parameters.described(function):
+            assert parameter.replace("_", " ").capitalize() in shown, (name, parameter)
+        assert "<summary>Show the code</summary>" in panel.page and f"def {name}(" in panel.page
         run(panel, runs, LabError("enough"))
-        assert runs[-1] == (experiment, parameters.checked(function, {}))
-    assert runs.timeout_s == runner.TIMEOUT_S
+        assert runs[-1][0] == name
+        checked = [parameters.checked(function, params) for params in (runs[-1][1], {})]
+        for params in checked:  # boxes have an order of their own
+            params |= {"kinds": sorted(params.get("kinds", []))}
+        assert checked[0] == checked[1]
+    assert runs.timeout_s == engine.TIMEOUT_S
 
 
 def test_initial_values(runs):
@@ -115,7 +122,6 @@ def test_initial_values(runs):
         "task": "http",
         "workers": [3, 4],
         "kinds": ["asyncio", "threads"],
-        "start_method": "spawn",
         "task_ms": 7.5,
         "rounds": 4,
     }
@@ -137,26 +143,26 @@ def test_bad_initial_values():
             panels.panel(**initial)
 
 
-def test_tasks_are_grouped_by_kind():
+def test_tasks_are_grouped_by_nature():
     """The task control offers every task, grouped by the kind of its work, and a module's as the student's own."""
     options = Panel()["Task"].options
     assert sorted(value for _, value in options) == sorted(tasks.TASKS)
-    kinds = [tasks.TASKS[value].kind for _, value in options]
-    assert kinds == sorted(kinds, key=tasks.KINDS.index)
-    assert all(label.startswith(tasks.TASKS[value].kind) for label, value in options)
+    natures = [tasks.TASKS[value].nature for _, value in options]
+    assert natures == sorted(natures, key=tasks.NATURES.index)
+    assert all(label.startswith(tasks.TASKS[value].nature) for label, value in options)
     given = Panel(task="own_tasks:fine")["Task"]
     assert given.value == "own_tasks:fine" and given.options[-1][0].startswith(tasks.OWN)
 
 
 def test_every_panel_offers_a_new_task():
     """A panel that is shown already, and every later one, lists the task; what is chosen there stays chosen."""
-    before, recorder = Panel(task="sleep", workers=[3]), Panel("timeline", work=["sleep"])
-    own.define("digits", "def digits():\n    return 1\n")
+    before, recorder = Panel(task="sleep", workers=[3]), Panel("timeline", tasks=["sleep"])
+    own_task.define("digits", "def digits():\n    return 1\n")
     panels.offer_tasks()
     for panel in (before, Panel(task="sleep", workers=[3])):
         assert panel["Task"].value == "sleep" and panel["Workers"].value == "3"
         assert panel["Task"].options[-1] == ("your own: digits", "digits")
-    for panel in (recorder, Panel("timeline", work=["sleep"])):
+    for panel in (recorder, Panel("timeline", tasks=["sleep"])):
         assert not panel["digits"].value and panel["sleep"].value
     assert before["Run"] and Panel(task="digits")["Task"].value == "digits"
 
@@ -240,13 +246,13 @@ def test_what_is_drawn(runs, monkeypatch):
     """Chart and table are drawn once for each round, with the bet, and over the result of the run before."""
     drawn = []
     for name in ("show", "table"):
-        draw = getattr(panels.charts, name)
+        draw = getattr(panels.picture, name)
 
         def watched(result, draw=draw, name=name, **how):
             drawn.append((name, how))
             return draw(result, **how)
 
-        monkeypatch.setattr(panels.charts, name, watched)
+        monkeypatch.setattr(panels.picture, name, watched)
 
     def outcome(on_progress, on_round):
         for rounds in (1, 2):
@@ -337,6 +343,58 @@ def test_save_where_nothing_can_be_written(runs, folder):
     assert panel.alert and "could not be written" in panel.said and "<summary>Details" not in panel.page
     assert "Not saved" in panel.said
     assert "<img" in panel.page and not panel["Save result"].disabled
+
+
+@pytest.fixture
+def other(monkeypatch):
+    """The experiment that runs elsewhere in the notebook, until it is told to stop."""
+    other = type("MadeRun", (), {"stopped": threading.Event()})()
+    other.stop = other.stopped.set
+    monkeypatch.setattr(engine, "_current", other)
+    return other
+
+
+def test_another_experiment_runs(runs, other):
+    """A run that is refused because another experiment runs offers a button that ends that one, and only then."""
+    panel = Panel()
+    button = panel["End the other run"]
+    run(panel, runs, LabError("refused"))
+    assert button.layout.display == "none"
+    run(panel, runs, Busy("another experiment is running"))
+    assert panel.alert and button.layout.display != "none" and not other.stopped.is_set()
+    button.click()
+    assert other.stopped.is_set() and button.layout.display == "none"
+    assert "Press Run" in panel.said and not panel["Run"].disabled
+    run(panel, runs, Busy("another experiment is running"))
+    run(panel, runs, made(TWO))
+    assert button.layout.display == "none" and "Done" in panel.said
+
+
+def test_a_cell_that_is_run_again(monkeypatch):
+    """The run of a panel ends when its cell shows another panel, and not when another cell does."""
+    import IPython
+
+    shown_in, adopted, stopped = {"cell": "one"}, threading.Event(), threading.Event()
+
+    def made_run(*arguments, on_start, **how):
+        on_start(type("MadeRun", (), {"stop": stopped.set}))
+        adopted.set()
+        assert stopped.wait(LIVENESS_S)
+        raise RunStopped("stopped")
+
+    kernel = type("Kernel", (), {"get_parent": lambda self: {"metadata": {"cellId": shown_in["cell"]}}})()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: type("Shell", (), {"kernel": kernel}))
+    monkeypatch.setattr(engine, "run", made_run)
+    panel = Panel()
+    panel.press("Run")
+    assert adopted.wait(LIVENESS_S)
+    for cell in ("two", None):
+        shown_in["cell"] = cell
+        Panel()
+        assert not stopped.is_set() and panel["Run"].disabled
+    shown_in["cell"] = "one"
+    Panel()
+    assert stopped.is_set() and becomes_true(lambda: "Stopped" in panel.said, LIVENESS_S)
 
 
 def test_two_panels_share_nothing(runs):

@@ -1,4 +1,4 @@
-"""conc_lab.scripts: the script that a student takes home runs by itself, without conc_lab and without any package."""
+"""conc_lab.student.export: the script that a student takes home runs by itself, without any package."""
 
 import ast
 import re
@@ -8,9 +8,9 @@ import sys
 import pytest
 
 import conc_lab as lab
-from conc_lab.engine import pools as executors
-from conc_lab.student import own_task as own, export as scripts
+from conc_lab.engine import find_task, kinds
 from conc_lab.engine.errors import LabError
+from conc_lab.student import export, own_task
 
 DIGITS = """\
 from __future__ import annotations
@@ -30,8 +30,8 @@ RESULTS = re.compile(r"(\d+) results in \d+\.\d\d s; the first: (.*)")
 def folder(tmp_path, monkeypatch):
     """The notebook's folder, with two tasks."""
     monkeypatch.chdir(tmp_path)
-    own.define("digits", DIGITS)
-    own.define("nap", NAP)
+    own_task.define("digits", DIGITS)
+    own_task.define("nap", NAP)
     return tmp_path
 
 
@@ -53,7 +53,7 @@ def refused(*arguments, **named):
     """The one sentence that refuses the export, which then writes nothing."""
     with pytest.raises(LabError) as caught:
         lab.export(*arguments, **named)
-    assert not list(own.FOLDER.parent.glob("*.py"))
+    assert not list(find_task.FOLDER.parent.glob("*.py"))
     return str(caught.value)
 
 
@@ -71,12 +71,13 @@ def ran(done, calls, first):
         ("serial", 3, 3, 216),
         ("threads", [7, 5], 2, 9),
         ("processes", range(5, 40), 35, 3),
+        ("spawn", [7, 5], 2, 9),
         ("interpreters", [7, 5], 2, 9),
     ],
 )
 def test_it_runs_where_there_is_nothing(bare, kind, items, calls, first):
     """A script of each kind, for a number of calls or for values, runs in a bare Python and tells how far it is."""
-    if problem := executors.unavailable(kind, "spawn"):
+    if problem := kinds.unavailable(kind):
         pytest.skip(problem)
     ran(bare(lab.export("digits", kind, items, workers=2)), calls, first)
 
@@ -87,27 +88,25 @@ def test_a_coroutine_runs_where_there_is_nothing(bare):
     ran(bare(lab.export("nap", "asyncio", (0.02, 0.01))), 2, 0.02)
 
 
-def test_only_so_many_waits_at_once(bare):
+def test_only_so_many_waits_at_the_same_time(bare):
     """No more than the given number of calls are under way at a time under asyncio."""
     cell = "import asyncio\nnow = []\nasync def most():\n    now.append(1)\n    await asyncio.sleep(0.01)\n"
-    own.define("most", cell + "    under_way = len(now)\n    now.pop()\n    return under_way\n")
+    own_task.define("most", cell + "    under_way = len(now)\n    now.pop()\n    return under_way\n")
     ran(bare(lab.export("most", "asyncio", 7, workers=3)), 7, 3)
 
 
 def test_names_of_the_cell_stay_its_own(bare):
     """What the script imports and defines replaces nothing that the cell defines under the same name."""
     names = ("sys", "time", "concurrent", "multiprocessing", "main", "items", "workers", "results", "start", "pool")
-    own.define("taken", f"{' = '.join(names)} = 'mine'\n\ndef taken():\n    return {' + '.join(names)}\n")
+    own_task.define("taken", f"{' = '.join(names)} = 'mine'\n\ndef taken():\n    return {' + '.join(names)}\n")
     for kind in ("threads", "processes"):
         ran(bare(lab.export("taken", kind, 2, workers=2)), 2, "mine" * len(names))
 
 
 def test_names_of_the_cell_replace_none_of_the_script(bare):
     """What the cell defines under a name that the script uses itself changes nothing, there or here."""
-    before = (
-        "def call_mine(item):\n    return 'mi'\n\ndef run_mine():\n    return call_mine(0) + 'ne'\n\ncall_mine_ = 0"
-    )
-    own.define("mine", f"{before}\n\ndef mine():\n    return run_mine()\n")
+    before = "def call(item):\n    return 'mi'\n\ndef run():\n    return call(0) + 'ne'"
+    own_task.define("mine", f"{before}\n\ndef mine():\n    return run()\n")
     for kind in ("serial", "processes"):
         ran(bare(lab.export("mine", kind, 3, workers=2)), 3, "mine")
 
@@ -115,16 +114,16 @@ def test_names_of_the_cell_replace_none_of_the_script(bare):
 def test_a_task_of_any_name(bare):
     """A task may have a name that the script would use itself, in calls with a value and without."""
     for name in ("item", "limit", "results"):
-        own.define(name, f"def {name}(number=7):\n    return number\n")
+        own_task.define(name, f"def {name}(number=7):\n    return number\n")
         ran(bare(lab.export(name, "threads", 2, workers=2)), 2, 7)
         ran(bare(lab.export(name, "serial", [5, 6])), 2, 5)
-        own.define(name, f"async def {name}(number=7):\n    return number\n")
+        own_task.define(name, f"async def {name}(number=7):\n    return number\n")
         ran(bare(lab.export(name, "asyncio", [5, 6])), 2, 5)
 
 
 def test_a_call_that_fails(bare):
     """The error of a call ends the script with its traceback and a status that is not 0."""
-    own.define("inverse", "def inverse(number=1):\n    return 1 / number\n")
+    own_task.define("inverse", "def inverse(number=1):\n    return 1 / number\n")
     for kind in ("serial", "processes"):
         status, printed, told = bare(lab.export("inverse", kind, [1, 0, 2], workers=2))
         assert status == 1 and RESULTS.search(printed) is None and "ZeroDivisionError" in told, kind
@@ -132,27 +131,30 @@ def test_a_call_that_fails(bare):
 
 def test_what_is_written():
     """The script holds the cell as it is, a guard, valid Python and no word of conc_lab, and says where it lies."""
-    for kind in scripts.KINDS:
+    for kind in export.KINDS:
         name, cell = ("nap", NAP) if kind == "asyncio" else ("digits", DIGITS)
-        path = lab.export(name, kind, 4, start_method="forkserver")
+        path = lab.export(name, kind, 4)
         text = path.read_text(encoding="utf-8")
         assert path.as_posix() == f"my_work/{name}_{kind}.py"
         assert cell in text and '\nif __name__ == "__main__":\n' in text, kind
         assert "conc_lab" not in text and f"python {path.name}" in text.splitlines()[0], kind
         assert ("it needs Python 3.14" in text) == (kind == "interpreters")
-        assert ('get_context("forkserver")' in text) == (kind == "processes")
+        method = kinds.start_methods()[0] if kind == "processes" else kind
+        assert re.findall(r'get_context\("(\w+)"\)', text) == [method] * (method in kinds.START_METHODS), kind
         ast.parse(text)
 
 
 def test_what_must_be_installed():
     """The first line names the packages that the cell imports, wherever it does."""
-    own.define("inner", "def inner():\n    import json, numpy as np\n    from yaml.nodes import Node\n    return 1\n")
+    own_task.define(
+        "inner", "def inner():\n    import json, numpy as np\n    from yaml.nodes import Node\n    return 1\n"
+    )
     assert "; it needs numpy and yaml." in lab.export("inner", "serial", 1).read_text().splitlines()[0]
 
 
 def test_the_number_of_workers(monkeypatch):
-    """By default there are as many workers as usable CPUs, and for asyncio 64 calls at once."""
-    monkeypatch.setattr(scripts, "machine", lambda: {"usable_cpus": 6})
+    """By default there are as many workers as usable CPUs, and for asyncio 64 calls at the same time."""
+    monkeypatch.setattr(export, "machine", lambda: {"usable_cpus": 6})
     assert "\n    workers = 6\n" in lab.export("digits", "threads", 1).read_text()
     assert "\n    workers = 64\n" in lab.export("nap", "asyncio", 1).read_text()
     assert "\n    workers = 3\n" in lab.export("digits", "threads", 1, workers=3).read_text()
@@ -175,19 +177,14 @@ def test_bad_items():
 
 def test_what_cannot_be_exported():
     """What cannot be run as asked is refused in one sentence that says what can."""
-    own.define("bare", "def bare():\n    return 1\n")
-    own.define("classy", "def classy():\n    return 1\n\nclass classy:\n    pass\n")
-    own.define("inside", "def inside():\n    from . import bare\n    return bare\n")
+    own_task.define("bare", "def bare():\n    return 1\n")
     for arguments, named, sentence in (
         (("sleep", "serial", 1), {}, "there is no task 'sleep' in my_work/tasks"),
         (("digits", "thread", 1), {}, "unknown kind 'thread'; one of: serial, threads, "),
-        (("digits", "processes", 1), {"start_method": "fort"}, "unknown start method 'fort'; one of: fork, "),
         (("digits", "threads", 1), {"workers": 0}, "workers must be a whole number between 1 and 256, got 0"),
         (("digits", "asyncio", 1), {}, "asyncio cannot run digits"),
         (("nap", "threads", 1), {}, "nap is an async def, whose waits only asyncio overlaps"),
         (("bare", "threads", [1]), {}, "bare() takes no argument: give items as a number"),
         (("digits", "serial", 1), {"path": "my_work"}, "the script could not be written to my_work: "),
-        (("classy", "serial", 1), {}, "a class replaces the function classy in its cell"),
-        (("inside", "serial", 1), {}, "a script has no package that 'from . import bare' could mean"),
     ):
         assert refused(*arguments, **named).startswith(sentence), sentence

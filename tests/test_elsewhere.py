@@ -1,15 +1,15 @@
 """The box that says what to expect: what concerns this machine is told from what does not."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 from made.results import MACHINE
 
-from conc_lab.student import elsewhere as module
 from conc_lab.engine.errors import LabError
-from conc_lab.student.elsewhere import FOLDER, WORDS, expect, is_meant
+from conc_lab.student import elsewhere
+from conc_lab.student.bets import lessons
+from conc_lab.student.elsewhere import WORDS, expect
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
@@ -18,20 +18,21 @@ def test_every_lesson_has_its_box():
     """Every lesson shows the box of its own name, and there is no other."""
     for path in NOTEBOOKS:
         assert f'lab.expect(\\"{path.stem}\\")' in path.read_text(encoding="utf-8"), path.name
-    assert {path.stem for path in FOLDER.glob("*.json")} == {path.stem for path in NOTEBOOKS} != set()
+    assert lessons().keys() == {path.stem for path in NOTEBOOKS} != set()
 
 
 def test_texts():
     """A lesson has several places, each with a name, known words and a text; one CPU and other systems are named."""
-    for path in FOLDER.glob("*.json"):
-        places = json.loads(path.read_text(encoding="utf-8"))
-        assert len(places) >= 2, path.stem
+    for lesson, texts in lessons().items():
+        places = texts["elsewhere"]
+        assert len(places) >= 2, lesson
         for place in places:
-            assert place.keys() == {"where", "when", "text"} and set(place["when"]) <= WORDS.keys(), (path.stem, place)
-            assert place["where"] and place["text"].endswith("."), (path.stem, place)
-            assert place["text"].count("`") % 2 == 0, (path.stem, place)
+            assert place.keys() == {"where", "when", "text"} and set(place["when"]) <= WORDS.keys(), (lesson, place)
+            assert place["where"] and place["text"].endswith("."), (lesson, place)
+            assert place["text"].count("`") % 2 == 0, (lesson, place)
         for facts in ({"usable_cpus": 1}, {"system": "Windows"}, {"system": "macOS"}):
-            assert any(is_meant(place, MACHINE | facts) for place in places), (path.stem, facts)
+            words = {word for word, holds in WORDS.items() if holds(MACHINE | facts)}
+            assert any(not place["when"] or words & set(place["when"]) for place in places), (lesson, facts)
 
 
 def test_words_of_a_machine():
@@ -56,11 +57,10 @@ def test_what_is_here_comes_first():
     assert "without the GIL" in without and "<b>A free-threaded Python</b>" in without.split("Elsewhere")[0]
 
 
-def test_no_text_is_read_as_html(monkeypatch, tmp_path):
+def test_no_text_is_read_as_html(monkeypatch):
     """A text is escaped, and what stands in backticks is code."""
-    made = [{"where": "a < b", "when": [], "text": "use `x < y` & more."}]
-    (tmp_path / "made.json").write_text(json.dumps(made), encoding="utf-8")
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    place = {"where": "a < b", "when": [], "text": "use `x < y` & more."}
+    monkeypatch.setattr(elsewhere, "lessons", lambda: {"made": {"elsewhere": [place]}})
     text = expect("made", MACHINE).text
     assert "<b>a &lt; b</b>: use <code>x &lt; y</code> &amp; more." in text and not re.search(r"<b>Elsewhere", text)
 

@@ -1,18 +1,19 @@
-"""conc_lab.cells: an experiment as a call, in a notebook and outside."""
+"""conc_lab.student.cell: an experiment as a call, in a notebook and outside."""
 
 import inspect
 import subprocess
 import sys
+import threading
 
 import pytest
-from helpers import SMALL
+from helpers import LIVENESS_S, SMALL, becomes_true, small
 from made.results import TWO, made
 
 import conc_lab as lab
-from conc_lab.student import cell as cells
-from conc_lab.engine import experiment as experiments, parameters, run as runner
+from conc_lab.engine import experiment, parameters, run
 from conc_lab.engine.errors import LabError, RunStopped
 from conc_lab.engine.result import Result
+from conc_lab.student import cell
 
 
 class Page:
@@ -48,18 +49,18 @@ def test_signature(monkeypatch):
     seen = set()
     for profile in parameters.PROFILES:
         monkeypatch.setenv("CONC_LAB_PROFILE", profile)
-        for name in experiments.NAMES:
-            call, case = cells.experiment_call(name), (profile, name)
+        for name in experiment.names():
+            call, case = cell.experiment_call(name), (profile, name)
             assert getattr(lab, name).__name__ == name and name in dir(lab)
-            assert call.__name__ == name and call.__doc__ == experiments.function(name).__doc__, case
+            assert call.__name__ == name and call.__doc__ == experiment.function(name).__doc__, case
             signature = inspect.signature(call).parameters
-            described = parameters.described(experiments.function(name))
+            described = parameters.described(experiment.function(name))
             assert list(signature) == [*described, "bet", "timeout_s"], case
             for parameter in described.values():
                 assert signature[parameter.name].default == parameters.default(parameter), (*case, parameter.name)
                 by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
                 assert by_position == (parameter.name == "task"), (*case, parameter.name)
-        seen.add(inspect.signature(cells.experiment_call("speedup")).parameters["rounds"].default)
+        seen.add(inspect.signature(cell.experiment_call("speedup")).parameters["rounds"].default)
     assert len(seen) == 3  # the profiles do differ
 
 
@@ -81,6 +82,24 @@ def test_outside_ipython_altogether():
     assert (done.stdout, done.stderr) == ("True\n", "")
 
 
+def test_stop():
+    """`lab.stop()` ends the experiment that runs, wherever in the notebook, and does nothing where none does."""
+    lab.stop()
+    caught = []
+
+    def never_ends():
+        with pytest.raises(RunStopped) as error:
+            small(task="own_tasks:never_returns")
+        caught.append(error.value)
+
+    thread = threading.Thread(target=never_ends)
+    thread.start()
+    assert becomes_true(lambda: run._current is not None, LIVENESS_S)
+    lab.stop()
+    thread.join(LIVENESS_S)
+    assert caught and run._current is None
+
+
 def test_positional_arguments_are_refused():
     """Parameters other than a task are given by name, as the signature says."""
     for call, given in ((lab.speedup, ("sha256", [1, 2])), (lab.timeline, ("sha256",))):
@@ -90,12 +109,12 @@ def test_positional_arguments_are_refused():
 
 def test_unknown_parameter_beside_a_position():
     """A parameter that does not exist is refused in the same sentence, whether the task is given by position or not."""
-    said = []
+    refusals = []
     for args, params in ((("sha256",), {}), ((), {"task": "sha256"})):
         with pytest.raises(LabError) as caught:
             lab.speedup(*args, wokers=2, **params)
-        said.append(str(caught.value))
-    assert said[0] == said[1] and said[0].startswith("speedup has no parameter 'wokers'")
+        refusals.append(str(caught.value))
+    assert refusals[0] == refusals[1] and refusals[0].startswith("speedup has no parameter 'wokers'")
     with pytest.raises(TypeError, match="multiple values for argument 'task'"):
         lab.speedup("sha256", task="zlib")
 
@@ -104,7 +123,7 @@ def test_in_a_notebook(page, monkeypatch):
     """In a cell the line of progress and the chart are updated in place, and only the chart stays."""
     bet, seen = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})(), []
 
-    def run(experiment, params, timeout_s, *, on_progress, on_round):
+    def made_run(experiment, params, timeout_s, *, on_progress, on_round):
         assert (experiment, params, timeout_s) == ("speedup", {"task": "sha256"}, 7)
         on_progress(0.5, "round 1 of <2>", None)
         seen.append(page.now())
@@ -114,7 +133,7 @@ def test_in_a_notebook(page, monkeypatch):
         on_round(made(TWO, rounds=2))
         return made(TWO, rounds=2)
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(run, "run", made_run)
     assert lab.speedup(task="sha256", bet=bet, timeout_s=7) == made(TWO, rounds=2)
     assert seen[0] == ['<span role="status">50%: round 1 of &lt;2&gt;</span>']
     assert "median of one round" in seen[1][1] and "your bet: " in seen[1][1]
@@ -126,12 +145,12 @@ def test_an_error_takes_the_line_of_progress_away(page, monkeypatch):
     """A run that fails leaves no "25%" behind, and its chart stays."""
     error = LabError("refused")
 
-    def run(experiment, params, timeout_s, *, on_progress, on_round):
+    def made_run(experiment, params, timeout_s, *, on_progress, on_round):
         on_round(made(TWO, rounds=1))
         on_progress(0.25, "round 2 of 8", 3.0)
         raise error
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(run, "run", made_run)
     with pytest.raises(LabError) as caught:
         lab.speedup()
     assert caught.value is error
@@ -161,5 +180,5 @@ def test_ipython_renders_the_sentence():
 def test_progress_text():
     """Progress is announced as a status, with the seconds left where they are known."""
     for left_s, words in ((None, "25%: x<"), (0.2, "25%: x, about 0 s left<"), (61.7, "25%: x, about 62 s left<")):
-        text = cells.progress_text(0.25, "x", left_s)
+        text = cell.progress_text(0.25, "x", left_s)
         assert words in text and 'role="status"' in text, left_s

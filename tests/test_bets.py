@@ -1,5 +1,6 @@
-"""conc_lab.lesson: bets are kept, whatever state their file is in, and a check tells what is wrong."""
+"""conc_lab.student.bets: bets are kept, whatever state their file is in, and a check tells what is wrong."""
 
+import contextlib
 import json
 import math
 import re
@@ -8,12 +9,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from conc_lab.engine import pools as executors, machine as this_machine
-from conc_lab.student import bets as lesson
+from conc_lab.drawing import kit
+from conc_lab.engine import files, machine
 from conc_lab.engine.errors import LabError
+from conc_lab.student import bets, exercises
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-QUESTIONS = lesson._questions()
+QUESTIONS = {name: question for name, (_, question) in bets._questions().items()}
 CHOICE, NUMBER, STEPS, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
 
 
@@ -21,59 +23,75 @@ CHOICE, NUMBER, STEPS, ASKED = "cpu_threads", "first", "spawned_process", "async
 def kept(tmp_path, monkeypatch):
     """The file that bets are kept in, in a notebook's folder that is empty."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lesson, "_TOLD", [])
-    monkeypatch.setattr(lesson, "_UNWRITTEN", {})
+    monkeypatch.setattr(bets, "_told", [])
+    monkeypatch.setattr(bets, "_unwritten", {})
     return tmp_path / "my_work/bets.json"
 
 
 def widgets_of(bet):
     """The bet's widgets: (inputs, button, line)."""
-    _, *inputs, button, line = lesson._bet_widget(bet).children
+    _, *inputs, button, line = bets._bet_widget(bet).children
     return inputs, button, line
 
 
 def test_a_bet_is_kept(kept):
-    """A committed bet of any form is found by a new kernel in the same folder, and in no other, with its points."""
-    for name, answer, points in (
-        (CHOICE, 1, [("threads", 2, 1.0)]),
-        (CHOICE, 0, [("threads", 2, 2.0)]),
-        (NUMBER, [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
-        (NUMBER, [lesson.LEAST, lesson.MOST], [("threads", 2, 0.01), ("processes", 2, 1000)]),
-        (STEPS, [500], [("processes", 1, 500)]),
-        (ASKED, 1, []),
+    """A committed bet of any form is in the same folder by a new kernel, by its lesson's name, with its points."""
+    for name, lesson, answer, points in (
+        (CHOICE, "cpu_bound", 1, [("threads", 2, 1.0)]),
+        (CHOICE, "cpu_bound", 0, [("threads", 2, 2.0)]),
+        (NUMBER, "your_lab", [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
+        (NUMBER, "your_lab", [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 1000)]),
+        (STEPS, "startup_cost", [500], [("processes", 1, 500)]),
+        (ASKED, "io_bound", 1, []),
     ):
-        bet = lesson.bet(name)
+        bet = bets.bet(name)
         assert bet.answer is None and bet.points == [], name
         assert "stands" in bet.commit(answer), name
-        for one in (bet, lesson.bet(name)):
+        for one in (bet, bets.bet(name)):
             assert one.answer == answer and one.points == points, name
-        assert json.loads(kept.read_text()) == {name: answer}, name
+        assert json.loads(kept.read_text()) == {lesson: {name: answer}}, name
         kept.unlink()
-        assert lesson.bet(name).answer is None, name
+        assert bets.bet(name).answer is None, name
 
 
 def test_a_point_that_is_a_fact_of_the_machine(monkeypatch):
     """A point may be the name of a fact, whose value on this machine is then laid over the chart."""
-    monkeypatch.setattr(lesson, "machine", lambda: {"usable_cpus": 6})
+    monkeypatch.setattr(bets, "machine", lambda: {"usable_cpus": 6})
     options = QUESTIONS["io_threads"]["options"]
     (number,) = [n for n, option in enumerate(options) if any("usable_cpus" in point for point in option["points"])]
-    bet = lesson.bet("io_threads")
+    bet = bets.bet("io_threads")
     bet.commit(number)
     assert 6 in [speed for *_, speed in bet.points]
 
 
+def test_bets_of_before(kept):
+    """Bets that were kept without a lesson, and those of a question that is gone, are neither lost nor in the way."""
+    kept.parent.mkdir()
+    kept.write_text(json.dumps({CHOICE: 1, "gone": 2, "old_lesson": {STEPS: [500]}}))
+    assert (bets.bet(CHOICE).answer, bets.bet(STEPS).answer) == (1, [500])
+    bets.bet(NUMBER).commit([1, 2])
+    assert json.loads(kept.read_text()) == {
+        "cpu_bound": {CHOICE: 1},
+        "": {"gone": 2},
+        "startup_cost": {STEPS: [500]},
+        "your_lab": {NUMBER: [1, 2]},
+    }
+
+
 def test_bets_do_not_disturb_each_other(kept):
     """A second bet, and a change of the first, leave the others as they are."""
-    lesson.bet(CHOICE).commit(0)
-    lesson.bet(NUMBER).commit([1.0, 2.0])
-    lesson.bet(CHOICE).commit(2)
-    assert json.loads(kept.read_text()) == {CHOICE: 2, NUMBER: [1.0, 2.0]} and list(kept.parent.iterdir()) == [kept]
+    bets.bet(CHOICE).commit(0)
+    bets.bet(NUMBER).commit([1.0, 2.0])
+    bets.bet(CHOICE).commit(2)
+    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: 2}, "your_lab": {NUMBER: [1.0, 2.0]}} and list(
+        kept.parent.iterdir()
+    ) == [kept]
 
 
 def test_unknown_bet():
     """A bet that does not exist is refused with the names that do."""
     with pytest.raises(LabError, match=f"unknown bet 'x'; one of: .*{CHOICE}"):
-        lesson.bet("x")
+        bets.bet("x")
 
 
 def test_a_corrupt_file_counts_as_no_bets(kept):
@@ -82,10 +100,10 @@ def test_a_corrupt_file_counts_as_no_bets(kept):
     kept.parent.mkdir()
     for content in (b"", b'{"cpu_threads": 1', b"[1]", b"\xff\xfe", deep):
         kept.write_bytes(content)
-        bet = lesson.bet(CHOICE)
+        bet = bets.bet(CHOICE)
         assert bet.answer is None, content[:30]
         bet.commit(1)
-        assert lesson.bet(CHOICE).answer == 1, content[:30]
+        assert bets.bet(CHOICE).answer == 1, content[:30]
 
 
 NO_NUMBERS = [None, 1, "12", [1.0], [1, 2, 3], ["1", "2"], [True, 1], {"a": 1}, [0.009, 1], [1, 1001], [1, math.nan]]
@@ -105,7 +123,7 @@ def test_an_answer_that_is_none(name, values, sentence, kept):
     kept.parent.mkdir()
     for value in values:
         kept.write_text(json.dumps({name: value}))
-        bet = lesson.bet(name)
+        bet = bets.bet(name)
         assert bet.answer is None and bet.points == [], value
         with pytest.raises(LabError, match=f"^{sentence}$"):
             bet.commit(value)
@@ -114,36 +132,40 @@ def test_an_answer_that_is_none(name, values, sentence, kept):
 def test_a_folder_that_cannot_be_written(kept):
     """Where nothing can be written the bets stand for the session, one sentence says so once, and later all is kept."""
     kept.parent.write_text("a file where the folder should be")
-    bet = lesson.bet(CHOICE)
+    bet = bets.bet(CHOICE)
     said = bet.commit(1)
-    assert "this session" in said and "cannot be written" in said and "\n" not in said
-    assert bet.points and lesson.bet(CHOICE).answer == 1
-    assert lesson.question(ASKED).commit(1) == "Your answer is kept."
+    assert "this session" in said and "could not be written" in said and "\n" not in said
+    assert bet.points and bets.bet(CHOICE).answer == 1
+    assert bets.question(ASKED).commit(1) == "Your answer is kept."
     kept.parent.unlink()
-    lesson.bet(NUMBER).commit([1, 2])
-    assert json.loads(kept.read_text()) == {CHOICE: 1, ASKED: 1, NUMBER: [1, 2]}
+    bets.bet(NUMBER).commit([1, 2])
+    together = {"cpu_bound": {CHOICE: 1}, "io_bound": {ASKED: 1}, "your_lab": {NUMBER: [1, 2]}}
+    assert json.loads(kept.read_text()) == together
 
 
 def test_a_disk_that_is_full(kept, monkeypatch):
     """A write that fails half way leaves the bets before as they were, no other file, and the new bet standing."""
-    lesson.bet(CHOICE).commit(0)
+    bets.bet(CHOICE).commit(0)
 
-    def write_half(self, text, **how):
-        self.write_bytes(text[: len(text) // 2].encode())
-        raise OSError(28, "No space left on device")
+    @contextlib.contextmanager
+    def full(path, mode):
+        with open(path, mode) as file:
+            file.write(b"{")
+            raise OSError(28, "No space left on device")
+        yield
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_text", write_half)
-        assert "No space left" in lesson.bet(CHOICE).commit(2)
-    assert json.loads(kept.read_text()) == {CHOICE: 0} and list(kept.parent.iterdir()) == [kept]
-    assert lesson.bet(CHOICE).answer == 2
+        patched.setattr(files, "open", full, raising=False)
+        assert "No space left" in bets.bet(CHOICE).commit(2)
+    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: 0}} and list(kept.parent.iterdir()) == [kept]
+    assert bets.bet(CHOICE).answer == 2
 
 
 def test_reasons_of_a_log_scale():
     """Every range has its reason, and the one that the student's number lies in is marked."""
-    assert "your bet" not in lesson.bet(STEPS).reasons().text
+    assert "your bet" not in bets.bet(STEPS).reasons().text
     for step, marked in ((2, 0), (5, 1), (50, 1), (100, 2), (10_000, 2)):
-        bet = lesson.bet(STEPS)
+        bet = bets.bet(STEPS)
         bet.commit([step])
         rows = bet.reasons().text.split("<li>")[1:]
         assert ["your bet" in row for row in rows] == [number == marked for number in range(3)], step
@@ -151,16 +173,16 @@ def test_reasons_of_a_log_scale():
 
 def test_said():
     """An answer in words is the option's text, or the numbers with their workers; "" before there is one."""
-    assert lesson.bet(CHOICE).said == lesson.bet(NUMBER).said == ""
+    assert bets.bet(CHOICE).said == bets.bet(NUMBER).said == ""
     for name, answer in ((CHOICE, 1), (NUMBER, [1, 1.8]), (STEPS, [2000])):
-        lesson.bet(name).commit(answer)
-    assert lesson.bet(CHOICE).said == QUESTIONS[CHOICE]["options"][1]["text"]
-    assert lesson.bet(NUMBER).said == "2 threads 1×, 2 processes 1.8×" and lesson.bet(STEPS).said == "1 process 2,000×"
+        bets.bet(name).commit(answer)
+    assert bets.bet(CHOICE).said == QUESTIONS[CHOICE]["options"][1]["text"]
+    assert bets.bet(NUMBER).said == "2 threads 1×, 2 processes 1.8×" and bets.bet(STEPS).said == "1 process 2,000×"
 
 
 def test_the_widget_of_a_log_scale():
     """Each place has a labelled list of the steps, which begins without a choice; the button commits."""
-    bet = lesson.bet(STEPS)
+    bet = bets.bet(STEPS)
     (choice,), button, line = widgets_of(bet)
     assert (choice.description, choice.value) == ("1 process:", None)
     assert [text for text, _ in choice.options][-1] == "10,000×"
@@ -168,12 +190,12 @@ def test_the_widget_of_a_log_scale():
     assert "choose a number first" in line.value and bet.answer is None
     choice.value = 500
     button.click()
-    assert bet.answer == [500] and widgets_of(lesson.bet(STEPS))[0][0].value == 500
+    assert bet.answer == [500] and widgets_of(bets.bet(STEPS))[0][0].value == 500
 
 
 def test_the_widget_of_a_question():
     """A question says that the reasons follow the answer, and shows all of them after it, also to a new kernel."""
-    question = lesson.question(ASKED)
+    question = bets.question(ASKED)
     (radio,), button, line = widgets_of(question)
     assert button.description == "Answer" and "The reasons follow your answer." in line.value
     assert 'role="status"' in line.value and "<li>" not in line.value
@@ -184,24 +206,24 @@ def test_the_widget_of_a_question():
     assert "The reasons follow" not in line.value
     assert "Your answer is kept." in line.value and line.value.count("<li>") == 3
     assert "(your answer)" in line.value.split("<li>")[1] and "(your answer)" not in line.value.split("<li>")[2]
-    assert "before" in widgets_of(lesson.question(ASKED))[2].value
+    assert "before" in widgets_of(bets.question(ASKED))[2].value
 
 
 def test_reasons_of_a_choice():
     """Every option is shown with whether it holds and why, and the student's own is marked; numbers have one reason."""
-    bet = lesson.bet(CHOICE)
+    bet = bets.bet(CHOICE)
     assert "your bet" not in bet.reasons()._repr_html_()
     bet.commit(1)
     shown = bet.reasons()._repr_html_()
     options = QUESTIONS[CHOICE]["options"]
     assert shown.count("<li>") == len(options) and shown.count("✓") == sum(option["holds"] for option in options)
     assert re.search(r"your bet", shown.split("<li>")[2]) and shown.count("your bet") == 1
-    assert QUESTIONS[NUMBER]["reason"] in lesson.bet(NUMBER).reasons().text
+    assert QUESTIONS[NUMBER]["reason"] in bets.bet(NUMBER).reasons().text
 
 
 def test_the_widget_of_a_choice():
     """Choosing and pressing the button commits; pressing it before choosing asks for a choice."""
-    bet = lesson.bet(CHOICE)
+    bet = bets.bet(CHOICE)
     (radio,), button, line = widgets_of(bet)
     assert "The reasons follow" not in line.value  # a bet's reasons come in a cell of their own
     button.click()
@@ -209,13 +231,13 @@ def test_the_widget_of_a_choice():
     radio.index = 2
     button.click()
     assert bet.answer == 2 and "stands" in line.value and 'role="status"' in line.value
-    (radio,), _, line = widgets_of(lesson.bet(CHOICE))
+    (radio,), _, line = widgets_of(bets.bet(CHOICE))
     assert radio.value == 2 and "before" in line.value
 
 
 def test_the_widget_of_numbers():
     """Each place has a labelled field that begins empty, and pressing the button commits them all."""
-    bet = lesson.bet(NUMBER)
+    bet = bets.bet(NUMBER)
     inputs, button, line = widgets_of(bet)
     assert [(item.description, item.value) for item in inputs] == [("2 threads: ×", ""), ("2 processes: ×", "")]
     button.click()
@@ -223,12 +245,12 @@ def test_the_widget_of_numbers():
     inputs[0].value, inputs[1].value = " 1 ", "1.9"
     button.click()
     assert bet.answer == [1, 1.9] and "stands" in line.value
-    assert [item.value for item in widgets_of(lesson.bet(NUMBER))[0]] == ["1", "1.9"]
+    assert [item.value for item in widgets_of(bets.bet(NUMBER))[0]] == ["1", "1.9"]
 
 
 def test_a_field_without_a_number():
     """A field that holds no number that can be a bet is answered with what can, and nothing is committed."""
-    bet = lesson.bet(NUMBER)
+    bet = bets.bet(NUMBER)
     inputs, button, line = widgets_of(bet)
     inputs[0].value = "1"
     for word in ("", "fast", "1,9", "1001", "nan", "<b>"):
@@ -239,7 +261,7 @@ def test_a_field_without_a_number():
 
 def test_a_bet_shows_itself_in_a_cell():
     """Left last in a cell, a bet is its widgets."""
-    assert "application/vnd.jupyter.widget-view+json" in lesson.bet(CHOICE)._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bets.bet(CHOICE)._repr_mimebundle_()
 
 
 def test_every_question():
@@ -257,11 +279,11 @@ def test_every_question():
                 assert set(option) == {"text", "holds", "points", "reason"}, name
                 assert bool(option["points"]) == bool(reasons[0]["points"]), name  # all of them, or none
                 for kind, workers, speed in option["points"]:
-                    assert kind in executors.KINDS and workers >= 1, name
-                    speed = this_machine.machine()[speed] if isinstance(speed, str) else speed
+                    assert kind in kit.LOOKS and workers >= 1, name
+                    speed = machine.machine()[speed] if isinstance(speed, str) else speed
                     assert isinstance(speed, (int, float)) and speed > 0, name
             continue
-        assert all(kind in executors.KINDS and workers >= 1 for kind, workers in question["places"]), name
+        assert all(kind in kit.LOOKS and workers >= 1 for kind, workers in question["places"]), name
         if "steps" in question:
             assert set(question) == {"question", "places", "steps", "ranges"} and len(question["places"]) == 1, name
             assert all(set(part) == {"below", "text", "holds", "reason"} for part in reasons), name
@@ -288,5 +310,5 @@ def test_check():
         (3, "✗ Not yet: it must be even."),
         ("2", "✗ Not yet: it must be positive &lt;b&gt;. (checking it raised TypeError:"),
     ):
-        assert words in lesson.check(answer, positive, even)._repr_html_(), answer
-    assert "✓" in lesson.check(None).text and "✓" not in lesson.check(...).text
+        assert words in exercises.check(answer, positive, even)._repr_html_(), answer
+    assert "✓" in exercises.check(None).text and "✓" not in exercises.check(...).text

@@ -43,7 +43,8 @@ class WorkerPool:
 
     def together(self, function, *args) -> list:
         """What function(*args) returns in each worker: one call a worker, all let go when all are there."""
-        return list(self._values(call.result for call in self.meet(function, args)))
+        with self._failures_told():
+            return [call.result() for call in self.meet(function, args)]
 
     def meet(self, function, args) -> list[Future]:
         """The futures of `together`; every call has begun, or failed on its way."""
@@ -69,21 +70,23 @@ class WorkerPool:
 
     def ask(self, function, *args):
         """What function(*args) returns in a worker; a LabError with the worker's traceback where it fails there."""
-        (outcome,) = self._values([self.executor.submit(in_worker.call, function, args).result])
+        with self._failures_told():
+            outcome = self.executor.submit(in_worker.call, function, args).result()
         return value(outcome)
 
     def map(self, task, calls, chunksize: int = 1) -> Iterator:
         """The outcome of the task for each of the calls (tuples of arguments): a value or a `Failure`."""
-        if isinstance(self.executor, Coroutines):
-            return iter(self.executor.map(partial(in_worker.call_async, task.coroutine), calls))
-        outcomes = self.executor.map(partial(in_worker.call, task.function), calls, chunksize=chunksize)
-        return self._values(partial(next, outcomes) for _ in calls)
+        with self._failures_told():
+            if isinstance(self.executor, Coroutines):
+                yield from self.executor.map(partial(in_worker.call_async, task.coroutine), calls)
+            else:
+                yield from self.executor.map(partial(in_worker.call, task.function), calls, chunksize=chunksize)
 
-    def _values(self, gets):
-        """What each get() returns; a LabError for a worker that died, or a task that no subinterpreter can import."""
+    @contextlib.contextmanager
+    def _failures_told(self):
+        """A LabError for a worker that died, or for a task that no subinterpreter can import."""
         try:
-            for get in gets:
-                yield get()
+            yield
         except BrokenExecutor as error:
             raise LabError(died(f"a worker ({self.kind})", self._exit_code())) from error
         except TypeError as error:
@@ -111,8 +114,8 @@ def value(outcome, what: str = "a worker raised"):
     if not isinstance(outcome, in_worker.Failure):
         return outcome
     message, cure = f": {outcome.message}" * bool(outcome.message), ""
-    if outcome.type == "ModuleNotFoundError":
-        cure = f"; install it with %pip install {outcome.message.rpartition('No module named ')[2].strip(chr(39))}"
+    if outcome.type == "ModuleNotFoundError" and (name := outcome.message.split("'")[1:2]) and name[0].isidentifier():
+        cure = f"; install it with %pip install {name[0]}"  # of a package that is there, no part
     elif outcome.type == "EOFError" and "input(" in outcome.traceback:
         cure = "; a task cannot ask for input"
     raise LabError(f"{what} {outcome.type}{message}{cure}", outcome.traceback)

@@ -137,7 +137,7 @@ def importing():
 
 def cores_busy():
     """Cores busy of two workers of pure Python, in five runs."""
-    from conc_lab.engine import run, session
+    from conc_lab.engine import run
     from conc_lab.experiments.speedup.summary import summary
 
     for number in range(5):
@@ -151,7 +151,7 @@ def cores_busy():
 
 def starting():
     """Seconds to a worker's first answer, by the laboratory against a loop in a program of its own, alternately."""
-    from conc_lab.engine import run, session
+    from conc_lab.engine import run
     from conc_lab.engine.kinds import START_METHODS, here
     from conc_lab.experiments.startup.measure import THREADS_MORE, UNCOUNTED
 
@@ -180,7 +180,7 @@ def starting():
 
 def repeating():
     """Five runs each: memory's figures and start-up's ratios against their medians, and whether tables are equal."""
-    from conc_lab.engine import run, session
+    from conc_lab.engine import run
     from conc_lab.experiments.memory import chart as memory
     from conc_lab.experiments.startup import chart as startup
 
@@ -287,8 +287,8 @@ USUAL = [("serial", 1), ("threads", 2), ("threads", 32), ("asyncio", 64), ("proc
 
 def advice(*names):
     """The advised variant's time against the best of all variants that bare executors ran, case by case."""
-    from conc_lab.engine import run, session
     from conc_lab.drawing.picture import show
+    from conc_lab.engine import run, session
     from conc_lab.engine.errors import LabError
     from conc_lab.experiments.advise.summary import choice, chunksize, fits, predicted_s
 

@@ -10,6 +10,7 @@ from ...engine.stats import where
 from .measure import COUNTS, LOCKS, ORDERS
 
 NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
+COVERED = ("methods",)
 METHODS = {  # what a panel is called, and how its part of the sentence opens
     "handshake": ("handshake: the loss made certain", "with the loss made certain"),
     "call": ("call: time.sleep(0) between read and write", "with a call between read and write"),

@@ -1,7 +1,6 @@
 """What all charts share: the picture and its place on a page, what is laid over it, the look, and figures in words."""
 
 import dataclasses
-import importlib
 import re
 import subprocess
 import sys
@@ -9,60 +8,76 @@ import threading
 
 import helpers
 import matplotlib
+import pandas
 import pytest
-from made import memory, races, switching
+from made import echo, memory, races, switches
 from made.results import TWO, TYPICAL, MadeBet, made
 from made.startup import made_startup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from conc_lab.drawing import picture as charts
-from conc_lab.engine import pools as executors, experiment as experiments
-from conc_lab.drawing import kit as style
+from conc_lab.drawing import kit, picture, words
+from conc_lab.engine import experiment, kinds
 from conc_lab.engine.errors import LabError
 from conc_lab.engine.result import recording
 
 
 def maker(name, chart=None):
     """The function that draws this experiment's chart, by default its own."""
-    return importlib.import_module(f"conc_lab.charts.{name}").CHARTS[chart or name]
+    return experiment.part(name, "chart").CHARTS[chart or name]
 
 
 def test_every_chart_is_drawn():
     """Every experiment has a table and a chart of its own name, and each of its charts is a picture with words."""
-    for name in experiments.NAMES:
+    for name in experiment.names():
         recorded = recording(name)
-        names = list(importlib.import_module(f"conc_lab.charts.{name}").CHARTS)
-        assert names[0] == name and len(charts.table(recorded)), name
-        for chart in names:
-            picture = charts.show(recorded, chart)
-            assert picture.png.startswith(b"\x89PNG")
-            for words in (picture.alt, picture.sentence):
-                assert words.endswith(".") and not words.endswith("..") and "\n" not in words, words
-                assert not words[0].islower() and "nan" not in words and "None" not in words, words
+        charts = list(experiment.part(name, "chart").CHARTS)
+        assert charts[0] == name and len(picture.table(recorded)), name
+        for chart in charts:
+            drawn = picture.show(recorded, chart)
+            assert drawn.png.startswith(b"\x89PNG")
+            for text in (drawn.alt, drawn.sentence):
+                assert text.endswith(".") and not text.endswith("..") and "\n" not in text, text
+                assert not text[0].islower() and "nan" not in text and "None" not in text, text
+
+
+def test_the_table(monkeypatch):
+    """The table is the chart's own or the summary, with three digits and names without underscores."""
+    frame = pandas.DataFrame({"kind": ["threads"], "wall_s": [1.23456], "tasks": [12345], "none": [None]})
+    chart = picture.chart_module(made(TYPICAL))
+    monkeypatch.delattr(chart, "table")
+    monkeypatch.setattr(chart, "summary", lambda result: frame)
+    table = picture.table(made(TYPICAL))
+    assert list(table.columns) == ["kind", "wall s", "tasks", "none"]
+    assert table.to_numpy().tolist() == [["threads", 1.23, 12345, None]]
+    monkeypatch.setattr(chart, "table", lambda result: frame[["wall_s"]], raising=False)
+    assert picture.table(made(TYPICAL)).to_numpy().tolist() == [[1.23]]
 
 
 def test_the_picture_on_a_page():
-    """A chart is an image with alt text, and its sentence stands under it; as text it is the sentence."""
-    picture = charts.show(made(TYPICAL))
-    shown = picture._repr_html_()
+    """A chart is an image with alt text, its sentence and any recording under it; as text it is the sentence."""
+    drawn = picture.show(made(TYPICAL))
+    shown = drawn._repr_html_()
     assert re.search(r'<img alt="Speedup of count_primes[^"]*" src="data:image/png;base64,', shown)
-    assert repr(picture) == picture.sentence and "<p>2 threads" in shown
+    assert repr(drawn) == drawn.sentence and "<p>2 threads" in shown and shown.count("<img") == 1
+    both = picture.show(made(TYPICAL), recorded=made(TWO, usable=16))
+    assert both.beside.alt.startswith("Recorded on 2026-01-31 with 16 usable CPUs, Linux, Python 3.14.0. Speedup of")
+    assert both._repr_html_().count("<img") == 2
 
 
 def test_a_task_of_any_name():
     """A task's name cannot put markup or the end of an attribute on the page, and is not drawn as mathematics."""
     for task in ("<script>alert(1)</script>", 'x" onerror="alert(1)', "$\\frac$"):
-        shown = charts.show(made(TWO, task=task), "speedup")._repr_html_()
+        shown = picture.show(made(TWO, task=task), "speedup")._repr_html_()
         assert "<script" not in shown and '" onerror' not in shown and "<img" in shown, task
-    assert "<i>" not in charts.Picture(b"", "<i>", "<i>")._repr_html_()
+    assert "<i>" not in picture.Picture(b"", "<i>", "<i>")._repr_html_()
 
 
 def test_what_cannot_be_drawn():
     """A chart that does not exist, and an experiment of another version, are sentences that list those that do."""
     with pytest.raises(LabError, match="speedup has no chart 'pie'; its charts are: speedup, setup"):
-        charts.show(made(TYPICAL), "pie")
-    with pytest.raises(LabError, match="no experiment 'other'; it has: "):
-        charts.show(dataclasses.replace(made(TYPICAL), experiment="other"))
+        picture.show(made(TYPICAL), "pie")
+    with pytest.raises(LabError, match="unknown experiment 'other'; one of: advise"):
+        picture.show(dataclasses.replace(made(TYPICAL), experiment="other"))
 
 
 def test_one_chart_is_drawn_at_a_time():
@@ -71,17 +86,17 @@ def test_one_chart_is_drawn_at_a_time():
 
     def second():
         done.append("second")
-        return style.figure(), "alt", "sentence"
+        return kit.figure(), "alt", "sentence"
 
     def first():
         nonlocal other
-        other = threading.Thread(target=charts.drawn, args=(second,))
+        other = threading.Thread(target=picture.drawn, args=(second,))
         other.start()
         other.join(0.1)  # without a lock it would mostly be done by then
         done.append("first")
-        return style.figure(), "alt", "sentence"
+        return kit.figure(), "alt", "sentence"
 
-    charts.drawn(first)
+    picture.drawn(first)
     other.join(helpers.LIVENESS_S)
     assert done == ["first", "second"]
 
@@ -90,15 +105,15 @@ def test_settings_of_matplotlib_stay():
     """Drawing changes none of the settings that a student's own charts use, nor what a cell sets meanwhile."""
     with matplotlib.rc_context({"font.size": 7, "axes.spines.top": True}):
         before = dict(matplotlib.rcParams)
-        charts.show(made(TYPICAL))
+        picture.show(made(TYPICAL))
         assert dict(matplotlib.rcParams) == before
 
         def meanwhile():
             assert dict(matplotlib.rcParams) == before
             matplotlib.rcParams["font.size"] = 8
-            return style.figure(), "alt", "sentence"
+            return kit.figure(), "alt", "sentence"
 
-        charts.drawn(meanwhile)
+        picture.drawn(meanwhile)
         assert matplotlib.rcParams["font.size"] == 8
 
 
@@ -106,7 +121,7 @@ def test_no_pyplot():
     """Charts are drawn without pyplot: a student's figures are not touched, and none stays open."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from made.results import TYPICAL, made; "
-        "from conc_lab import charts; [charts.show(made(TYPICAL), name) for name in ('speedup', 'setup')]; "
+        "from conc_lab.drawing import picture; [picture.show(made(TYPICAL), name) for name in ('speedup', 'setup')]; "
         "assert 'matplotlib.figure' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, helpers.TESTS], check=True, timeout=helpers.LIVENESS_S)
@@ -117,14 +132,14 @@ def test_the_look_is_the_figures_own():
     seen = []
 
     def two_axes():
-        figure = style.figure()
+        figure = kit.figure()
         top, below = figure.subplots(2, 1)
         below.tick_params(axis="y", labelsize=9)
         top.set_xlabel("$x$")
         seen.append(figure)
         return figure, "alt", "sentence"
 
-    charts.drawn(two_axes)
+    picture.drawn(two_axes)
     top, below = seen[0].axes
     for ax in (top, below):
         assert [name for name, spine in ax.spines.items() if spine.get_visible()] == ["left", "bottom"]
@@ -134,24 +149,22 @@ def test_the_look_is_the_figures_own():
 
 
 def test_no_kind_of_worker_is_told_by_colour_alone():
-    """No two kinds of worker look alike or have one marker; a worker in the singular looks like its kind."""
-    looks = [tuple(look.values()) for kind, look in style.STYLES.items() if kind not in ("thread", "interpreter")]
-    assert len(set(looks)) == len(looks) and len({marker for _, marker in looks}) == len(looks)
-    for kinds in (executors.KINDS, ("thread", "interpreter", *executors.START_METHODS)):  # drawn in one chart
-        assert len({style.STYLES[kind]["color"] for kind in kinds}) == len(kinds)
-    assert style.STYLES["thread"] == style.STYLES["threads"]
-    assert style.STYLES["interpreter"] == style.STYLES["interpreters"]
+    """No two kinds of worker have one marker or one colour, and none has the marker of a bet."""
+    looks = [*kit.LOOKS.values(), kit.BET]
+    assert kit.LOOKS.keys() == {"serial", "processes", *kinds.KINDS}
+    for quality in ("marker", "color"):
+        assert len({look[quality] for look in looks}) == len(looks), quality
 
 
 def test_a_legend_fits():
     """However much is laid over a chart, its legend is not wider than the picture."""
-    heavy, once = made_startup(imports={"asyncio": 20}), made(TYPICAL, control=1.2)
-    every, other = (made({(kind, 2): 1.5 for kind in executors.KINDS}, task=task) for task in ("zlib", "count_primes"))
+    heavy, one = made_startup(imports={"asyncio": 20}), made(TYPICAL, control=1.2)
+    every, other = (made({(kind, 2): 1.5 for kind in kinds.KINDS}, task=task) for task in ("zlib", "count_primes"))
     for figure, *_ in (
         maker("memory")(memory.TOUCHED, None, memory.TOUCHED),
         maker("startup")(heavy, MadeBet(("processes", 1, 9.0)), heavy),
         maker("startup", "breakeven")(heavy, None, None),
-        maker("speedup")(once, MadeBet(("threads", 1, 1.0)), once),
+        maker("speedup")(one, MadeBet(("threads", 1, 1.0)), one),
         maker("speedup")(every, MadeBet(("threads", 2, 1.0)), other),
     ):
         renderer = FigureCanvasAgg(figure).get_renderer()
@@ -165,42 +178,35 @@ def test_a_legend_fits():
 
 def test_a_bet_that_cannot_be_drawn_is_said():
     """A bet that the chart has no place for stands in its alt text and sentence in words, once it has an answer."""
-    result, bet = switching.echo(), MadeBet(said="About twice as long")
-    picture = charts.show(result, bet=bet)
-    for words in (picture.alt, picture.sentence):
-        assert words.endswith(". Your bet: About twice as long.")
-    assert charts.show(result, bet=MadeBet()) == charts.show(result)
+    result, bet = echo.made(), MadeBet(said="About twice as long")
+    drawn = picture.show(result, bet=bet)
+    for text in (drawn.alt, drawn.sentence):
+        assert text.endswith(". Your bet: About twice as long.")
+    assert picture.show(result, bet=MadeBet()) == picture.show(result)
     points = MadeBet(("threads", 2, 1.5), said="Faster")
-    drawn = charts.show(made(TYPICAL), bet=points)
+    drawn = picture.show(made(TYPICAL), bet=points)
     assert "Faster" not in drawn.alt + drawn.sentence
-    assert charts.show(made(TYPICAL), "setup", points).alt.endswith("Your bet: Faster.")
-
-
-def test_a_recording_stands_below():
-    """A recording that is asked for is drawn below the chart, and says when and on what it was recorded."""
-    picture = charts.show(made(TYPICAL), recorded=made(TWO, usable=16))
-    assert picture.beside.alt.startswith("Recorded on 2026-01-31 with 16 usable CPUs, Linux, Python 3.14.0. Speedup of")
-    assert picture._repr_html_().count("<img") == 2 and charts.show(made(TYPICAL)).beside is None
+    assert picture.show(made(TYPICAL), "setup", points).alt.endswith("Your bet: Faster.")
 
 
 def test_one_cpu_gets_a_recording(monkeypatch):
-    """Where one CPU cannot show the point, a recording of the same question with all of the methods stands below."""
+    """Where one CPU cannot show the point, a recording of the same with all of the methods stands below."""
     there = dataclasses.replace(races.WHOLE, params={"methods": ["handshake", "call"]})
-    recordings = {"echo": switching.echo(), None: there}
-    monkeypatch.setattr(charts, "recording", lambda name, gil, question=None: recordings.get(question))
+    recordings = {"echo": echo.made(), "races": there}
+    monkeypatch.setattr(picture, "recording", lambda name, gil: recordings.get(name))
     for result, stands in (
-        (switching.echo(usable=1), True),
-        (switching.echo(usable=2), False),
-        (switching.counts(usable=1), False),  # no recording of this question
+        (echo.made(usable=1), True),
+        (echo.made(usable=2), False),
+        (switches.made(usable=1), False),  # there is no recording of it
         (made_startup(usable_cpus=1), False),  # shows its point on one CPU too
     ):
-        assert (charts.show(result).beside is not None) == stands, result.experiment
+        assert (picture.show(result).beside is not None) == stands, result.experiment
     one = races.WHOLE.machine | {"usable_cpus": 1}
     for methods, stands in ((["handshake"], True), (["handshake", "call"], True), (["plain"], False)):
         result = dataclasses.replace(races.WHOLE, params={"methods": methods}, machine=one)
-        assert (charts.show(result).beside is not None) == stands, methods
-    recordings[None] = dataclasses.replace(there, machine=one)
-    assert charts.show(recordings[None]).beside is None
+        assert (picture.show(result).beside is not None) == stands, methods
+    recordings["races"] = dataclasses.replace(there, machine=one)
+    assert picture.show(recordings["races"]).beside is None
 
 
 def test_figures_in_words():
@@ -209,12 +215,15 @@ def test_figures_in_words():
         8e-7: "0.8 µs", 4.96e-6: "5 µs", 9.94e-6: "9.9 µs", 9.96e-6: "10 µs", 999.4e-6: "999 µs", 999.6e-6: "1 ms",
         5.1e-3: "5.1 ms", 0.1234: "123 ms", 0.9996: "1 s", 1.254: "1.25 s", 1234: "1,230 s",
     }  # fmt: skip
-    assert {seconds: style.duration(seconds) for seconds in durations} == durations
-    assert [style.listed(list(things)) for things in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
+    assert {seconds: words.duration(seconds) for seconds in durations} == durations
+    assert [words.listed(list(things)) for things in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
     names = {
         ("serial", 1): "serial", ("threads", 1): "1 thread", ("processes", 2): "2 processes",
         ("spawn", 2): "2 spawn processes", ("asyncio", 2): "2 asyncio tasks",
     }  # fmt: skip
-    assert {variant: style.name(*variant) for variant in names} == names
-    ones = {"thread": "a thread", "interpreters": "an interpreter", "fork": "a fork process"}
-    assert {kind: style.one(kind) for kind in ones} == ones
+    assert {variant: words.name(*variant) for variant in names} == names
+    ones = {"threads": "a thread", "interpreters": "an interpreter", "fork": "a fork process"}
+    assert {kind: words.one(kind) for kind in ones} == ones
+    asked, not_asked = (dataclasses.replace(made(TYPICAL), processes=processes) for processes in ("fork", None))
+    labels = [words.label(*each) for each in (("processes", asked), ("threads", asked), ("processes", not_asked))]
+    assert labels == ["processes (fork)", "threads", "processes"]

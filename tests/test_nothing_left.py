@@ -13,7 +13,7 @@ import helpers
 import pytest
 from helpers import RUNS
 
-from conc_lab.engine import experiment, kinds, parameters, run
+from conc_lab.engine import experiment, kinds, parameters, run, session
 from conc_lab.engine.errors import LabError, RunStopped
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and at sessions")
@@ -67,7 +67,7 @@ def end(case, method, how):
     def has_workers():
         # Beside the child and its watchdog, the resource tracker alone is not enough: a child that is killed while it
         # makes semaphores may leave the one that the tracker has not been told of yet.
-        return len(run.alive(one.pid)) >= BARE.get(case, 4)
+        return len(session.alive(one.pid)) >= BARE.get(case, 4)
 
     def ending():
         helpers.becomes_true(lambda: over.is_set() or has_workers(), helpers.LIVENESS_S)

@@ -19,19 +19,19 @@ def sharing(*kinds, pids=None, lacking=(), **changes):
     result = table.made(*kinds, lacking=lacking)
     for row in result.rows:
         if row["thing"] == shared.PID:
-            row["different_ids"] = ({"thread": 1} if pids is None else pids).get(row["kind"], 4)
+            row["different_ids"] = ({"threads": 1} if pids is None else pids).get(row["kind"], 4)
         elif row["thing"] == shared.THREAD:
             row["different_ids"] = 4
-        if row["kind"] == "thread":
+        if row["kind"] == "threads":
             row["cell"] = changes.get(row["thing"].replace(" ", "_"), row["cell"])
     return result
 
 
 def alike(value, opened):
     """Two start methods that give a worker the same."""
-    result = sharing("thread", "spawn", "fork")
+    result = sharing("threads", "spawn", "fork")
     for row in result.rows:
-        if row["kind"] != "thread" and row["thing"] in (shared.VALUE, shared.OBJECT, shared.FILE):
+        if row["kind"] != "threads" and row["thing"] in (shared.VALUE, shared.OBJECT, shared.FILE):
             row["cell"] = opened if row["thing"] == shared.FILE else value
     return result
 
@@ -87,7 +87,7 @@ def counted(threads, **how):
 
 def crash(threads=None, processes=None, reason=None):
     rows = [("ThreadPoolExecutor", threads), ("ProcessPoolExecutor", processes)]
-    return faults.made(*(faults.row("segfault", worker, reason, **(changes or {})) for worker, changes in rows))
+    return faults.made(*(faults.row("segfault", api, reason, **(changes or {})) for api, changes in rows))
 
 
 def starts(rounds=5, **milliseconds):
@@ -114,14 +114,14 @@ def raced(lost=500):
 
 
 QUICK = [20e-6] * 3
-ALL = ("thread", "spawn", "fork", "forkserver")
+ALL = ("threads", "spawn", "fork", "forkserver")
 BIG = kept(0.05, 9)
 OUTCOMES = {  # (claim, what the rows say): the results that the claim is decided by
-    ("C1", "true"): [sharing("thread", "spawn")],
-    ("C1", "a process for each thread"): [sharing("thread", "spawn", pids={})],
-    ("C2", "true"): [sharing("thread", "spawn")],
-    ("C2", "an open file of its own"): [sharing("thread", open_file="own")],
-    ("C2", "shared locals"): [sharing("thread", local_variables="shared")],
+    ("C1", "true"): [sharing("threads", "spawn")],
+    ("C1", "a process for each thread"): [sharing("threads", "spawn", pids={})],
+    ("C2", "true"): [sharing("threads", "spawn")],
+    ("C2", "an open file of its own"): [sharing("threads", open_file="own")],
+    ("C2", "shared locals"): [sharing("threads", local_variables="shared")],
     ("C3", "true"): [sharing(*ALL), BIG],
     ("C3", "spawn only"): [sharing(*ALL, lacking=("fork", "forkserver")), BIG],
     ("C3", "all copied"): [alike("copied", "copied"), BIG],
@@ -201,7 +201,7 @@ OUTCOMES = {  # (claim, what the rows say): the results that the claim is decide
     ("C14", "noise"): [moved([[1, 3, 1, 3, 1], [3, 1, 1, 1, 3], [1, 1, 3, 3, 1]], [2, 2, 2]), raced()],
 }
 ALL_RESULTS = {
-    "sharing": sharing("thread", "spawn"),
+    "sharing": sharing("threads", "spawn"),
     "start methods": sharing(*ALL),
     "memory": kept(0.05, 9),
     "computing": speeds(1.0, task="count_primes"),

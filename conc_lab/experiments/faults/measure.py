@@ -1,160 +1,94 @@
 """Who survives when a worker fails?
 
-Method: fault injection. Each case is a program of its own (conc_lab/_faults_worker.py), started fresh and
-given up if it does not end, so that whatever happens to it happens to nobody else. Its two workers hold a task
-each; one fails in the set way, then the other is told to finish. The program writes down what it sees, step by
-step, as long as it lives; how it ended is seen from here. No figure in a row is a time: rows are the same on every run.
+Method: fault injection. Each case is a program of its own (program.py), started fresh and ended in any case, so that
+whatever happens to it happens to nobody else. Its two workers hold a task each; one fails in the set way, then the
+other is told to finish. The program says what it saw if it lives to do so; how it ended is seen from here. No figure
+in a row is a time: rows are the same on every run.
 """
 
+import contextlib
 import json
-import subprocess
+import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import PIPE, TimeoutExpired
 
-from . import worker as _faults_worker
-from ...engine import pools as executors, helper as programs
-from ...engine.errors import LabError, cannot_start
-from ...engine.parameters import ByProfile, Number, OneOf, Several
-from ...engine.stats import grouped
-from ...engine.experiment import DEFAULT_START_METHOD, START_METHOD, Progress
+from ...engine import helper
+from ...engine import kinds as worker_kinds
+from ...engine.errors import LabError
+from ...engine.experiment import Progress
+from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from . import program, worker
 
-FAULTS = ("raise", "exit", "segfault", "memory", "hang", "kill")
-WORKERS = ("Thread", "ThreadPoolExecutor", "InterpreterPoolExecutor", "Process", "ProcessPoolExecutor", "Pool")
-IN_PROCESS = WORKERS[:3]
-PROGRAM_BYTES = 25 << 20  # a bare interpreter with the standard library's pools, rounded up from its RSS
-LIMIT_S = 2 * _faults_worker.START_S  # for a whole program, patience apart
-FOUND = ("told", "others_finished", "usable_again", "stoppable")
+FAULTS = {"raise": "an exception that nobody catches", "exit": "os._exit, which ends a process at once"}
+FAULTS |= {"segfault": "reading memory that is not the program's", "memory": "asking for more memory than is allowed"}
+FAULTS |= {"hang": "waiting for ever", "kill": "SIGKILL from outside"}
+MISSING = {("darwin", "memory"): "macOS does not enforce RLIMIT_AS", ("win32", "memory"): "Windows has no RLIMIT_AS"}
+MISSING |= {("win32", "segfault"): "ctypes turns this read into an exception on Windows"}
+MISSING |= {("win32", "kill"): "Windows ends a process without a signal"}
+IN_PROCESS = {"Thread": "threads", "ThreadPoolExecutor": "threads", "InterpreterPoolExecutor": "interpreters"}
+APIS = (*IN_PROCESS, "Process", "ProcessPoolExecutor", "Pool")
+COMMON = ("Thread", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool")
+PROGRAM_BYTES = 50 << 20  # an interpreter with the standard library's pools and two workers, rounded up from their PSS
+
+COLUMNS = dict.fromkeys(("fault", "api", "kind"), "str") | dict.fromkeys(("told", "ended", "reason"), "str?")
+COLUMNS |= dict.fromkeys(("others_finished", "usable_again", "stoppable", "survived"), "bool?")
+SMALL = {"faults": ["raise", "segfault", "hang"], "apis": ["Thread", "Pool"], "patience_s": 0.5}
 
 
 def faults(
-    faults: Several(OneOf(lambda: FAULTS, "how the worker fails"), "fault") = ("raise", "segfault", "hang"),
-    workers: Several(OneOf(lambda: WORKERS, "kinds of worker, by their names in Python"), "worker") = (
-        "Thread",
-        "ThreadPoolExecutor",
-        "ProcessPoolExecutor",
-        "Pool",
-    ),
-    start_method: START_METHOD = DEFAULT_START_METHOD,
+    faults: Several(OneOf(lambda: [*FAULTS], "how the worker fails"), "fault") = ("raise", "segfault", "hang"),
+    apis: Several(OneOf(lambda: APIS, "the class of the standard library that runs the workers"), "api") = COMMON,
+    kinds: Kinds("processes", *worker_kinds.START_METHODS, help="how processes are started") = ("processes",),
     patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = ByProfile(1.5, 3, 10),
 ) -> Iterator[dict | Progress]:
-    """Make a worker of each kind fail in each way, in a program of its own; one row is one case.
+    """Make a worker fail in each way, under each API, in a program of its own; one row is one case.
 
-    Columns: fault; worker; start_method (None where no process is started); told (what the program gets that
-    waits for the failed worker: an exception's name, "exit code 3" or a signal's name, "a result", or "nothing"
-    within patience_s); others_finished (whether the other worker's unfinished task came to its end); usable_again
-    (whether a new task was done afterwards); stoppable (whether a worker that hangs could be ended alone);
-    survived (whether the program lived to see all this); ended (how it ended: "by itself", an exit code, a signal,
-    or "never"); reason (why there is no figure, else None). What the program did not live to see is None.
+    Columns: fault; api; kind ("threads", "interpreters", or how the processes were started); told (what the program
+    gets that waits for the failed worker: an exception's name, "exit code 3" or a signal's name, "a result", or
+    "nothing" within patience_s); others_finished (whether the other worker's unfinished task came to its end);
+    usable_again (whether a new task was done afterwards); stoppable (whether a worker that hangs could be ended
+    alone); survived (whether the program lived to see all this); ended (how it ended: "by itself", an exit code, a
+    signal, or "never"); reason (why there is no figure, else None). What the program did not live to see is None.
     Raises LabError where a program could not be started or failed in a way that was not asked for.
     """
+    cases = _cases(apis, kinds)
     for number, fault in enumerate(faults):
-        yield Progress(number / len(faults), f"{fault} with {', '.join(workers)}")
-        with tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder:
-            cases = []
-            try:
-                for worker in workers:
-                    cases.append(_Case(fault, worker, start_method, patience_s, Path(folder)))
-                while not all([case.over() for case in cases]):  # a list: each is asked every time
-                    time.sleep(0.02)
-                yield from [case.row() for case in cases]
-            finally:
-                for case in cases:
-                    case.end()
+        yield Progress(number / len(faults), f"{fault} with {', '.join(apis)}")
+        with ThreadPoolExecutor(len(cases)) as watchers:
+            yield from watchers.map(lambda case, fault=fault: _row(fault, *case, patience_s), cases)
         yield Progress((number + 1) / len(faults), fault, round_done=True)
 
 
 def check(params, machine):
-    """Refuse kinds of worker that this Python or platform lacks."""
-    if "InterpreterPoolExecutor" in params["workers"] and (problem := executors.unavailable("interpreters")):
-        raise LabError(problem)
-    programs_bytes = len(params["workers"]) * PROGRAM_BYTES  # which run at the same time
-    executors.check_free(f"{len(params['workers'])} programs need", programs_bytes, "fewer kinds of worker", machine)
-    left = machine | {"memory_free_bytes": machine["memory_free_bytes"] - programs_bytes}
-    if processes := [worker for worker in params["workers"] if worker not in IN_PROCESS]:
-        executors.check_room(2 * len(processes), params["start_method"], 0, left)
+    """Refuse APIs that this Python lacks, and more programs at the same time than the free memory holds."""
+    cases = _cases(params["apis"], params["kinds"])
+    worker_kinds.check_kinds([kind for _, kind in cases], 1, machine)
+    worker_kinds.check_number(len(cases), "programs", PROGRAM_BYTES, machine)
 
 
-def unavailable(fault: str, platform: str = sys.platform) -> str | None:
-    """Why this platform cannot show a fault, or None."""
-    if platform == "win32" and fault == "segfault":
-        return "ctypes turns this read into an exception on Windows"
-    if platform == "win32" and fault == "kill":
-        return "Windows ends a process without a signal"
-    if platform == "win32" and fault == "memory":
-        return "Windows has no RLIMIT_AS"
-    if platform == "darwin" and fault == "memory":
-        return "macOS does not enforce RLIMIT_AS"
-    return None
+def _cases(apis, methods):
+    return [(api, kind) for api in apis for kind in ([IN_PROCESS[api]] if api in IN_PROCESS else methods)]
 
 
-def groups(rows: list[dict]) -> list[tuple[list[str], list[str]]]:
-    """The rows as ([fault, ...], [worker, ...]): workers with the same faults go together."""
-    by_faults = {}
-    for (worker,), mine in grouped(rows, "worker").items():
-        by_faults.setdefault(tuple(row["fault"] for row in mine), []).append(worker)
-    return [(list(found), workers) for found, workers in by_faults.items()]
-
-
-class _Case:
-    """One program: started here, asked whether it is over, and ended in any case."""
-
-    def __init__(self, fault, worker, start_method, patience_s, folder):
-        method = None if worker in IN_PROCESS else start_method
-        self._known = {"fault": fault, "worker": worker, "start_method": method}
-        self._reason, self._process, self._done = unavailable(fault), None, False
-        if self._reason:
-            return
-        self._patience_s, self._deadline = patience_s, time.monotonic() + LIMIT_S + patience_s
-        self._folder = folder / worker
-        try:
-            self._folder.mkdir()
-            printed = open(self._folder / "printed", "wb")  # noqa: SIM115
-        except OSError as error:
-            raise LabError(cannot_start("a Python process", error)) from error
-        with printed:
-            pipes = {"stdin": subprocess.DEVNULL, "stdout": printed, "stderr": printed}
-            self._process = programs.start(
-                "_faults_worker", fault, worker, start_method, patience_s, self._folder, **pipes
-            )
-
-    def over(self):
-        """Whether the program has ended, or has had its time; once it is done, it has `patience_s` to end."""
-        if self._process is None or self._process.poll() is not None:
-            return True
-        if not self._done and self._report().get("done"):
-            self._done, self._deadline = True, time.monotonic() + self._patience_s
-        return time.monotonic() > self._deadline
-
-    def row(self):
-        """The case's row, when it is over."""
-        if self._reason:
-            return self._known | dict.fromkeys((*FOUND, "survived", "ended")) | {"reason": self._reason}
-        code, report = self._process.poll(), self._report()
-        case = f"the program for {self._known['fault']} with {self._known['worker']}"
-        if "error" in report:
-            raise LabError(f"{case} could not go on: {report['error']}", report["traceback"])
-        survived = report.get("done", False)
-        if not survived and (code is None or 0 <= code != _faults_worker.EXIT_CODE):
-            how = "did not get done" if code is None else f"ended unasked with {_faults_worker.fate(code)}"
-            raise LabError(f"{case} {how}", (self._folder / "printed").read_text(errors="replace"))
-        ended = "never" if code is None else _faults_worker.fate(code) if code else "by itself"
-        found = {name: report.get(name) for name in FOUND}
-        if not survived:
-            found["others_finished"] = (self._folder / "other").exists()
-        return self._known | found | {"survived": survived, "ended": ended, "reason": None}
-
-    def end(self):
-        """End the program if it is still there."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def _report(self):
-        try:
-            lines = (self._folder / "report").read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return {}
-        return {name: value for line in lines for name, value in json.loads(line).items()}
+def _row(fault, api, kind, patience_s):
+    """The row of one case: its program says what it saw, or nothing, and then has `patience_s` to end by itself."""
+    case = {"fault": fault, "api": api, "kind": kind}
+    row = dict.fromkeys(COLUMNS) | case | {"reason": MISSING.get((sys.platform, fault))}
+    if row["reason"]:
+        return row
+    with tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder:
+        spec, code = case | {"patience_s": patience_s, "folder": folder}, None
+        with helper.start("experiments.faults.program", spec, stdout=PIPE) as started:
+            seen = json.loads(started.stdout.readline() or "{}")
+            with contextlib.suppress(TimeoutExpired):
+                code = started.wait(patience_s)
+            started.kill()
+        row["others_finished"] = os.path.exists(os.path.join(folder, "other"))
+    row["ended"] = "never" if code is None else program.fate(code) if code else "by itself"
+    if "error" in seen or not (seen or code < 0 or code == worker.EXIT_CODE):
+        problem = seen.get("error", f"it ended: {row['ended']}")
+        raise LabError(f"the program for {fault} with {api} failed: {problem}")
+    return row | {"survived": bool(seen)} | seen

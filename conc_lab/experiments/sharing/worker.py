@@ -4,7 +4,6 @@ Imported by spawned workers and in subinterpreters, so it imports nothing that a
 imports it too: its module values are what the two of them do, or do not, have in common.
 """
 
-import importlib
 import os
 import threading
 
@@ -15,20 +14,20 @@ value = written = IMPORTED
 local = threading.local()
 
 
-def interpreter():
-    """(process id, id of the interpreter in it) of the caller."""
-    for name in ("_interpreters", "_xxsubinterpreters"):  # from 3.13, before
-        try:
-            current = importlib.import_module(name).get_current()
-        except ImportError:
-            continue
-        return os.getpid(), int(current[0] if isinstance(current, tuple) else current)
-    return os.getpid(), 0  # a Python without subinterpreters has one
+def identity():
+    """The caller's process id, native thread id, and interpreter, by the process id and its number in there."""
+    try:
+        from concurrent.interpreters import get_current
+
+        number = get_current().id
+    except ImportError:  # before Python 3.14 no worker has one beside the main one
+        number = 0
+    return os.getpid(), threading.get_native_id(), (os.getpid(), number)
 
 
-def look():
-    """What this module holds under `value`."""
-    return value
+def look(name):
+    """What this module holds under this name."""
+    return globals()[name]
 
 
 def write():
@@ -37,34 +36,30 @@ def write():
     written = CHANGED
 
 
-def look_at_written():
-    return written
-
-
 def append(items):
     """Add an item to the list that was handed over, and say how many it then has."""
     items.append(CHANGED)
     return len(items)
 
 
-def read(descriptor, identity):
+def read(descriptor, device, inode):
     """Read from a descriptor of the parent's; False where its number names no file here, or another one."""
     try:
-        found = os.fstat(descriptor)
+        status = os.fstat(descriptor)
     except OSError:
         return False
-    return (found.st_dev, found.st_ino) == identity and len(os.read(descriptor, BYTES)) == BYTES
+    return (status.st_dev, status.st_ino) == (device, inode) and len(os.read(descriptor, BYTES)) == BYTES
 
 
-def keep(mine, meanwhile=None):
-    """What the local `mine` holds in the end; `meanwhile` is run while this call stands here."""
+def keep(kept, meanwhile=None):
+    """What the local `kept` holds in the end; `meanwhile` is run while this call stands here."""
     if meanwhile is not None:
         meanwhile()
-    return mine
+    return kept
 
 
 def write_local():
     """What this thread had in the thread-local, or None; then change it."""
-    found = getattr(local, "value", None)
+    had = getattr(local, "value", None)
     local.value = CHANGED
-    return found
+    return had

@@ -74,7 +74,9 @@ def lessons() -> Path:
 
 
 def _server(folder, token, as_root):
-    """A JupyterLab that is ready to be started."""
+    """A JupyterLab that is ready to be started, and asks no question about news on its first page."""
+    paths = [str(PACKAGE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp
 
     options = {
@@ -85,7 +87,6 @@ def _server(folder, token, as_root):
         "Application.log_level": "ERROR",
         "IdentityProvider.token": token,
         "LabApp.default_url": f"/lab/tree/{FIRST}",
-        "LabApp.news_url": None,  # no question about news on the first page
     }
     # Without a display, Python would take a browser that shows text in this terminal.
     if sys.platform == "linux" and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))):

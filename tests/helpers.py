@@ -30,10 +30,7 @@ METHODS = [
 # Runs here take up to about 3 s, and a stuck one must fail rather than wait for the runner's 300 s.
 LIVENESS_S = 60
 # A small run of every experiment, with worker processes where it has any.
-RUNS = {}
-for _name in experiment.names():
-    with contextlib.suppress(ImportError, AttributeError, SyntaxError):  # TRANSITION
-        RUNS[_name] = experiment.part(_name, "measure").SMALL
+RUNS = {name: experiment.part(name, "measure").SMALL for name in experiment.names()}
 KEPT = None  # the folder of what `real_run` keeps; pytest_configure in conftest.py makes and removes it
 SMALL = {"task": "count_primes", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 

@@ -2,7 +2,7 @@
 
 from conc_lab.engine import experiment, parameters
 from conc_lab.engine.result import Result
-from made.results import MACHINE
+from made.results import MACHINE, resolved
 
 
 def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads", number=0):
@@ -17,9 +17,10 @@ def made(rows, usable=2, quota=None, **given):
     defaults = parameters.described(experiment.function("timeline"))
     params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
     params |= {"tasks": list(dict.fromkeys(row["task"] for row in rows))} | given
-    return Result(
-        "timeline", params, MACHINE | {"usable_cpus": usable, "cpu_quota": quota}, rows, "2026-01-31T12:00:00+00:00"
-    )
+    params["kinds"] = [resolved(kind) for kind in params["kinds"]]
+    rows = [row | {"kind": resolved(row["kind"])} for row in rows]
+    machine = MACHINE | {"usable_cpus": usable, "cpu_quota": quota}
+    return Result("timeline", params, machine, rows, "2026-01-31T12:00:00+00:00", resolved("processes"))
 
 
 TURNS = [block(0, 0, 10), block(0, 10, 20, False), block(1, 0, 10, False), block(1, 10, 20)]

@@ -2,10 +2,11 @@
 
 import itertools
 
+from conc_lab.engine import experiment, parameters
+from conc_lab.engine.result import Result
 from conc_lab.experiments.pingpong.measure import PLACES
 from conc_lab.experiments.sharing import measure as shared
 from conc_lab.experiments.switches.measure import WORKS
-from conc_lab.engine.result import Result
 from made import faults, memory, pingpong, races, startup, switches, timeline, transfer
 from made import sharing as table
 from made.results import MACHINE, TWO, made
@@ -108,7 +109,8 @@ def moved(reference, pickle, rounds=5):
 
 
 def raced(lost=500):
-    params = {"methods": ["handshake"], "kinds": ["threads"], "counts": ["shared"], "rounds": 1}
+    given = {"methods": ["handshake"], "kinds": ["threads"], "counts": ["shared"], "rounds": 1}
+    params = parameters.checked(experiment.function("races"), given)
     rows = [races.row(lost=lost), races.row(lock="lock")]
     return Result("races", params, MACHINE, rows, "2026-01-31T12:00:00+00:00")
 

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: every folder of conc_lab is a package, and a wheel carries the lessons as one more."""
+"""What pyproject.toml cannot say: every folder of conc_lab is a package, and so are the lessons in a wheel."""
 
 from setuptools import find_packages, setup
 

@@ -95,7 +95,8 @@ def _report(say, step, fraction, *_):
 def fitting(results: dict[str, Result], name: str) -> list[str]:
     """Which of the results have what the run called `name` is for, the newest first."""
     wanted = TABLE["runs"][name]
-    fits = [key for key, one in results.items() if one.experiment == wanted["experiment"] and _has(one, wanted["needs"])]
+    own = {key: one for key, one in results.items() if one.experiment == wanted["experiment"]}
+    fits = [key for key, one in own.items() if _has(one, wanted["needs"])]
     return sorted(fits, key=lambda key: results[key].started, reverse=True)
 
 
@@ -139,7 +140,8 @@ class Claims:
         self.lacking.update(lacking)
         if problems := dict.fromkeys(failed[name] for name in lacking if name in failed):
             return Verdict("cannot tell", "; ".join(problems))
-        return Verdict("missing", f"run {' and '.join(dict.fromkeys(TABLE['runs'][name]['lesson'] for name in lacking))}")
+        lessons = dict.fromkeys(TABLE["runs"][name]["lesson"] for name in lacking)
+        return Verdict("missing", f"run {' and '.join(lessons)}")
 
     @cached_property
     def frame(self):

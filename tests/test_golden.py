@@ -7,10 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-
 from made.verdicts import OUTCOMES
-
-
 
 from conc_lab import claim_table
 from conc_lab.drawing import picture

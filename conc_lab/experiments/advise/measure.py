@@ -37,6 +37,7 @@ COLUMNS |= {"wall_s": "float?", "teardown_s": "float?", "cpu_s": "float?", "core
 COLUMNS |= {"voluntary_switches": "int?", "handover_s": "float?", "argument_bytes": "int?", "result_bytes": "int?"}
 COLUMNS |= {"refused": "str?"}
 SMALL = {"task_ms": 0.2, "within_s": 1}
+RECORDED = {"count_primes": {"task": "count_primes", "items": 10_000}}
 
 # seconds and cpu_s of a call alone; steady: whether two calls gave the same value; copies: as many sets of arguments
 # as go into one message, because pickle would send an object that comes twice only once; sizes: columns of a row;

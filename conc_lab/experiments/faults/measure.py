@@ -36,6 +36,7 @@ PROGRAM_BYTES = 50 << 20  # an interpreter with the standard library's pools and
 COLUMNS = dict.fromkeys(("fault", "api", "kind"), "str") | dict.fromkeys(("told", "ended", "reason"), "str?")
 COLUMNS |= dict.fromkeys(("others_finished", "usable_again", "stoppable", "survived"), "bool?")
 SMALL = {"faults": ["raise", "segfault", "hang"], "apis": ["Thread", "Pool"], "patience_s": 0.5}
+RECORDED = {"table": {}}
 
 
 def faults(

@@ -28,6 +28,7 @@ SET, LATER = "set before the start", "changed later"  # what the parent writes
 
 COLUMNS = {"thing": "str", "kind": "str", "cell": "str", "evidence": "str?", "different_ids": "int?", "reason": "str?"}
 SMALL = {}
+RECORDED = {"table": {"kinds": [kind for kind in KINDS if not unavailable(kind)]}}
 
 
 def sharing(

@@ -33,7 +33,8 @@ RECORDED = {
     task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30}
     for task in ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
 }
-RECORDED["sleep"] = {"task": "sleep", "workers": [4, 16, 60], "task_ms": 5, "kinds": ["threads", "processes", "asyncio"]}
+RECORDED["sleep"] = {"task": "sleep", "workers": [4, 16, 60], "task_ms": 5}
+RECORDED["sleep"]["kinds"] = ["threads", "processes", "asyncio"]
 
 
 def speedup(
@@ -49,8 +50,8 @@ def speedup(
     serial runs of a round), cpu (the CPU a serial probe was pinned to, else None), tasks (more for more workers);
     setup_s (opening the workers up to their first answer), wall_s (first submit to last result), teardown_s; cpu_s
     (the workers' own CPU seconds within wall_s); voluntary_switches and involuntary_switches of the workers, None
-    where the platform does not count them; results_equal; and speedup, cores_busy, cpu_cost (see `decompose`). Raises LabError when a
-    task fails or a variant's results differ from the serial ones.
+    where the platform does not count them; results_equal; and speedup, cores_busy, cpu_cost (see `decompose`).
+    Raises LabError when a task fails or a variant's results differ from the serial ones.
     """
     yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
     found = find_task.find(task)

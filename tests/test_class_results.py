@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import os
+import threading
 
 import pytest
+from helpers import LIVENESS_S
 from made.results import TYPICAL, made
 from made.startup import made_startup
 from made.switches import made as counted
@@ -122,8 +124,11 @@ def test_what_is_no_file(tmp_path):
     """A FIFO or a folder whose name ends in .json is refused, and nobody waits for it."""
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "folder.json").mkdir()
-    refused = gather(tmp_path).refused
-    assert refused == {name: f"{name} is not a file" for name in ("pipe.json", "folder.json")}
+    gathered = []
+    thread = threading.Thread(target=lambda: gathered.append(gather(tmp_path).refused), daemon=True)
+    thread.start()
+    thread.join(LIVENESS_S)
+    assert gathered == [{name: f"{name} is not a file" for name in ("pipe.json", "folder.json")}]
 
 
 def test_labels_of_any_text(tmp_path):

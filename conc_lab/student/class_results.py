@@ -80,7 +80,7 @@ def gather(folder: str | Path) -> Gathered:
             content = json.dumps([getattr(result, field.name) for field in fields(result)], sort_keys=True)
             if (twin := known.setdefault(hash(content), name)) != name:
                 raise LabError(f"it is the same result as {twin}")
-            rows += _figures(name, result)
+            rows += _figures(name, result) if result.experiment in AXES else []
             results[name] = result
         except LabError as error:
             refused[name] = str(error)
@@ -92,11 +92,9 @@ def _figures(name, result):
     try:
         if result.experiment == "speedup":
             lines = speedups(result).assign(case=result.params["task"]).rename(columns={"speedup": "value"})
-        elif result.experiment == "startup":
+        else:
             lines = startups(result).query("kind != 'threads' and not cold and against_thread.notna()")
             lines = lines.rename(columns={"main_imports": "case", "against_thread": "value"}).assign(doubt=None)
-        else:
-            return []
     except ODD as error:
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", 100)
         raise LabError(f"its rows are not those of a whole {result.experiment} run ({reason})") from error
@@ -127,7 +125,7 @@ def plot_gathered(experiment: str, shown: pandas.DataFrame, ax) -> None:
     if experiment == "startup":
         kit.log(ax, "x", lambda value: f"{value:,g}×")
     else:
-        ax.axvline(1, **kit.REFERENCE)
+        ax.axvline(1, **kit.REFERENCE, zorder=0)
         ax.set_xlim(left=0)
         ax.grid(axis="x", alpha=0.3)
 

@@ -1,6 +1,7 @@
 """The student's task to take home: a plain script with their cell, the executor and the guard, without conc_lab."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -67,45 +68,38 @@ def export(task, kind: str, items: int | Iterable, *, workers: int | None = None
     """
     name = parameters.TaskName("").check("task", task)
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
-    if workers is None:
-        workers = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
-    parameters.Number(1, 256, "").check("workers", workers)
+    most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
+    workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
     cell, outline = find_task.source(name), find_task.outline(name)
     if kind == "asyncio" and (problem := kinds.unsuited(outline, kind)):
         raise LabError(problem)
     if kind != "asyncio" and outline.coroutine:
         raise LabError(f"{name} is an async def, whose waits only asyncio overlaps: export it with kind='asyncio'")
-    tree, values = ast.parse(cell), _values(items)
-    if not isinstance(items, int) and not _takes_one(tree, name):
+    values, argument = _values(items), "" if isinstance(items, int) else "_item"
+    if argument and re.search(rf"\bdef {name}\(\s*\)", cell):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
     path = Path(path or f"my_work/{name}_{kind}.py")
     method = kinds.start_methods()[0] if kind == "processes" else kind
     opening, results = (part.format(name=name, method=method) for part in KINDS[kind])
-    call = f"{name}({'' if isinstance(items, int) else '_item'})"
-    caller, define, begin = f"def call_{name}(_item):\n    return {call}", "def", f"run_{name}()"
+    caller, define, begin = f"def call_{name}(_item):\n    return {name}({argument})", "def", f"run_{name}()"
     if kind == "asyncio":
-        caller = f"async def call_{name}(_item, _limit):\n    async with _limit:\n        return await {call}"
+        caller = (
+            f"async def call_{name}(_item, _limit):\n    async with _limit:\n        return await {name}({argument})"
+        )
         define, begin = "async def", f"import asyncio\n\n    asyncio.run(run_{name}())"
     loop = LOOP.format(results=results, wait="await " if kind == "asyncio" else "")
     work = indent(f"{opening}\n{indent(loop, '    ')}" if opening else loop, "    ")
     modules = [module for module in ("asyncio", "concurrent.futures", "multiprocessing") if f"{module}." in work]
     imports = "\n    ".join(f"import {module}" for module in [*modules, "sys", "time"])
-    parts = {"title": f"{name} with {kind}{_needs(tree, kind)}", "file": path.name, "name": name, "caller": caller}
+    parts = {"title": f"{name} with {kind}{_needs(cell, kind)}", "file": path.name, "name": name, "caller": caller}
     parts |= {"cell": cell.strip("\n"), "define": define, "imports": imports, "items": values, "work": work}
     parts |= {"begin": begin, "workers": "" if kind == "serial" else f"\n    workers = {workers}"}
     return files.write(path, SCRIPT.format(**parts), "the script")
 
 
-def _takes_one(tree, name):
-    """Whether the cell's function can be given a value."""
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    takes = next(node.args for node in reversed(functions) if node.name == name)
-    return bool(takes.posonlyargs or takes.args or takes.vararg)
-
-
-def _needs(tree, kind):
+def _needs(cell, kind):
     """What a Python that runs the script must have, from the cell's imports."""
-    nodes = list(ast.walk(tree))
+    nodes = list(ast.walk(ast.parse(cell)))
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     others = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names

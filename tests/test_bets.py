@@ -133,8 +133,8 @@ def test_a_folder_that_cannot_be_written(kept):
     """Where nothing can be written the bets stand for the session, one sentence says so once, and later all is kept."""
     kept.parent.write_text("a file where the folder should be")
     bet = bets.bet(CHOICE)
-    said = bet.commit(1)
-    assert "this session" in said and "could not be written" in said and "\n" not in said
+    text = bet.commit(1)
+    assert "this session" in text and "could not be written" in text and "\n" not in text
     assert bet.points and bets.bet(CHOICE).answer == 1
     assert bets.question(ASKED).commit(1) == "Your answer is kept."
     kept.parent.unlink()

@@ -271,7 +271,7 @@ def three_of_eight_cpus(monkeypatch):
     return facts
 
 
-def said(name, answer):
+def says(name, answer):
     """What the check says, without the HTML's escapes where there are no tags."""
     text = getattr(exercises, name)(answer).text
     assert "<" not in text
@@ -289,11 +289,11 @@ def test_every_check_is_tested_and_used():
 def test_check(name):
     """A right answer is right in whatever form it comes, each wrong one is told its reason, an open one is open."""
     for answer in RIGHT[name]:
-        assert said(name, answer) == "✓ Right.", answer
+        assert says(name, answer) == "✓ Right.", answer
     for number, (answer, reason) in enumerate(WRONG[name]):
-        text = said(name, answer)
+        text = says(name, answer)
         assert text.startswith("✗ Not yet: ") and reason in text, (number, reason, text)
-    assert said(name, OPEN[name]).startswith("Not yet: ")
+    assert says(name, OPEN[name]).startswith("Not yet: ")
 
 
 def test_an_answer_that_raises_or_is_no_function():
@@ -306,22 +306,22 @@ def test_an_answer_that_raises_or_is_no_function():
             ("wait_all", "must be a function"),
             (None, "must be a function"),
         ):
-            assert reason in said(name, answer), (name, reason)
+            assert reason in says(name, answer), (name, reason)
 
 
 def test_what_is_watched_is_let_go():
     """After a check, whatever the answer did, threads and blocks are as they were."""
     before = threading.Thread.run, SharedMemory.close
     for answer in (total, waits, exits, raises):
-        said("check_wait_all", answer)
-        said("check_total", answer)
+        says("check_wait_all", answer)
+        says("check_total", answer)
         assert (threading.Thread.run, SharedMemory.close) == before, answer
 
 
 def test_on_other_machines(three_of_eight_cpus):
     """Where all CPUs may be used, or there is no GIL, the right answers are those of that machine."""
     three_of_eight_cpus["usable_cpus"] = 8
-    assert said("check_usable_cpus", 8) == "✓ Right." and said("check_usable_cpus", 4).startswith("✗")
+    assert says("check_usable_cpus", 8) == "✓ Right." and says("check_usable_cpus", 4).startswith("✗")
     three_of_eight_cpus["gil"] = False
-    assert said("check_releasing", RELEASING | {"count_primes"}) == "✓ Right."
-    assert "missing" in said("check_releasing", RELEASING)
+    assert says("check_releasing", RELEASING | {"count_primes"}) == "✓ Right."
+    assert "missing" in says("check_releasing", RELEASING)

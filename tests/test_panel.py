@@ -32,8 +32,8 @@ class Panel:
         return [widget for widget in below(self.box) if isinstance(widget, kind)]
 
     def __getitem__(self, label):
-        (found,) = [widget for widget in self.all() if getattr(widget, "description", None) == label]
-        return found
+        (widget,) = [widget for widget in self.all() if getattr(widget, "description", None) == label]
+        return widget
 
     def press(self, label):
         """Press the button, which a browser allows only where it is enabled."""
@@ -46,10 +46,10 @@ class Panel:
         return "\n".join(widget.value for widget in self.all(widgets.HTML))
 
     @property
-    def said(self):
+    def status(self):
         """What a screen reader announces: the text of the one status or alert."""
-        (said,) = re.findall(r'role="(?:status|alert)">(.*?)</(?:span|div)>', self.page, re.DOTALL)
-        return said
+        (text,) = re.findall(r'role="(?:status|alert)">(.*?)</(?:span|div)>', self.page, re.DOTALL)
+        return text
 
     @property
     def alert(self):
@@ -90,7 +90,7 @@ def run(panel, runs, outcome):
     """Press Run, let the run come to this outcome, and wait until the panel has told it."""
     runs.outcomes.append(outcome)
     panel.press("Run")
-    assert becomes_true(lambda: re.match("Done|Stopped|<b>Not", panel.said), LIVENESS_S)
+    assert becomes_true(lambda: re.match("Done|Stopped|<b>Not", panel.status), LIVENESS_S)
 
 
 def pictures(panel):
@@ -190,7 +190,7 @@ def test_what_cannot_be_run(runs):
         before, panel[label].value = panel[label].value, value
         panel["Run"].click()
         assert panel.alert and "Not run" in panel.page, (label, value)
-        assert all(sentence in panel.said for sentence in sentences), (panel.said, sentences)
+        assert all(sentence in panel.status for sentence in sentences), (panel.status, sentences)
         assert pictures(panel) == shown and len(runs) == 1
         assert not panel["Run"].disabled and panel["Stop"].disabled and not panel["Save result"].disabled
         panel[label].value = before
@@ -202,7 +202,7 @@ def test_what_cannot_be_run(runs):
     refused("threads", False, "kinds must not be empty: give at least one")
     refused("asyncio", True, "asyncio cannot run count_primes")  # which only the experiment itself knows
     run(panel, runs, made(TWO))
-    assert not panel.alert and "Done" in panel.said
+    assert not panel.alert and "Done" in panel.status
 
 
 def test_a_run_without_a_round(runs, folder):
@@ -212,7 +212,7 @@ def test_a_run_without_a_round(runs, folder):
     shown = pictures(panel)
     for outcome, sentence in ((LabError("no <rounds>"), "no &lt;rounds&gt;"), (RunStopped("s"), "the run before")):
         run(panel, runs, outcome)
-        assert sentence in panel.said and pictures(panel) == shown, sentence
+        assert sentence in panel.status and pictures(panel) == shown, sentence
     panel.press("Save result")
     (path,) = (folder / "my_work/results").iterdir()
     assert load(path) == made(TWO)
@@ -225,15 +225,15 @@ def test_a_run(runs):
 
     def outcome(on_progress, on_round):
         on_progress(0.25, "round 1 of <2>", 12.3)
-        seen.append((panel.said, panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled))
+        seen.append((panel.status, panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled))
         on_round(made(TWO, rounds=1))
         seen.append(panel.page)
         return made(TWO, rounds=2)
 
-    assert panel["Stop"].disabled and panel["Save result"].disabled and "Ready" in panel.said
+    assert panel["Stop"].disabled and panel["Save result"].disabled and "Ready" in panel.status
     run(panel, runs, outcome)
-    (said, *disabled), page = seen
-    assert said == "25%: round 1 of &lt;2&gt;, about 12 s left"
+    (text, *disabled), page = seen
+    assert text == "25%: round 1 of &lt;2&gt;, about 12 s left"
     assert disabled == [True, False, True]
     assert "median of one round" in page and "median of two rounds" in panel.page
     assert "<summary>Medians</summary>" in page
@@ -278,7 +278,7 @@ def test_a_failed_run_after_a_round(runs):
         return LabError("it failed")
 
     run(panel, runs, outcome)
-    assert "it failed" in panel.said and "threads 1.75× with 4" in panel.page
+    assert "it failed" in panel.status and "threads 1.75× with 4" in panel.page
     table = re.search("<table.*</table>", panel.page, re.DOTALL)[0]
     assert "4 threads" in table and "2 threads" not in table
 
@@ -301,7 +301,7 @@ def test_a_stopped_run(runs):
         return RunStopped("stopped")
 
     run(panel, runs, outcome)
-    assert "Stopped" in panel.said and "complete" in panel.said and not panel.alert
+    assert "Stopped" in panel.status and "complete" in panel.status and not panel.alert
     assert "median of one round" in panel.page and not panel["Save result"].disabled
 
 
@@ -317,9 +317,9 @@ def test_stop_twice(runs):
 
     run(panel, runs, outcome)
     panel["Stop"].click()
-    assert "Stopped" in panel.said
+    assert "Stopped" in panel.status
     run(panel, runs, made(TWO))
-    assert "Done" in panel.said
+    assert "Done" in panel.status
 
 
 def test_save(runs, folder):
@@ -329,7 +329,7 @@ def test_save(runs, folder):
     run(panel, runs, result)
     panel.press("Save result")
     (path,) = (folder / "my_work/results").iterdir()
-    assert f"my_work/results/{path.name}" in panel.said and not panel.alert
+    assert f"my_work/results/{path.name}" in panel.status and not panel.alert
     assert load(path) == result
     assert str(folder) not in path.read_text() and json.loads(path.read_text())["experiment"] == "speedup"
 
@@ -340,8 +340,8 @@ def test_save_where_nothing_can_be_written(runs, folder):
     panel = Panel()
     run(panel, runs, made(TWO))
     panel.press("Save result")
-    assert panel.alert and "could not be written" in panel.said and "<summary>Details" not in panel.page
-    assert "Not saved" in panel.said
+    assert panel.alert and "could not be written" in panel.status and "<summary>Details" not in panel.page
+    assert "Not saved" in panel.status
     assert "<img" in panel.page and not panel["Save result"].disabled
 
 
@@ -364,10 +364,10 @@ def test_another_experiment_runs(runs, other):
     assert panel.alert and button.layout.display != "none" and not other.stopped.is_set()
     button.click()
     assert other.stopped.is_set() and button.layout.display == "none"
-    assert "Press Run" in panel.said and not panel["Run"].disabled
+    assert "Press Run" in panel.status and not panel["Run"].disabled
     run(panel, runs, Busy("another experiment is running"))
     run(panel, runs, made(TWO))
-    assert button.layout.display == "none" and "Done" in panel.said
+    assert button.layout.display == "none" and "Done" in panel.status
 
 
 def test_a_cell_that_is_run_again(monkeypatch):
@@ -394,11 +394,11 @@ def test_a_cell_that_is_run_again(monkeypatch):
         assert not stopped.is_set() and panel["Run"].disabled
     shown_in["cell"] = "one"
     Panel()
-    assert stopped.is_set() and becomes_true(lambda: "Stopped" in panel.said, LIVENESS_S)
+    assert stopped.is_set() and becomes_true(lambda: "Stopped" in panel.status, LIVENESS_S)
 
 
 def test_two_panels_share_nothing(runs):
     """What is done in one panel is not seen in another."""
     one, other = Panel(), Panel()
     run(one, runs, made(TWO))
-    assert "<img" in one.page and "<img" not in other.page and "Ready" in other.said
+    assert "<img" in one.page and "<img" not in other.page and "Ready" in other.status

@@ -114,9 +114,9 @@ class Bet:
             chosen = sum(option["below"] is not None and option["below"] <= chosen[0] for option in options)
         for index, option in enumerate(options):
             sign = "✓ holds" if option["holds"] else "✗ does not hold"
-            mine = f" <b>({self.MINE})</b>" if index == chosen else ""
+            mark = f" <b>({self.MINE})</b>" if index == chosen else ""
             reason = html.escape(option["reason"])
-            rows.append(f"<li>{html.escape(option['text'])}{mine}<br><b>{sign}.</b> {reason}</li>")
+            rows.append(f"<li>{html.escape(option['text'])}{mark}<br><b>{sign}.</b> {reason}</li>")
         return Words(f"<ul>{''.join(rows)}</ul>")
 
     def _fits(self, answer):

@@ -41,11 +41,11 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
         meant = not place["when"] or any(WORDS[word](facts) for word in place["when"])
         (here if meant else others).append(f"<li><b>{html.escape(place['where'])}</b>: {text}</li>")
     limit = f" (a limit of {facts['cpu_quota']:g})" if facts["cpu_quota"] else ""
-    said = (
+    facts_here = (
         f"{facts['usable_cpus']} usable CPU{'s' * (facts['usable_cpus'] != 1)}{limit}, {facts['system']}, "
         f"Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL, "
         f"processes by {facts['start_methods'][0]}"
     )
-    mine = f"<ul style=\"list-style-type: '▸ '\">{''.join(here)}</ul>" if here else ""
+    first = f"<ul style=\"list-style-type: '▸ '\">{''.join(here)}</ul>" if here else ""
     rest = f"<p><b>Elsewhere</b></p><ul>{''.join(others)}</ul>" if others else ""
-    return Words(f"<p><b>What to expect here</b>: {html.escape(said)}.</p>{mine}{rest}")
+    return Words(f"<p><b>What to expect here</b>: {html.escape(facts_here)}.</p>{first}{rest}")

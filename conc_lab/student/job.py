@@ -28,7 +28,7 @@ class Job:
         self._lock = threading.RLock()
 
     def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S) -> None:
-        """Start a run and return at once. Raises LabError while one is running."""
+        """Start a run and return immediately. Raises LabError while one is running."""
         with self._lock:
             if self.state == "running":
                 raise LabError("a run is under way: wait for it or press Stop first")

@@ -99,9 +99,8 @@ class WorkerPool:
 
     def _exit_code(self):
         """That of the process that died by itself: the executor ends the others by SIGTERM."""
-        for process in (processes := list((self.processes or {}).values())):
-            process.join(1)
-        codes = [process.exitcode for process in processes if process.exitcode]
+        self.executor.shutdown()  # it joins them; a second join of forkserver's would take the code away
+        codes = [process.exitcode for process in (self.processes or {}).values() if process.exitcode]
         return next((code for code in codes if code != -signal.SIGTERM), codes[0] if codes else None)
 
     def _count_as_arrived(self, call):

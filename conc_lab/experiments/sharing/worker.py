@@ -5,6 +5,7 @@ imports it too: its module values are what the two of them do, or do not, have i
 """
 
 import os
+import sys
 import threading
 
 IMPORTED, CHANGED = "as imported", "changed by the worker"
@@ -27,7 +28,8 @@ def identity():
 
 def look(name):
     """What this module holds under this name."""
-    return globals()[name]
+    # Not globals()[name]: a subinterpreter gets a function that needs no name of its module as bare code.
+    return getattr(sys.modules[__name__], name)
 
 
 def write():

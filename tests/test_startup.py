@@ -83,9 +83,9 @@ def test_the_two_main_files_differ_in_the_import_only(monkeypatch, tmp_path):
     """What `main_imports` changes is one line of the main file; the program itself is told to import it with both."""
     heard = tmp_path / "heard"
     code = (
-        "import json, sys; spec = json.loads(sys.argv[1])\n"
-        f"open({str(heard)!r}, 'a').write(open(spec['main']).read() + f'({{spec[\"imports\"]}})')\n"
-        "print([{}] * spec['starts'])"
+        "import sys; kind, workers, starts, main, imports = sys.argv[1:]\n"
+        f"open({str(heard)!r}, 'a').write(open(main).read() + f'({{imports}})')\n"
+        "print([{}] * int(starts))"
     )
     helpers.instead_of_our_programs(monkeypatch, code)
     list(measure.startup(["spawn"], [1], "decimal", 2, 1))
@@ -115,9 +115,8 @@ def test_the_program_is_lean():
 
     def modules(code, imports="nothing"):
         """What a program holds when it has forked."""
-        spec = {"kind": "fork", "workers": 1, "starts": 1, "main": "main.py", "imports": imports}
         look = "import os, sys\nfork = os.fork\nos.fork = lambda: (print(*sys.modules, flush=True), fork())[1]\n"
-        command = [sys.executable, "-P", "-c", look + code, json.dumps(spec)]
+        command = [sys.executable, "-P", "-c", look + code, "fork", "1", "1", "main.py", imports]
         return set(subprocess.check_output(command, env=environment, text=True).splitlines()[0].split())
 
     extra = modules(once) - modules(FORK_BY_HAND)
@@ -128,7 +127,7 @@ def test_the_program_is_lean():
 
 def test_the_first_start_of_a_program_is_not_counted(monkeypatch):
     """A program starts workers once more than rows come back; forkserver's, whose first start is cold, does not."""
-    code = "import json, sys\nprint(json.dumps([{'start_s': n} for n in range(json.loads(sys.argv[1])['starts'])]))"
+    code = "import json, sys\nprint(json.dumps([{'start_s': n} for n in range(int(sys.argv[3]))]))"
     helpers.instead_of_our_programs(monkeypatch, code)
     items = list(measure.startup(["threads", "spawn", "forkserver"], [1], "nothing", 2, 3))
     rows = [item for item in items if isinstance(item, dict) and item["round"] == 0]

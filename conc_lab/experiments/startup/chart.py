@@ -36,31 +36,36 @@ def summary(result: Result) -> pandas.DataFrame:
     return lines.sort_values(VARIANT, key=lambda column: column.map(RANK.get(column.name, int)), ignore_index=True)
 
 
-def plot_startup(result: Result, ax, bet=None, earlier=None) -> None:
-    """Time to the first answer by kind, log scale: every start faint, the median strong."""
-    lines = summary(result)
+def startup_chart(result: Result, bet, earlier):
+    """Time to the first answer by kind, log scale, a line for each variant: every start faint, the median strong."""
+    lines, told = summary(result), _told(result)
+    ax = kit.figure(1.3 + 0.32 * len(lines)).add_subplot()
     for at, item in enumerate(lines.itertuples()):
         rows = where(result.frame, **{name: getattr(item, name) for name in VARIANT})
         every, look = rows.answer_s / item.workers, kit.LOOKS[item.kind]
         ax.plot(every, [at] * len(every), **look, **kit.FAINT)
         ax.plot(item.each_s, at, **look, **kit.STRONG)
         ax.annotate(_figures(item), (every.max(), at), (10, 0), textcoords="offset points", va="center", fontsize=10)
+    for at, seconds in _bets(lines, bet):
+        ax.plot(seconds, at, **kit.BET, label="your bet")
+        told.append(f"your bet: {words.duration(seconds)}")
     if earlier is not None:
         before = lines[["name", "workers"]].merge(summary(earlier), "left")
         ax.plot(before.each_s, lines.index, "x", color="black", markersize=9, label="run before")
-    for at, value in _bets(result, bet):
-        ax.plot(value, at, **kit.BET, label="your bet")
+        told.append(f"the run before: {', '.join(_told(earlier))}")
     kit.legend(ax, 2)
     kit.lines(ax, [_variant(item).replace(" + ", "\n+ ") for item in lines.itertuples()])
     kit.log(ax, "x", words.duration)
     left, right = ax.get_xlim()
-    right *= (right / left) ** 0.3  # room for the labels
-    ax.set(xlim=(left, right), xlabel="time to the first answer, for each worker")
+    ax.set_xlim(right=right * (right / left) ** 0.3)  # room for the labels
+    ax.set_xlabel("time to the first answer, for each worker")
+    alt = "Time from asking for a worker to its first answer, a worker, and times a thread's; medians of"
+    return ax.figure, f"{alt} {words.rounds(result)}: {'; '.join(told)}.", startup_sentence(result)
 
 
-def plot_breakeven(result: Result, ax) -> None:
+def breakeven_chart(result: Result, bet, earlier):
     """The best speedup possible against the work's serial time, with the measured setup, where workers pay marked."""
-    lines = _paying(result)
+    lines, ax = _paying(result), kit.figure(4.2).add_subplot()
     together = min(lines.workers.max(), capacity(result.machine))
     works = numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
     for place, item in enumerate(lines.itertuples()):
@@ -76,26 +81,9 @@ def plot_breakeven(result: Result, ax) -> None:
     ax.grid(axis="y", alpha=0.3)
     kit.log(ax, "x", words.duration)
     kit.legend(ax, 2 if result.params["main_imports"] == "nothing" else 1)  # its name is long
-
-
-def startup_chart(result: Result, bet, earlier):
-    """Time to the first answer, a line for each variant."""
-    figure = kit.figure(1.3 + 0.32 * len(summary(result)))
-    plot_startup(result, figure.add_subplot(), bet, earlier)
-    told = _told(result) + [f"your bet: {words.duration(value)}" for _, value in _bets(result, bet)]
-    told += [f"the run before: {', '.join(_told(earlier))}"] if earlier else []
-    alt = "Time from asking for a worker to its first answer, a worker, and times a thread's; medians of"
-    return figure, f"{alt} {words.rounds(result)}: {'; '.join(told)}.", startup_sentence(result)
-
-
-def breakeven_chart(result: Result, bet, earlier):
-    """The best possible speedup against the work's serial time."""
-    figure = kit.figure(4.2)
-    plot_breakeven(result, figure.add_subplot())
-    lines = _paying(result).itertuples()
-    told = "; ".join(f"{item.name} setup {words.duration(item.setup_s)}, {item.pays}" for item in lines)
+    told = "; ".join(lines.name + " setup " + lines.setup_s.map(words.duration) + ", " + lines.pays)
     alt = "Best possible speedup against the serial time of the work: curves that rise later the longer the setup"
-    return figure, f"{alt}: {told}.", breakeven_sentence(result)
+    return ax.figure, f"{alt}: {told}.", _breakeven_sentence(result, lines)
 
 
 def startup_sentence(result: Result) -> str:
@@ -116,9 +104,9 @@ def startup_sentence(result: Result) -> str:
     return words.sentence(*parts)
 
 
-def breakeven_sentence(result: Result) -> str:
+def _breakeven_sentence(result, lines):
     """From which serial time on the workers can be done sooner, if nothing else is lost."""
-    lines, cpus, workers = _paying(result), capacity(result.machine), max(result.params["workers"])
+    cpus, workers = capacity(result.machine), lines.workers.max()
     if workers == 1:
         return "One worker computes no sooner than the program itself: measure with two workers or more."
     if cpus <= 1:
@@ -143,12 +131,13 @@ def _paying(result):
     return lines.assign(pays=["never" if s == math.inf else f"from {words.duration(s)}" for s in lines.least_s])
 
 
-def _bets(result, bet):
+def _bets(lines, bet):
     """(line, seconds) of a bet on one process, which here is one by spawn, in times of a thread."""
-    lines = where(summary(result), workers=1, main_imports="nothing").reset_index().set_index("kind")
+    one = where(lines, workers=1, main_imports="nothing")
+    threads, spawn = where(one, kind="threads"), where(one, kind="spawn")
     for kind, _, times in bet.points if bet is not None else ():
-        if kind == "processes" and {"threads", "spawn"} <= set(lines.index):
-            yield lines["index"]["spawn"], lines.each_s["threads"] * times
+        if kind == "processes" and len(threads) and len(spawn):
+            yield spawn.index[0], threads.each_s.iloc[0] * times
 
 
 def _name(item):

@@ -8,6 +8,7 @@ program's very first start is kept apart from those that follow, as Georges, Buy
 """
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from math import inf
@@ -24,9 +25,8 @@ UNCOUNTED = {"threads": 40, "forkserver": 0}  # a turn's first starts; threads' 
 THREADS_MORE = 10  # times as many starts a turn for threads: all others are compared with them, and they take no time
 # It has the workers' function, as a main file does: forkserver's server runs it from 3.13.8 and 3.14.1 on, and the
 # workers then do not.
-MAIN = (
-    "import os, conc_lab.experiments.startup.worker\npid = os.getpid()  # tells a worker whether it ran this itself\n"
-)
+PROGRAM = "conc_lab.experiments.startup.worker"
+MAIN = f"import os, {PROGRAM}\npid = os.getpid()  # tells a worker whether it ran this itself\n"
 
 COLUMNS = {"round": "int", "order": "int", "start": "int", "workers": "int", "kind": "str", "main_imports": "str"}
 COLUMNS |= dict.fromkeys(("start_s", "answer_s", "end_s"), "float")
@@ -63,8 +63,9 @@ def startup(
             # A program's first start has modules to import and is not counted, but for forkserver's, the cold one.
             uncounted = UNCOUNTED.get(kind, 1)
             count = uncounted + starts * (THREADS_MORE if kind == "threads" else 1)
-            spec = {"kind": kind, "workers": size, "starts": count, "main": mains[main], "imports": main_imports}
-            with helper.start("experiments.startup.worker", spec, stdout=subprocess.PIPE) as program:
+            command = [sys.executable, "-P", "-c", f"from {PROGRAM} import main; main()"]
+            command += [kind, str(size), str(count), mains[main], main_imports]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
                 rows = helper.heard(program, f"a program that starts {kind}")[uncounted:]
             variant = {"round": number, "order": place, "kind": kind, "main_imports": main, "workers": size}
             for start, row in enumerate(rows):

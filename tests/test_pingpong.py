@@ -10,7 +10,7 @@ from made import pingpong as made
 from conc_lab.drawing import kit
 from conc_lab.engine import parameters
 from conc_lab.experiments.echo import measure as echo
-from conc_lab.experiments.pingpong import chart, measure, round_trips
+from conc_lab.experiments.pingpong import chart, measure
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="pins to a CPU")
 
@@ -98,5 +98,5 @@ def test_chart():
     medians = [line for line in ax.lines if len(line.get_xdata()) == 1]
     assert [line.get_xdata()[0] for line in medians] == list(made.TRIPS.values())
     assert [len(line.get_xdata()) for line in ax.lines[:3]] == [5, 2, 1]
-    looks = (kit.LOOKS["threads"], kit.LOOKS["processes"], round_trips.LOCK)
+    looks = (kit.LOOKS["threads"], kit.LOOKS["processes"], chart.LOCK)
     assert {line.get_marker() for line in ax.lines} - {"None"} == {look["marker"] for look in looks}

@@ -4,7 +4,7 @@ import pandas
 
 from ...drawing import words
 from ...engine.result import Result, once
-from ..pingpong.round_trips import drawn, spreads, us
+from ..pingpong.chart import plot_round_trips, spreads, us
 from .measure import variants
 
 NEEDS_TWO_CPUS = True
@@ -14,13 +14,13 @@ NEEDS_TWO_CPUS = True
 def summary(result: Result) -> pandas.DataFrame:
     """What a round trip took, a line for each kind and number of others, from the longest interval to the shortest."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
-    lines = spreads(result, ordered, ["kind", "workers", "interval_us"])
+    lines = spreads(result, ["kind", "workers", "interval_us"], ordered)
     return lines.assign(name=["alone", *map(_name, lines[1:].itertuples())])
 
 
 def echo_chart(result: Result, bet, earlier):
     """Every run, median and range of each variant."""
-    return *drawn(result, summary(result)), echo_sentence(result)
+    return *plot_round_trips(result, summary(result)), echo_sentence(result)
 
 
 def echo_sentence(result: Result) -> str:

@@ -1,13 +1,11 @@
 """Work done, CPU time and switches of threads that compute, against the switch interval."""
 
-import math
-from itertools import cycle
-
 import pandas
 
 from ...drawing import kit, words
 from ...engine.result import Result, once
 from ...engine.stats import paired, where
+from ..pingpong.chart import us
 
 NEEDS_TWO_CPUS = True
 PANELS = {  # column: what its axis says, and how a figure is said
@@ -43,11 +41,11 @@ def summary(result: Result) -> pandas.DataFrame:
 
 def plot_interval(result: Result, column: str, ax) -> None:
     """`throughput`, `cpu_cost` or `switches_per_s` of threads that compute, against the switch interval."""
-    places = {us: place for place, us in enumerate(sorted(result.params["intervals_us"], reverse=True))}
+    places = {interval: place for place, interval in enumerate(sorted(result.params["intervals_us"], reverse=True))}
     rows, lines, look = against_serial(result), summary(result), kit.LOOKS["threads"]
     ax.plot(rows.interval_us.map(places), rows[column], **look, **kit.FAINT)
-    for (workers, each), dashes in zip(lines.groupby("workers"), cycle(["-", "--", ":", "-."]), strict=False):
-        how = kit.STRONG | {"linestyle": dashes, "label": words.name("threads", workers)}
+    for number, (workers, each) in enumerate(lines.groupby("workers")):
+        how = kit.STRONG | {"linestyle": ("-", "--", ":", "-.")[number % 4], "label": words.name("threads", workers)}
         ax.plot(each.interval_us.map(places), each[column], **look, **how)
     if column != "switches_per_s":
         ax.axhline(1, **kit.REFERENCE)
@@ -56,7 +54,7 @@ def plot_interval(result: Result, column: str, ax) -> None:
         kit.log(ax, "y", "{:,.0f}".format)
     else:
         ax.text(0.5, 0.5, "not counted on this system", ha="center", transform=ax.transAxes)
-    kit.columns(ax, list(map(_us, places)))
+    kit.columns(ax, list(map(us, places)))
     ax.set_ylabel(PANELS[column][0])
 
 
@@ -75,17 +73,16 @@ def interval_chart(result: Result, bet, earlier):
 
 def interval_sentence(result: Result) -> str:
     """The shortest interval against the longest, with the most threads: work done, CPU time and switches."""
-    lines = where(summary(result), workers=max(result.params["workers"])).to_dict("records")
-    longest, shortest = lines[0], lines[-1]
-    parts = [_said(line) for line in lines[:: max(1, len(lines) - 1)]]
-    pair = [{key: line[key] for key in ("workers", "interval_us")} for line in (shortest, longest)]
+    ends = where(summary(result), workers=max(result.params["workers"])).iloc[[0, -1]]
+    longest, shortest = ends[["workers", "interval_us"]].to_dict("records")
+    parts = list(dict.fromkeys(map(_said, ends.to_dict("records"))))
     whats = {"throughput": "work was done in the same time", "cpu_cost": "CPU time was used"}
-    for column, what in whats.items() if len(lines) > 1 else ():
-        ratio, verdict = paired(against_serial(result), column, *pair)
+    for column, what in whats.items() if shortest != longest else ():
+        ratio, verdict = paired(against_serial(result), column, shortest, longest)
         told = f"at the short interval {verdict} {what}, {words.times(ratio or 1)}"
         unclear = f"whether more or less {what} at the short interval, these rounds do not tell"
         parts.append(unclear if verdict == "unclear" else told)
-    if (busy := longest["cores_busy"]) < 0.8:  # threads that compute keep one core busy between them
+    if (busy := ends.cores_busy.iloc[0]) < 0.8:  # threads that compute keep one core busy between them
         left = f"other programs, or a CPU limit, left these threads {busy:.2f} of a core"
         parts.append(f"{left}: measure again when it is quiet")
     return words.sentence(*parts, *result.frame.reason.dropna().unique())
@@ -93,12 +90,8 @@ def interval_sentence(result: Result) -> str:
 
 def _said(line):
     """A line of the summary, less what was not counted."""
-    counts = [form.format(line[column]) for column, (_, form) in PANELS.items() if not math.isnan(line[column])]
-    return f"{words.name('threads', line['workers'])} at {_us(line['interval_us'])}: {', '.join(counts)}"
-
-
-def _us(value):
-    return words.duration(value / 1e6)
+    counts = [form.format(line[column]) for column, (_, form) in PANELS.items() if pandas.notna(line[column])]
+    return f"{words.name('threads', line['workers'])} at {us(line['interval_us'])}: {', '.join(counts)}"
 
 
 CHARTS = {"interval": interval_chart}

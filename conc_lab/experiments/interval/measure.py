@@ -10,14 +10,12 @@ from itertools import product
 from ...engine import in_worker, tasks
 from ...engine.experiment import ROUNDS, Progress, in_rounds
 from ...engine.parameters import ByProfile, Number, Several
-from ..switches.measure import run_together
+from ..switches.measure import COUNTED, run_together
 
 INTERVALS_US = Several(Number(5, 100_000, "microseconds between two switches of threads", whole=False), "interval")
 DEFAULT_US = (5000, 500, 50, 10)
 
-COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?", "wall_s": "float"}
-COLUMNS |= {"cpu_s": "float", "voluntary_switches": "int?", "involuntary_switches": "int?"}
-COLUMNS |= {"results_equal": "bool", "reason": "str?"}
+COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?"} | COUNTED
 SMALL = {"run_ms": 2, "intervals_us": [5000, 10], "rounds": 1}
 RECORDED = {"all": {"workers": [4]}}
 
@@ -40,7 +38,7 @@ def interval(
         kind = "threads" if us else "serial"
         try:
             sys.setswitchinterval(us / 1e6 if us else usual_s)
-            whole, before, after = run_together(kind, size, tasks.count_primes, (amount,))
+            whole, before, after = run_together(kind, size, tasks.count_primes, amount)
         finally:
             sys.setswitchinterval(usual_s)
         row = {"round": number, "kind": kind, "workers": size, "interval_us": us}

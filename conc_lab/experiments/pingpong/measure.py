@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from functools import partial
 from subprocess import PIPE
 
-from ...engine import helper, pools
+from ...engine import helper, machine, pools
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Progress, in_rounds
-from ...engine.machine import system
 from ...engine.parameters import ByProfile, Number
 from . import worker
 
@@ -43,10 +42,10 @@ def pingpong(
     Raises LabError when a worker cannot be started.
     """
     yield Progress(0, "getting ready")
-    variants = [(*partner, place) for partner in PARTNERS for place in PLACES]
+    variants, missing = [(*partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
     for number, _, (kind, primitive, place), progress in in_rounds(variants, rounds):
-        row = {"round": number, "kind": kind, "primitive": primitive, "place": place, "reason": _unplaceable(place)}
-        if row["reason"]:
+        row = {"round": number, "kind": kind, "primitive": primitive, "place": place, "reason": missing.get(place)}
+        if place in missing:
             yield dict.fromkeys(COLUMNS) | row
         else:
             with PARTNERS[kind, primitive]() as (exchange, partner_id), _placed(partner_id, place):
@@ -76,6 +75,8 @@ def process(**spec):
     with helper.start("experiments.pingpong.worker", spec, stdin=PIPE, stdout=PIPE, bufsize=0) as program:
         try:
             yield partial(_exchange, partial(program.stdin.write, b"."), partial(program.stdout.read, 1)), program.pid
+        except BrokenPipeError as error:
+            raise LabError(GONE) from error
         finally:
             program.kill()
 
@@ -94,6 +95,12 @@ def _thread(channel):
             thread.join()
 
 
+def _exchange(give, take):
+    give()
+    if not take():  # the end of the file
+        raise BrokenPipeError
+
+
 @contextlib.contextmanager
 def _pipe():
     reading, writing = os.pipe()
@@ -108,30 +115,15 @@ def _lock():
     yield lock.acquire, lock.release
 
 
-PARTNERS = {
-    ("threads", "pipe"): partial(_thread, _pipe),
-    ("processes", "pipe"): process,
-    ("threads", "lock"): partial(_thread, _lock),
-}
+PARTNERS = {("threads", "pipe"): partial(_thread, _pipe), ("processes", "pipe"): process}
+PARTNERS |= {("threads", "lock"): partial(_thread, _lock)}
 
 
-def _exchange(give, take):
-    try:
-        give()
-        answered = take()
-    except BrokenPipeError:
-        answered = False
-    if not answered:
-        raise LabError(GONE)
-
-
-def _unplaceable(place):
-    """Why two workers cannot be put there on this machine, or None."""
-    if place == "not pinned":
-        return None
+def _missing_places():
+    """Where two workers cannot be put on this machine, and why."""
     if not hasattr(os, "sched_setaffinity"):
-        return f"{system()} does not let Python choose a worker's CPU"
-    return "only one CPU may be used" if place == "other CPU" and len(os.sched_getaffinity(0)) == 1 else None
+        return dict.fromkeys(PLACES[:2], f"{machine.system()} does not let Python choose a worker's CPU")
+    return {"other CPU": "only one CPU may be used"} if len(os.sched_getaffinity(0)) == 1 else {}
 
 
 @contextlib.contextmanager

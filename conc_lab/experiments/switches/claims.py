@@ -1,9 +1,9 @@
 """What counted switches make of the claim that threads pay for shared memory with them."""
 
 from ...drawing import words
-from ...drawing.verdict import Verdict, between, decides
+from ...drawing.verdict import Verdict, decides, ranged
 from ...engine.result import Result
-from ...engine.stats import spread, where
+from ...engine.stats import where
 from .measure import WORKS
 
 
@@ -13,13 +13,11 @@ def more_switches(counted: Result) -> Verdict:
     for problem in counted.frame.reason.dropna():
         return Verdict("cannot tell", problem)
     rows = where(counted.shown, workers=max(counted.params["workers"]))
-    lines = spread(rows, "voluntary_switches", "work", "kind").set_index(["work", "kind"])
     parts, more = [], []
     for work in WORKS:
-        threads, processes = (lines.loc[work, kind] for kind in ("threads", "processes"))
-        spans = [between(line["low"], line["median"], line["high"]) for line in (threads, processes)]
-        parts.append(f"{work} {spans[0]} against {spans[1]}")
-        if threads["median"] > 1.5 * processes["median"] + 10:  # a handful come with starting and ending
+        threads, processes = (where(rows, work=work, kind=kind).voluntary_switches for kind in ("threads", "processes"))
+        parts.append(f"{work} {ranged(threads)} against {ranged(processes)}")
+        if threads.median() > 1.5 * processes.median() + 10:  # a handful come with starting and ending
             more.append(work)
     figure = f"voluntary switches of a thread against a process: {', '.join(parts)}"
     if len(more) == len(WORKS):

@@ -6,18 +6,17 @@ All variants are in every round, in a shuffled order.
 from collections.abc import Iterator
 from itertools import product
 
-from ...engine import in_worker, kinds, pools, tasks
+from ...engine import in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Progress, in_rounds
-from ...engine.machine import system
 from ...engine.parameters import ByProfile, Kinds, Number, Several
 from . import worker
 
 WORKS = ("computing", "hashing", "waiting")
 
-COLUMNS = {"round": "int", "work": "str", "kind": "str", "workers": "int", "worker": "int", "wall_s": "float"}
-COLUMNS |= {"cpu_s": "float", "voluntary_switches": "int?", "involuntary_switches": "int?"}
-COLUMNS |= {"results_equal": "bool", "reason": "str?"}
+COUNTED = {"wall_s": "float", "cpu_s": "float", "voluntary_switches": "int?", "involuntary_switches": "int?"}
+COUNTED |= {"results_equal": "bool", "reason": "str?"}
+COLUMNS = {"round": "int", "work": "str", "kind": "str", "workers": "int", "worker": "int"} | COUNTED
 SMALL = {"waits": 10, "run_ms": 2, "rounds": 1}
 
 
@@ -35,9 +34,9 @@ def switches(
     Raises LabError when a worker cannot be started, or when workers return different results.
     """
     yield Progress(0, "getting ready")
-    computing = tasks.count_primes, (tasks.calibrate(tasks.count_primes, run_ms / 1000, 64),)
-    hashing = tasks.sha256, (tasks.calibrate(tasks.sha256, run_ms / 1000),)
-    works = dict(zip(WORKS, (computing, hashing, (worker.wait_often, (waits,))), strict=True))
+    computing = tasks.count_primes, tasks.calibrate(tasks.count_primes, run_ms / 1000, 64)
+    hashing = tasks.sha256, tasks.calibrate(tasks.sha256, run_ms / 1000)
+    works = dict(zip(WORKS, (computing, hashing, (worker.wait_often, waits)), strict=True))
     for number, _, (work, kind, size), progress in in_rounds(list(product(WORKS, kinds, workers)), rounds):
         whole, before, after = run_together(kind, size, *works[work])
         row = {"round": number, "work": work, "kind": kind, "workers": size}
@@ -46,18 +45,17 @@ def switches(
         yield progress
 
 
-def run_together(kind: str, workers: int, function, args: tuple):
+def run_together(kind: str, workers: int, function, amount: int):
     """So many workers of a fresh pool do the same work at the same time: (columns of the run, `Usage` of each worker
     before, and after). "serial" does the work of all, one part after the other.
     """
     with pools.opened(kind, workers) as pool:
         pool.usages(function, (1,))  # imports and first touches are not the work
         turns = range(workers // pool.workers)  # serial is a pool of one
-        outcomes = [one for _ in turns for one in pool.together(worker.counted, pool.scope, function, args)]
+        outcomes = [one for _ in turns for one in pool.together(worker.counted, pool.scope, function, (amount,))]
     values, starts, ends, before, after = zip(*outcomes, strict=True)
     if len(set(values)) > 1:
         raise LabError(f"the {kind} returned different results for the same work, so no figures are shown")
-    uncounted = f"{system()} does not tell Python the context switches of a {pool.scope}"
-    reason = uncounted if after[0].voluntary_switches is None else None
-    wall_s = (max(ends) - min(starts)) / 1e9
-    return {"wall_s": wall_s, "results_equal": True, "reason": reason}, before, after
+    counted = after[0].voluntary_switches is not None
+    reason = None if counted else f"{machine.system()} does not tell Python the context switches of a {pool.scope}"
+    return {"wall_s": (max(ends) - min(starts)) / 1e9, "results_equal": True, "reason": reason}, before, after

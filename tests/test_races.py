@@ -23,10 +23,10 @@ FORK = pytest.mark.skipif(IN_PROCESS != "fork", reason="only a forked worker is 
 
 @pytest.fixture(autouse=True)
 def interval():
-    """The switch interval after a test is that before it: the experiment sets its own for the child's whole life."""
+    """The switch interval after a run, whole or broken off, is that before it."""
     before = sys.getswitchinterval()
     yield
-    sys.setswitchinterval(before)
+    assert sys.getswitchinterval() == before
 
 
 def here(**params):

@@ -40,33 +40,25 @@ def summary(result: Result) -> pandas.DataFrame:
     return sums.sort_values(by, key=lambda column: column.map(ORDER.index), ignore_index=True)
 
 
-def plot_races(result: Result, ax, method: str) -> None:
-    """What was counted by this method, in percent of what was expected."""
-    lines = list(where(summary(result), method=method).itertuples())
-    for place, line in enumerate(lines):
-        unsafe = line.lock == "opposite order" or (line.lock, line.count) == ("none", "shared")
-        look = {"color": "#E69F00", "hatch": "//"} if unsafe else {"color": "#56B4E9"}
-        ax.barh(place, 100 * line.counted / line.expected, 0.7, **look, edgecolor="black", linewidth=0.6)
-        ax.text(103, place, _figures(line), va="center", fontsize=10)
-    ax.axvline(100, **kit.REFERENCE)
-    kit.lines(ax, list(map(_bar, lines)))
-    ax.set_xlim(0, 185)
-    ax.spines["bottom"].set_bounds(0, 100)
-    ax.set_xticks([0, 50, 100], ["0 %", "50 %", "100 %"])
-    ax.set_title(METHODS[method][0], loc="left", fontsize=11)
-
-
 def races_chart(result: Result, bet, earlier):
-    """A panel for each method that was measured."""
-    sums = summary(result)
-    bars = sums.groupby("method", sort=False).size()
+    """A panel for each method that was measured: what was counted, in percent of what was expected."""
+    groups, parts = summary(result).groupby("method", sort=False), []
+    bars = groups.size()
     figure = kit.figure(0.5 + 0.55 * len(bars) + 0.3 * bars.sum())
     axes = figure.subplots(len(bars), 1, squeeze=False, sharex=True, height_ratios=2 + bars)[:, 0]
-    parts = []
-    for ax, method in zip(axes, bars.index, strict=True):
-        plot_races(result, ax, method)
-        lines = where(sums, method=method).itertuples()
-        parts += [METHODS[method][0], "; ".join(f"{_bar(line)}: {_figures(line)}" for line in lines)]
+    for ax, (method, sums) in zip(axes, groups, strict=True):
+        lines, (title, _) = {_bar(line): line for line in sums.itertuples()}, METHODS[method]
+        for place, line in enumerate(lines.values()):
+            unsafe = line.lock == "opposite order" or (line.lock, line.count) == ("none", "shared")
+            look = {"color": "#E69F00", "hatch": "//"} if unsafe else {"color": "#56B4E9"}
+            ax.barh(place, 100 * line.counted / line.expected, 0.7, **look, edgecolor="black", linewidth=0.6)
+            ax.text(103, place, _figures(line), va="center", fontsize=10)
+        ax.axvline(100, **kit.REFERENCE)
+        kit.lines(ax, list(lines))
+        ax.set_title(title, loc="left", fontsize=11)
+        ax.spines["bottom"].set_bounds(0, 100)
+        parts += [title, "; ".join(f"{bar}: {_figures(line)}" for bar, line in lines.items())]
+    axes[0].set(xlim=(0, 185), xticks=[0, 50, 100], xticklabels=["0 %", "50 %", "100 %"])
     axes[-1].set_xlabel("counted (dashed: expected)", x=0.27)
     alt = f"Bars of what was counted against what was expected. {words.sentence(*parts)}"
     return figure, alt, races_sentence(result)
@@ -92,13 +84,11 @@ def _losses(lines):
     """What was lost without a lock, each by name; then with a lock, and where one worker owns the count, in sum."""
     shared, owned = where(lines, count="shared"), lines[lines["count"] != "shared"]
     if len(shared):
-        bare = (
-            f"{words.name(line.kind, 2)} lost {line.lost:,} of {line.expected:,} updates"
-            for line in where(shared, lock="none").itertuples()
-        )
-        yield f"without a lock {' and '.join(bare)}, with a lock {where(shared, lock='lock').lost.sum():,}"
+        bare = where(shared, lock="none").itertuples()
+        lost = (f"{words.name(line.kind, 2)} lost {line.lost:,} of {line.expected:,} updates" for line in bare)
+        yield f"without a lock {' and '.join(lost)}, with a lock {where(shared, lock='lock').lost.sum():,}"
     if len(owned):
-        names = " or ".join(COUNT[count] for count in owned["count"].unique())
+        names = " or ".join(map(COUNT.get, owned["count"].unique()))
         yield f"{owned.lost.sum():,} were lost where one worker alone touches a count ({names})"
 
 

@@ -54,15 +54,19 @@ def races(
     expected, counted, and lost, their difference; seen_by_parent: the count as the program that started the workers
     sees it. Raises LabError when a worker fails or does not answer.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)  # for good: the child ends with the run
-    for number, _, (method, kind, count, lock), progress in in_rounds(_variants(methods, kinds, counts), rounds):
-        if method == "deadlock":
-            row = _deadlock(lock, patience_ms / 1000)
-        else:
-            row = _race(method, kind, count, lock, increments if method == "plain" else turns)
-        row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
-        yield row | {"lost": row["expected"] - row["counted"]}
-        yield progress
+    usual_s = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        for number, _, (method, kind, count, lock), progress in in_rounds(_variants(methods, kinds, counts), rounds):
+            if method == "deadlock":
+                row = _deadlock(lock, patience_ms / 1000)
+            else:
+                row = _race(method, kind, count, lock, increments if method == "plain" else turns)
+            row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
+            yield row | {"lost": row["expected"] - row["counted"]}
+            yield progress
+    finally:
+        sys.setswitchinterval(usual_s)
 
 
 def check(params, machine):

@@ -7,9 +7,9 @@ cores busy / CPU cost (see `decompose`).
 
 import math
 import os
-import statistics
 from collections.abc import Iterator
-from time import perf_counter_ns
+from statistics import fmean
+from time import perf_counter
 
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
@@ -29,12 +29,14 @@ COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s":
 COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
 COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?"}
 SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
-RECORDED = {
-    task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30}
-    for task in ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
+COMPUTE = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
+RECORDED = {task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTE}
+RECORDED["sleep"] = {
+    "task": "sleep",
+    "workers": [4, 16, 60],
+    "kinds": ["threads", "processes", "asyncio"],
+    "task_ms": 5,
 }
-RECORDED["sleep"] = {"task": "sleep", "workers": [4, 16, 60], "task_ms": 5}
-RECORDED["sleep"]["kinds"] = ["threads", "processes", "asyncio"]
 
 
 def speedup(
@@ -83,36 +85,24 @@ def speedup(
 def timed(task, args, expected, count, kind, workers):
     """Run `count` tasks on a fresh pool; its workers are started before the clock, and report at both ends."""
     pools.wait_for_threads()  # before the clock
-    opened = perf_counter_ns()
+    opened = perf_counter()
     with pools.opened(kind, workers) as pool:
-        ready = perf_counter_ns()
+        ready = perf_counter()
         if kind == "asyncio":
             list(pool.map(task, [args]))  # imports and first touches are not the task
         else:
             pool.usages(in_worker.call, (task.function, args))
         before = pool.usages()
-        start = perf_counter_ns()
+        start = perf_counter()
         outcomes = list(pool.map(task, [args] * count))
-        end = perf_counter_ns()
-        after = pool.usages()
-        closing = perf_counter_ns()
-    closed = perf_counter_ns()
-    values = [pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes]
-    if not all(tasks.alike(value, expected) for value in values):
-        raise LabError(
-            f"{task.name} returned something else in a worker ({kind}) than when it was called before: "
-            f"times would compare different work, so none is shown"
-        )
-    return {
-        "kind": kind,
-        "workers": workers,
-        "tasks": count,
-        "setup_s": (ready - opened) / 1e9,
-        "wall_s": (end - start) / 1e9,
-        "teardown_s": (closed - closing) / 1e9,
-        **in_worker.used(before, after),
-        "results_equal": True,
-    }
+        end = perf_counter()
+        usage = in_worker.used(before, pool.usages())
+        closing = perf_counter()
+    row = {"setup_s": ready - opened, "wall_s": end - start, "teardown_s": perf_counter() - closing}
+    if not all(tasks.alike(pools.value(outcome, f"the task {task.name} raised"), expected) for outcome in outcomes):
+        other = f"{task.name} returned something else in a worker ({kind}) than when it was called before"
+        raise LabError(f"{other}: times would compare different work, so none is shown")
+    return row | {"kind": kind, "workers": workers, "tasks": count, "results_equal": True} | usage
 
 
 def decompose(rows: list[dict]) -> list[dict]:
@@ -123,12 +113,10 @@ def decompose(rows: list[dict]) -> list[dict]:
     clock saw no CPU time. So speedup = cores_busy / cpu_cost / (cores busy in serial), and the last is 1 for
     computing. A pinned probe has no speedup: it does a part of the work, after the round.
     """
-    serial = [row for row in rows if row["repeat"]]
-    serial_wall_s, serial_cost_s = (
-        statistics.fmean(row[column] / row["tasks"] for row in serial) for column in ("wall_s", "cpu_s")
-    )
+    alone = [row for row in rows if row["repeat"]]
+    wall_s, cost_s = (fmean(row[column] / row["tasks"] for row in alone) for column in ("wall_s", "cpu_s"))
     for row in rows:
-        row["speedup"] = serial_wall_s * row["tasks"] / row["wall_s"] if row["cpu"] is None else None
+        row["speedup"] = wall_s * row["tasks"] / row["wall_s"] if row["cpu"] is None else None
         row["cores_busy"] = row["cpu_s"] / row["wall_s"]
-        row["cpu_cost"] = row["cpu_s"] / row["tasks"] / serial_cost_s if serial_cost_s else None
+        row["cpu_cost"] = row["cpu_s"] / row["tasks"] / cost_s if cost_s else None
     return rows

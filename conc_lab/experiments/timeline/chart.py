@@ -52,8 +52,7 @@ def plot_timeline(result: Result, ax, task: str, kind: str) -> None:
         bars = list(zip(lane.start_ms, lane.end_ms - lane.start_ms, strict=True))
         ax.broken_barh(bars, (worker - half, 2 * half), **look)
     kit.lines(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
-    ax.set_xlim(0, shown)
-    ax.set_xticks([0, shown / 3, 2 * shown / 3])
+    ax.set(xlim=(0, shown), xticks=[0, shown / 3, 2 * shown / 3])
     ax.xaxis.set_major_formatter("{x:.0f}")
 
 
@@ -67,10 +66,8 @@ def timeline_chart(result: Result, bet, earlier):
         ax.set_title(f"{task}\nboth running: {share:.0%}", fontsize=10)
         parts.append(f"{task}, {words.name(kind, WORKERS)}: {share:.0%}")
     figure.supxlabel("milliseconds; thick: running, thin: waiting", fontsize=11)
-    alt = (
-        f"Timelines of two workers, a bar where one ran and a thin line where it waited. Share of the time in which "
-        f"both ran, median of {words.rounds(result)}: {'; '.join(parts)}."
-    )
+    alt = "Timelines of two workers, a bar where one ran and a thin line where it waited. "
+    alt += f"Share of the time in which both ran, median of {words.rounds(result)}: {'; '.join(parts)}."
     return figure, alt, timeline_sentence(result)
 
 
@@ -80,15 +77,17 @@ def timeline_sentence(result: Result) -> str:
     for kind, shares in lines.groupby("kind", observed=True):
         each = [f"{line.both_ran:.0%} of the time with {line.task}" for line in shares.itertuples()]
         parts.append(f"two {words.name(kind, WORKERS)[2:]} were both running for {words.listed(each)}")
-    text, quota = words.sentence("; ".join(parts)), result.machine["cpu_quota"]
+    text, processes = words.sentence("; ".join(parts)), lines[(lines.kind != "threads") & lines.task.isin(COMPUTE)]
     if capped(result.machine):
-        return (
-            f"{text} A limit leaves this notebook {quota:g} CPU's worth of time: two may run at the same time for a "
-            f"part of each period of the limit (mostly a tenth of a second), and are then both stopped."
+        text += (
+            f" A limit leaves this notebook {result.machine['cpu_quota']:g} CPU's worth of time: two may run at the "
         )
-    if result.machine["usable_cpus"] == 1:
-        return f"{text} One usable CPU: only one of two runs at any moment here."
-    if ((lines.kind != "threads") & (lines.both_ran < 0.5) & lines.task.isin(COMPUTE)).any():
+        text += (
+            "same time for a part of each period of the limit (mostly a tenth of a second), and are then both stopped."
+        )
+    elif result.machine["usable_cpus"] == 1:
+        text += " One usable CPU: only one of two runs at any moment here."
+    elif (processes.both_ran < 0.5).any():
         text += " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
     return text
 

@@ -5,6 +5,12 @@ from ...engine.result import Result
 from .chart import rounds
 
 SAME_TIME = (0.1, 0.25)  # shares of the time: up to the first two workers took turns, from the second on they did not
+CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
+FIGURE = (
+    "share of the time in which both ran: two threads at pure Python {}, hashing {}, two processes at pure Python {}"
+)
+HELD_UP = "even two processes seldom ran at the same time: other programs had the CPUs"  # so were two free at all?
+BETWEEN = "they ran at the same time too often for taking turns, and too seldom for more"
 OUTCOMES = {  # whether threads ran at the same time at pure Python, and at hashing: why, and the verdicts on C5 and C11
     (False, False): ("they took turns at both kinds of work", "holds", "does not hold"),
     (False, True): ("on whether the code that runs has released the GIL", "depends", "depends"),
@@ -26,26 +32,17 @@ def parallel_threads(recorded: Result) -> Verdict:
 
 
 def _same_time(recorded, place):
-    cases = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
-    shares = [rounds(recorded).loc[case] for case in cases]
-    pure, hashing, control = (ranged(values, "{:.0%}".format) for values in shares)
-    figure = (
-        f"share of the time in which both ran: two threads at pure Python {pure}, hashing {hashing}, "
-        f"two processes at pure Python {control}"
-    )
+    shares = [rounds(recorded).loc[case] for case in CASES]
     pure, hashing, control = (_ran(values.median()) for values in shares)
-    if recorded.machine["usable_cpus"] == 1:
-        return Verdict("cannot tell", ONE_CPU, figure)
-    if min(map(len, shares)) < FEWEST:
-        return Verdict("cannot tell", TOO_FEW, figure)
-    if not (pure or hashing or control):  # two processes show whether two CPUs were free at all
-        why = "even two processes seldom ran at the same time: other programs had the CPUs"
-        return Verdict("cannot tell", why, figure)
-    if pure is None or hashing is None:
-        why = "they ran at the same time too often for taking turns, and too seldom for more"
-        return Verdict("cannot tell", why, figure)
-    why, *verdicts = OUTCOMES[pure, hashing]
-    return Verdict(verdicts[place], why, figure)
+    why, *verdicts = OUTCOMES.get((pure, hashing), (BETWEEN, "cannot tell", "cannot tell"))
+    rules = [
+        (recorded.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
+        (min(map(len, shares)) < FEWEST, "cannot tell", TOO_FEW),
+        (not (pure or hashing or control), "cannot tell", HELD_UP),
+        (True, verdicts[place], why),
+    ]
+    figure = FIGURE.format(*(ranged(values, "{:.0%}".format) for values in shares))
+    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
 
 
 def _ran(share):

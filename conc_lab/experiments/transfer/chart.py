@@ -41,13 +41,16 @@ def _lines(result, column="size_bytes"):
     return {pair: lines.set_index(column).handover_s for pair, lines in groups}
 
 
-def _plot(result, ax, column):
+def _plot(result, ax, column, earlier=None):
     """Seconds against bytes, or against tasks in a message, both logarithmic: every round faint, the median strong."""
     for (kind, channel), line in _lines(result, column).items():
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
         ax.plot(rows[column], rows.handover_s, **look, **kit.FAINT)
         look |= kit.STRONG | {"linestyle": STYLES.get(kind, "-")}
         ax.plot(line.index, line, **look, label=f"{words.label(kind, result)}: {channel}")
+    for (kind, channel), line in _lines(earlier, column).items() if earlier else ():
+        look = kit.LOOKS[kind] | LOOKS.get(channel, {}) | kit.BEFORE
+        ax.plot(line.index, line, **look, label="run before")
     marks = sorted(set(result.frame[column].dropna()))
     kit.log(ax, "x", words.size if column == "size_bytes" else "{:g}".format, marks[:: -(-len(marks) // 8)])
     kit.log(ax, "y", words.duration)
@@ -56,16 +59,11 @@ def _plot(result, ax, column):
 def transfer_chart(result: Result, bet, earlier):
     """Hand-over time against size."""
     ax = kit.figure().add_subplot()
-    _plot(result, ax, "size_bytes")
-    alt = f"Time of a hand-over against size, medians. {_said(result)}."
-    if earlier:
-        for (kind, channel), line in _lines(earlier).items():
-            ax.plot(line.index, line, **kit.LOOKS[kind] | LOOKS.get(channel, {}) | kit.BEFORE)
-        ax.plot([], [], color="#555555", **kit.BEFORE, label="run before")
-        alt += f" The run before: {_said(earlier)}."
-    ax.set_xlabel("size of the object")
-    ax.set_ylabel("until the worker answers")
+    _plot(result, ax, "size_bytes", earlier)
+    ax.set(xlabel="size of the object", ylabel="until the worker answers")
     kit.legend(ax, 2)
+    alt = f"Time of a hand-over against size, medians. {_told(result)}."
+    alt += f" The run before: {_told(earlier)}." if earlier else ""
     return ax.figure, alt, transfer_sentence(result)
 
 
@@ -76,19 +74,18 @@ def chunks_chart(result: Result, bet, earlier):
         raise LabError("this chart is about a pool of processes, and none was among the kinds of this run")
     ax = kit.figure(3.2).add_subplot()
     _plot(result, ax, "chunk")
+    ax.margins(x=0.12, y=0.15)
+    ax.set(xlabel="tasks in a message (chunksize)", ylabel="time per task")
     alts, parts = [], []
     for line in lines.values():
         few, many, texts = line.index[0], line.index[-1], line.map(words.duration)
-        for chunk, seconds in line.items():
-            ax.annotate(texts[chunk], (chunk, seconds), (8, 8), textcoords="offset points", fontsize=10)
+        for chunk, text in texts.items():
+            ax.annotate(text, (chunk, line[chunk]), (8, 8), textcoords="offset points", fontsize=10)
         alts.append(", ".join(f"{text} with {chunk}" for chunk, text in texts.items()))
         parts.append(f"with {words.count(few, 'task')} in a message a small task took {texts[few]}")
         if many > few:
             ratio = words.times(line[few] / line[many])
             parts[-1] += f", with {many} it took {texts[many]}, {ratio} as many tasks in the same time"
-    ax.margins(x=0.12, y=0.15)
-    ax.set_xlabel("tasks in a message (chunksize)")
-    ax.set_ylabel("time per task")
     alt = f"Time of a small task against tasks in a message, medians: {'; '.join(alts)}."
     return ax.figure, alt, words.sentence(*parts)
 
@@ -112,7 +109,7 @@ def transfer_sentence(result: Result) -> str:
     return words.sentence("; ".join(parts), *verdicts)
 
 
-def _said(result):
+def _told(result):
     return "; ".join(
         f"{_name(*pair)}: {', '.join(f'{words.size(size)} {words.duration(each)}' for size, each in line.items())}"
         for pair, line in _lines(result).items()

@@ -14,17 +14,14 @@ def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
     """A reference against a pickle, by size; and the price, updates lost without a lock."""
     times = moved.shown.set_index(["size_bytes", "kind", "channel"]).handover_s.sort_index()
     sizes = sorted(where(moved.frame, channel="reference").size_bytes.unique())
-
-    def said(size, kind, channel):
-        return f"{channel} {ranged(times[size, kind, channel], words.duration)}"
-
-    ends = dict.fromkeys((sizes[0], sizes[-1]))
-    figure = "; ".join(f"{size / 1e6:g} MB: {said(size, *REFERENCE)}, {said(size, *PICKLE)}" for size in ends)
+    parts = []
+    for size in dict.fromkeys((sizes[0], sizes[-1])):
+        both = (f"{pair[1]} {ranged(times[size, *pair], words.duration)}" for pair in (REFERENCE, PICKLE))
+        parts.append(f"{size / 1e6:g} MB: {', '.join(both)}")
+    figure = "; ".join(parts)
     bare = where(raced.frame, method="handshake", kind="threads", count="shared", lock="none")
-    lost = (
-        f"{bare.lost.sum():,} of {bare.expected.sum():,} updates, each made to meet another, were lost without a lock"
-    )
-    price = f"its price is races: {lost}"
+    lost = f"{bare.lost.sum():,} of {bare.expected.sum():,} updates, each made to meet another, were"
+    price = f"its price is races: {lost} lost without a lock"
     slower, faster = crossing(moved, REFERENCE, PICKLE)
     if moved.frame["round"].nunique() < FEWEST:
         return Verdict("cannot tell", TOO_FEW, figure)

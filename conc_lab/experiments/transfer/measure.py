@@ -28,9 +28,8 @@ from . import worker
 
 KB = 1000
 BLOCKS = ("new block", "same block")
-CHANNELS = (
-    {"reference": ("threads",)} | dict.fromkeys(("pickle", *BLOCKS), START_METHODS) | {"queue": ("interpreters",)}
-)
+CHANNELS = {"reference": ("threads",)} | dict.fromkeys(("pickle", *BLOCKS), START_METHODS)
+CHANNELS |= {"queue": ("interpreters",)}
 SHM = "/dev/shm"
 COPIES = 6  # of the largest object that may exist at once: ours, dumps, the pipe's buffer, loads, or a block
 # Hand-overs that come before those that count: the first of a size need new memory from the operating system, which

@@ -122,7 +122,7 @@ class Claims:
         for claim in TABLE["claims"]:
             verdict = self._verdict(claim, failed)
             said = {
-                key: "; ".join(filter(None, (bets.Bet(name).said for name in claim[f"{key}s"])))
+                key: "; ".join(filter(None, (bets.Bet(name).words for name in claim[f"{key}s"])))
                 for key in ("bet", "answer")
             }
             row = {key: claim[key] for key in ("id", "title", "says")} | said | vars(verdict)

@@ -171,13 +171,13 @@ def test_reasons_of_a_log_scale():
         assert ["your bet" in row for row in rows] == [number == marked for number in range(3)], step
 
 
-def test_said():
+def test_words():
     """An answer in words is the option's text, or the numbers with their workers; "" before there is one."""
-    assert bets.bet(CHOICE).said == bets.bet(NUMBER).said == ""
+    assert bets.bet(CHOICE).words == bets.bet(NUMBER).words == ""
     for name, answer in ((CHOICE, 1), (NUMBER, [1, 1.8]), (STEPS, [2000])):
         bets.bet(name).commit(answer)
-    assert bets.bet(CHOICE).said == QUESTIONS[CHOICE]["options"][1]["text"]
-    assert bets.bet(NUMBER).said == "2 threads 1×, 2 processes 1.8×" and bets.bet(STEPS).said == "1 process 2,000×"
+    assert bets.bet(CHOICE).words == QUESTIONS[CHOICE]["options"][1]["text"]
+    assert bets.bet(NUMBER).words == "2 threads 1×, 2 processes 1.8×" and bets.bet(STEPS).words == "1 process 2,000×"
 
 
 def test_the_widget_of_a_log_scale():

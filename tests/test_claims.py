@@ -144,7 +144,7 @@ def test_every_claim_once():
     assert [f"C{number}" for number in range(1, 15)] == IDS and claim_table.deciders().keys() == set(IDS)
     for claim in TABLE["claims"]:
         assert claim["lesson"] and set(claim["runs"]) <= TABLE["runs"].keys()
-        assert all(bets.Bet(name).said == "" for name in claim["bets"] + claim["answers"])
+        assert all(bets.Bet(name).words == "" for name in claim["bets"] + claim["answers"])
 
 
 def test_bets_and_answers_are_told_apart():
@@ -157,10 +157,10 @@ def test_bets_and_answers_are_told_apart():
     answer.commit(0)
     table = lab.claims()
     rows = {row["id"]: (row["bet"], row["answer"]) for row in table.rows}
-    assert (rows["C9"], rows["C13"], rows["C1"]) == ((bet.said, ""), ("", ""), ("", answer.said))
-    assert f"you answered: {answer.said[:30]}" in str(table) and f"your bet: {bet.said[:30]}" in str(table)
+    assert (rows["C9"], rows["C13"], rows["C1"]) == ((bet.words, ""), ("", ""), ("", answer.words))
+    assert f"you answered: {answer.words[:30]}" in str(table) and f"your bet: {bet.words[:30]}" in str(table)
     page = html.unescape(table._repr_html_())
-    assert f"<td>answered: {answer.said}<" in page and f"<td>{bet.said}<" in page
+    assert f"<td>answered: {answer.words}<" in page and f"<td>{bet.words}<" in page
 
 
 def test_all_is_kept():
@@ -172,7 +172,7 @@ def test_all_is_kept():
     table = lab.claims()
     assert [row["id"] for row in table.rows] == IDS and "missing" not in {row["word"] for row in table.rows}
     said = {row["id"]: row["bet"] for row in table.rows}
-    assert said["C4"] == bets.bet("cpu_threads").said and said["C7"] == "2 threads 1×, 2 processes 1.5×"
+    assert said["C4"] == bets.bet("cpu_threads").words and said["C7"] == "2 threads 1×, 2 processes 1.5×"
     assert said["C1"] == "" and "Missing" not in table.sentence
     assert list(table.frame.columns) == ["id", "title", "says", "bet", "answer", "word", "why", "figure", "lesson"]
 
@@ -305,7 +305,7 @@ def test_the_text():
         "C10  Processes make",
         "± depends: on what you call",
         "figures: after a crash",
-        f"your bet: {bets.bet('crash').said[:30]}",
+        f"your bet: {bets.bet('crash').words[:30]}",
     ):
         assert word in text
     assert "lesson: 08_when_workers_fail" in text and text.splitlines()[-1].startswith("Of 14 claims: holds ")

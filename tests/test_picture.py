@@ -178,12 +178,12 @@ def test_a_legend_fits():
 
 def test_a_bet_that_cannot_be_drawn_is_said():
     """A bet that the chart has no place for stands in its alt text and sentence in words, once it has an answer."""
-    result, bet = echo.made(), MadeBet(said="About twice as long")
+    result, bet = echo.made(), MadeBet(words="About twice as long")
     drawn = picture.show(result, bet=bet)
     for text in (drawn.alt, drawn.sentence):
         assert text.endswith(". Your bet: About twice as long.")
     assert picture.show(result, bet=MadeBet()) == picture.show(result)
-    points = MadeBet(("threads", 2, 1.5), said="Faster")
+    points = MadeBet(("threads", 2, 1.5), words="Faster")
     drawn = picture.show(made(TYPICAL), bet=points)
     assert "Faster" not in drawn.alt + drawn.sentence
     assert picture.show(made(TYPICAL), "setup", points).alt.endswith("Your bet: Faster.")

@@ -66,9 +66,9 @@ def show(
     if (chart or result.experiment) not in charts:
         raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(charts)}")
     picture = drawn(charts[chart or result.experiment], result, bet, earlier)
-    said = getattr(bet, "said", "")  # none without a bet, "" before there is an answer
-    if said and "your bet" not in picture.alt:
-        alt, sentence = (f"{text} Your bet: {said}." for text in (picture.alt, picture.sentence))
+    answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
+    if answer and "your bet" not in picture.alt:
+        alt, sentence = (f"{text} Your bet: {answer}." for text in (picture.alt, picture.sentence))
         picture = dataclasses.replace(picture, alt=alt, sentence=sentence)
     recorded = recorded or _recorded_beside(result)
     return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture

@@ -74,7 +74,7 @@ class Bet:
         return [(kind, workers, facts.get(value, value)) for kind, workers, value in points]
 
     @property
-    def said(self) -> str:
+    def words(self) -> str:
         """The answer in words, "" before there is one."""
         if self.answer is None:
             return ""

@@ -88,5 +88,5 @@ TWO = {("threads", 2): 1.0, ("processes", 2): 1.9}
 class MadeBet:
     """A bet with these points (kind, workers, value), and an answer in words."""
 
-    def __init__(self, *points, said=""):
-        self.points, self.said = list(points), said
+    def __init__(self, *points, words=""):
+        self.points, self.words = list(points), words

@@ -5,21 +5,18 @@ wording, and which experiment with which parameters decides; the deciders stand 
 and are found by the claim's id.
 """
 
-import html
-import importlib
 import itertools
 import json
-import pkgutil
 import textwrap
 import time
 from collections.abc import Callable
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
+from html import escape
 from pathlib import Path
 
-from . import experiments
 from .drawing import kit, picture, words
 from .drawing.verdict import DECIDERS, Verdict
-from .engine import kinds, result, run
+from .engine import experiment, kinds, result, run
 from .engine.errors import LabError, RunStopped
 from .engine.result import Result
 from .student import bets
@@ -39,16 +36,17 @@ CSS = """<style>
 .conc-lab-claims th[scope=row] {font-weight: normal}
 .conc-lab-claims caption {text-align: left; caption-side: top}
 </style>"""
+HEADS = "".join(f'<th scope="col">{name}</th>' for name in ("claim", "your bet or answer", "verdict", "your figures"))
 LIMIT_S = 110  # with what it takes to start and to end, two minutes
-TABLE = json.loads((Path(__file__).parent / "claims.json").read_text(encoding="utf-8"))
+PACKAGE = Path(__file__).parent
+TABLE = json.loads((PACKAGE / "claims.json").read_text(encoding="utf-8"))
 
 
 @cache
 def deciders() -> dict[str, Callable]:
     """The decider of every claim by its id: those in the claims.py of each experiment that has one."""
-    for found in pkgutil.iter_modules(experiments.__path__, f"{experiments.__name__}."):
-        if (Path(found.module_finder.path) / found.name.rpartition(".")[2] / "claims.py").exists():
-            importlib.import_module(f"{found.name}.claims")
+    for path in PACKAGE.glob("experiments/*/claims.py"):
+        experiment.part(path.parent.name, "claims")
     return DECIDERS
 
 
@@ -69,14 +67,17 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT
     Raises RunStopped when a run is interrupted.
     """
     end, new, failed = time.monotonic() + limit_s, {}, {}
+
+    def progress(done, *_):
+        say(f"{step}, {done:.0%}")
+
     for number, (name, wanted) in enumerate(TABLE["runs"].items(), 1):
         if name not in known.lacking or fitting(new, name):
             continue
         params = {key: value for key, value in (wanted["needs"] | wanted["measure"]).items() if value is not None}
         if "kinds" in params:
             params["kinds"] = kinds.here(params["kinds"])
-        progress = partial(_report, say, f"{number} of {len(TABLE['runs'])}: {name}")
-        progress(0)
+        say(step := f"{number} of {len(TABLE['runs'])}: {name}")
         try:
             left_s = max(0, end - time.monotonic())
             new[f"the run of {name}"] = run.run(wanted["experiment"], params, left_s, on_progress=progress)
@@ -88,26 +89,19 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT
     return Claims(known.results | new, failed, known.unread)
 
 
-def _report(say, step, fraction, *_):
-    say(f"{step}, {fraction:.0%}")
-
-
 def fitting(results: dict[str, Result], name: str) -> list[str]:
     """Which of the results have what the run called `name` is for, the newest first."""
     wanted = TABLE["runs"][name]
-    own = {key: one for key, one in results.items() if one.experiment == wanted["experiment"]}
-    fits = [key for key, one in own.items() if _has(one, wanted["needs"])]
+    own = [key for key, one in results.items() if one.experiment == wanted["experiment"]]
+    fits = [key for key in own if all(_has(results[key], *need) for need in wanted["needs"].items())]
     return sorted(fits, key=lambda key: results[key].started, reverse=True)
 
 
-def _has(one, needs):
-    """Whether a result has these values of its parameters; "processes" is what it meant when it was asked for."""
-    for name, value in needs.items():
-        if isinstance(value, list):
-            value = [one.processes if item == "processes" else item for item in value]
-        if not (set(value) <= set(one.params[name]) if isinstance(value, list) else one.params[name] == value):
-            return False
-    return True
+def _has(one, name, needed):
+    """Whether a result has what is needed of a parameter; "processes" is what it meant when it was asked for."""
+    if isinstance(needed, list):
+        return {one.processes if item == "processes" else item for item in needed} <= set(one.params[name])
+    return one.params[name] == needed
 
 
 class Claims:
@@ -120,23 +114,19 @@ class Claims:
     def __init__(self, results: dict[str, Result], failed: dict[str, str], unread: list[str]):
         self.results, self.unread, self.rows, self.lacking = results, list(unread), [], set()
         for claim in TABLE["claims"]:
-            verdict = self._verdict(claim, failed)
-            said = {
-                key: "; ".join(filter(None, (bets.Bet(name).words for name in claim[f"{key}s"])))
-                for key in ("bet", "answer")
-            }
-            row = {key: claim[key] for key in ("id", "title", "says")} | said | vars(verdict)
-            self.rows.append(row | {"lesson": claim["lesson"]})
+            bet, answer = (_joined(bets.Bet(name).words for name in claim[key]) for key in ("bets", "answers"))
+            row = {key: claim[key] for key in ("id", "title", "says")} | {"bet": bet, "answer": answer}
+            self.rows.append(row | vars(self._verdict(claim, failed)) | {"lesson": claim["lesson"]})
 
     def _verdict(self, claim, failed):
-        fits = [fitting(self.results, name) for name in claim["runs"]]
-        for names in itertools.product(*fits):
+        fits = {name: fitting(self.results, name) for name in claim["runs"]}
+        for names in itertools.product(*fits.values()):
             try:
                 return deciders()[claim["id"]](*(self.results[name] for name in names))
             except result.ODD as error:
                 problem = f"{' and '.join(names)}, whose rows are not those of a whole run ({type(error).__name__})"
                 self.unread += [problem] if problem not in self.unread else []
-        lacking = [name for name, found in zip(claim["runs"], fits, strict=True) if not found] or claim["runs"]
+        lacking = [name for name, found in fits.items() if not found] or claim["runs"]
         self.lacking.update(lacking)
         if problems := dict.fromkeys(failed[name] for name in lacking if name in failed):
             return Verdict("cannot tell", "; ".join(problems))
@@ -161,40 +151,32 @@ class Claims:
         return " ".join([text, *(f"Left out: {problem}." for problem in self.unread)])
 
     def __str__(self):
-        blocks = []
+        blocks, labels = [], {"figures": "figure", "your bet": "bet", "you answered": "answer", "lesson": "lesson"}
         for row in self.rows:
-            parts = [f"{row['id']:4} {row['says']}", f"{SIGNS[row['word']][0]}: {row['why']}"]
-            labels = {"figures": "figure", "your bet": "bet", "you answered": "answer"}
-            parts += [f"{label}: {row[key]}" for label, key in labels.items() if row[key]]
-            first, *rest = [*parts, f"lesson: {row['lesson']}"]
-            blocks.append(textwrap.fill(first, 100, subsequent_indent=" " * 5))
-            blocks += [textwrap.fill(part, 100, initial_indent=" " * 5, subsequent_indent=" " * 7) for part in rest]
+            parts = [f"{label}: {row[key]}" for label, key in labels.items() if row[key]]
+            blocks.append(textwrap.fill(f"{row['id']:4} {row['says']}", 100, subsequent_indent=" " * 5))
+            for part in (f"{SIGNS[row['word']][0]}: {row['why']}", *parts):
+                blocks.append(textwrap.fill(part, 100, initial_indent=" " * 5, subsequent_indent=" " * 7))
             blocks.append("")
         return "\n".join([*blocks, self.sentence])
 
     __repr__ = __str__
 
     def _repr_html_(self):
-        rows = "".join(
-            f'<tr><th scope="row"><b>{row["id"]}</b> {html.escape(row["says"])} '
-            f'<a href="{row["lesson"]}.ipynb">Lesson {row["lesson"].replace("_", " ")}</a></th>'
-            f"<td>{html.escape(_said(row)) or '–'}</td>"
-            f"<td><b>{SIGNS[row['word']][0]}</b>: {html.escape(row['why'])}</td>"
-            f"<td>{html.escape(row['figure']) or '–'}</td></tr>"
-            for row in self.rows
-        )
-        heads = "".join(
-            f'<th scope="col">{name}</th>' for name in ("claim", "your bet or answer", "verdict", "your figures")
-        )
-        return (
-            f"{picture.drawn(claims_chart, self)._repr_html_()}{CSS}"
-            f'<div class="conc-lab-claims"><table><caption>{html.escape(self.sentence)}</caption>'
-            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        )
+        body = ""
+        for row in self.rows:
+            said = _joined((row["bet"], row["answer"] and f"answered: {row['answer']}"))
+            lesson = f'<a href="{row["lesson"]}.ipynb">Lesson {row["lesson"].replace("_", " ")}</a>'
+            body += f'<tr><th scope="row"><b>{row["id"]}</b> {escape(row["says"])} {lesson}</th>'
+            body += f"<td>{escape(said) or '–'}</td><td><b>{SIGNS[row['word']][0]}</b>: {escape(row['why'])}</td>"
+            body += f"<td>{escape(row['figure']) or '–'}</td></tr>"
+        table = f"<caption>{escape(self.sentence)}</caption><thead><tr>{HEADS}</tr></thead><tbody>{body}</tbody>"
+        chart = picture.drawn(claims_chart, self)._repr_html_()
+        return f'{chart}{CSS}<div class="conc-lab-claims"><table>{table}</table></div>'
 
 
-def _said(row):
-    return "; ".join(filter(None, (row["bet"], row["answer"] and f"answered: {row['answer']}")))
+def _joined(texts):
+    return "; ".join(filter(None, texts))
 
 
 def claims_chart(table: Claims):

@@ -187,7 +187,7 @@ def test_lessons_that_cannot_be_copied(wheel, folder, capsys):
     (folder / "conc_lab_course").write_text("a file")
     assert __main__.main([]) == 1
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("the lessons could not be copied") and err.count("\n") == 1
+    assert out == "" and err.startswith("the lessons could not be written") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("display, opens", [("", False), (":0", True)])
@@ -200,5 +200,5 @@ def test_a_browser_opens_where_there_is_a_display(monkeypatch, display, opens):
     monkeypatch.setenv("DISPLAY", display)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(LabApp, "initialize_server", lambda argv: argv)
-    argv = launcher._server(Path(), "t", False)
+    argv = launcher._server(Path(), "t")
     assert ("--ServerApp.open_browser=False" not in argv) == opens

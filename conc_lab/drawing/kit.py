@@ -42,11 +42,11 @@ def finish(figure):
         text.set_parse_math(False)  # a task's name may hold a $
 
 
-def legend(ax, columns, handles=None):
-    """A legend above the axes, of what is labelled in them or of {label: handle}."""
-    handles = handles or dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+def legend(ax, columns):
+    """A legend above the axes, where a label that several lines have stands once."""
+    labelled = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     place = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0)}
-    ax.legend(handles.values(), handles, ncols=columns, frameon=False, fontsize=10, **place)
+    ax.legend(labelled.values(), labelled, ncols=columns, frameon=False, fontsize=10, **place)
 
 
 def lines(ax, names):

@@ -11,8 +11,6 @@ import io
 import threading
 from dataclasses import dataclass
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-
 from ..engine import experiment
 from ..engine.errors import LabError
 from ..engine.result import Result, recording
@@ -38,22 +36,16 @@ class Picture:
     beside: "Picture | None" = None
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.png).decode()
-        return (
-            f'{CSS}<div class="conc-lab"><img alt="{html.escape(self.alt)}" '
-            f'src="data:image/png;base64,{data}"><p>{html.escape(self.sentence)}</p></div>'
-        ) + (self.beside._repr_html_() if self.beside else "")
+        image = f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{base64.b64encode(self.png).decode()}">'
+        here = f'{CSS}<div class="conc-lab">{image}<p>{html.escape(self.sentence)}</p></div>'
+        return here + (self.beside._repr_html_() if self.beside else "")
 
     def __repr__(self) -> str:
         return self.sentence
 
 
 def show(
-    result: Result,
-    chart: str | None = None,
-    bet=None,
-    earlier: Result | None = None,
-    recorded: Result | None = None,
+    result: Result, chart: str | None = None, bet=None, earlier: Result | None = None, recorded: Result | None = None
 ) -> Picture:
     """The result as a picture with alt text and one sentence.
 
@@ -62,14 +54,13 @@ def show(
     below it; where one usable CPU cannot show what the chart is about, a recording of the same case is taken by
     itself. Raises LabError for an unknown chart.
     """
-    charts = chart_module(result).CHARTS
-    if (chart or result.experiment) not in charts:
+    charts, chart = chart_module(result).CHARTS, chart or result.experiment
+    if chart not in charts:
         raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(charts)}")
-    picture = drawn(charts[chart or result.experiment], result, bet, earlier)
+    picture = drawn(charts[chart], result, bet, earlier)
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
-        alt, sentence = (f"{text} Your bet: {answer}." for text in (picture.alt, picture.sentence))
-        picture = dataclasses.replace(picture, alt=alt, sentence=sentence)
+        picture = Picture(picture.png, f"{picture.alt} Your bet: {answer}.", f"{picture.sentence} Your bet: {answer}.")
     recorded = recorded or _recorded_beside(result)
     return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
 
@@ -87,12 +78,10 @@ def _recorded_beside(result):
 
 
 def _of_recording(recorded, chart):
-    facts = recorded.machine
-    whence = (
-        f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
-        f"{facts['system']}, Python {facts['python']}{'' if facts['gil'] else ' without the GIL'}. "
-    )
-    picture = show(recorded, chart)
+    facts, picture = recorded.machine, show(recorded, chart)
+    python = facts["python"] if facts["gil"] else f"{facts['python']} without the GIL"
+    whence = f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
+    whence += f"{facts['system']}, Python {python}. "
     return Picture(picture.png, whence + picture.alt, whence + picture.sentence)
 
 
@@ -101,9 +90,7 @@ def drawn(maker, *args) -> Picture:
     with _LOCK:
         figure, alt, sentence = maker(*args)
         kit.finish(figure)
-        FigureCanvasAgg(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+        figure.savefig(buffer := io.BytesIO(), format="png", dpi=150, metadata={"Software": None})
     return Picture(buffer.getvalue(), alt, sentence)
 
 

@@ -6,6 +6,7 @@ its case, the Python and the usable CPUs; figures have six digits.
 """
 
 import argparse
+import json
 import os
 import sys
 
@@ -37,10 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _recorded(name, case, params):
     found = run.run(name, params)
-    found.rows[:] = [
-        {column: float(f"{value:.6g}") if isinstance(value, float) else value for column, value in row.items()}
-        for row in found.rows
-    ]
+    found.rows[:] = json.loads(json.dumps(found.rows), parse_float=lambda digits: float(f"{float(digits):.6g}"))
     facts = found.machine
     python = ".".join(facts["python"].split(".")[:2]) + "t" * facts["free_threaded"]
     return found.save(result.RECORDINGS / f"{name}-{case}-{python}-{facts['usable_cpus']}cpu.json.gz").name

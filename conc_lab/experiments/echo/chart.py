@@ -27,12 +27,12 @@ def echo_sentence(result: Result) -> str:
     """The echo alone, beside threads at the longest and shortest interval, and beside processes."""
     lines = summary(result)
     alone, *threads, processes = lines[lines.workers <= min(result.params["workers"])].itertuples()
-    parts = []
-    for line in dict.fromkeys((alone, threads[0], threads[-1], processes)):
+    longest, parts = threads[0], []
+    for line in dict.fromkeys((alone, longest, threads[-1], processes)):
         ratio = line.round_trip_us / alone.round_trip_us
         times = f" ({ratio:,.0f} times as long)" if ratio >= 1.5 else ""
         parts.append(f"{us(line.round_trip_us)} {line.name}{times}")
-    texts, longest = [f"a round trip took {'; '.join(parts)}"], threads[0]
+    texts = [f"a round trip took {'; '.join(parts)}"]
     steps = longest.round_trip_us / longest.interval_us
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < steps < 3
     if not result.machine["gil"]:

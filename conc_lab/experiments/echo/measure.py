@@ -55,9 +55,9 @@ def check(params, machine):
 def _beside(kind, size, us, run_ms):
     spec = {"threads": size, "interval_us": us} if kind == "threads" else {}
     with contextlib.ExitStack() as stack:
-        others = [stack.enter_context(process(computes=True)) for _ in range(size if kind == "processes" else 0)]
         exchange, _ = stack.enter_context(process(**spec))
         exchange()  # it has started before the others take its CPUs
-        for start_computing, _ in others:
-            start_computing()
+        others = [stack.enter_context(process(threads=1)) for _ in range(size if kind == "processes" else 0)]
+        for computes, _ in others:
+            computes()  # and so have they
         return round_trips(exchange, run_ms, PAUSE_S)

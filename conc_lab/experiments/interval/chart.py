@@ -60,15 +60,14 @@ def plot_interval(result: Result, column: str, ax) -> None:
 
 def interval_chart(result: Result, bet, earlier):
     """Work done, CPU time and switches above each other."""
-    figure = kit.figure(5.4)
-    axes = figure.subplots(len(PANELS), 1, sharex=True)
+    axes = kit.figure(5.4).subplots(len(PANELS), 1, sharex=True)
     for ax, column in zip(axes, PANELS, strict=True):
         plot_interval(result, column, ax)
     kit.legend(axes[0], 4)
     ax.set_xlabel("switch interval of threads that compute")
     parts = "; ".join(_said(line) for line in summary(result).to_dict("records"))
     alt = f"Threads that compute against the switch interval, medians. {parts}."
-    return figure, alt, interval_sentence(result)
+    return ax.figure, alt, interval_sentence(result)
 
 
 def interval_sentence(result: Result) -> str:

@@ -1,4 +1,4 @@
-"""The other end of a round trip, and the threads and processes that compute beside it."""
+"""The other end of a round trip, and the threads that compute beside it."""
 
 import os
 import sys
@@ -15,14 +15,8 @@ def answer(take, give, ended=()):
         give()
 
 
-def partner(threads=0, interval_us=5000, computes=False):
-    """Answer stdin on stdout, beside so many threads that compute, at this switch interval.
-
-    With `computes`: answer once, to say that it has started, and then compute until it is killed.
-    """
-    if computes:
-        os.write(1, os.read(0, 1))
-        _compute()
+def partner(threads=0, interval_us=5000):
+    """Answer stdin on stdout, beside so many threads that compute, at this switch interval."""
     sys.setswitchinterval(interval_us / 1e6)
     for _ in range(threads):
         threading.Thread(target=_compute, daemon=True).start()

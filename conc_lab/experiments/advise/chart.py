@@ -31,8 +31,7 @@ def plot_advise(result: Result, ax) -> None:
     kit.log(ax, "x", "{:,.0f}".format)
     kit.log(ax, "y", _time)
     ax.margins(y=0.12)  # so that a crossing's words stay above the axis
-    ax.set_xlabel(f"items of {result.params['task']}; dotted: {items:,}")
-    ax.set_ylabel("predicted time")
+    ax.set(xlabel=f"items of {result.params['task']}; dotted: {items:,}", ylabel="predicted time")
     kit.legend(ax, 3)
 
 
@@ -43,11 +42,8 @@ def advise_chart(result: Result, bet, earlier):
     task, items = result.params["task"], words.items(result.params["items"])
     times = "; ".join(f"{line.name} {_time(line.predicted_s)}" for line in _best(result).itertuples())
     changes = ", ".join(f"{kind} from {words.items(number)} on" for number, kind in _changes(result).items())
-    alt = (
-        f"Predicted time against the number of items of {task}, both on log scales. For {items}: {times}. "
-        f"The choice: {changes}."
-    )
-    return ax.figure, alt, advise_sentence(result)
+    alt = f"Predicted time against the number of items of {task}, both on log scales. For {items}: {times}. "
+    return ax.figure, f"{alt}The choice: {changes}.", advise_sentence(result)
 
 
 def advise_sentence(result: Result) -> str:
@@ -57,17 +53,17 @@ def advise_sentence(result: Result) -> str:
     changes, items, seconds = _changes(result), words.items(number), _time(chosen.predicted_s)
     later = [(kind, f"from about {words.items(since)} on") for since, kind in changes.items() if since > number]
     if chosen.kind == "serial":
-        what = f"use a plain loop for {items} of {task}, about {seconds}; "
-        never = f"up to {words.items(AHEAD * number)} nothing else pays"
-        what += "{} would pay {}".format(*later[0]) if later else never
+        other = (
+            "{} would pay {}".format(*later[0]) if later else f"up to {words.items(AHEAD * number)} nothing else pays"
+        )
+        what = f"use a plain loop for {items} of {task}, about {seconds}; {other}"
     else:
         chunk, since = chunksize(chosen, number), words.items(changes.index[changes.index <= number].max())
         who = words.name(chosen.kind, min(chosen.workers, number)) + f" with chunksize={chunk}" * (chunk > 1)
         what = (
-            f"use {who} for {items} of {task}, about {seconds} instead of {_time(serial.predicted_s)} in a plain loop; "
-            f"from about {since} on this is the choice"
+            f"use {who} for {items} of {task}, about {seconds} instead of {_time(serial.predicted_s)} in a plain loop"
         )
-        what += "".join(f", and {since} {kind}" for kind, since in later)
+        what += ", and ".join([f"; from about {since} on this is the choice", *(f"{at} {kind}" for kind, at in later)])
     why = [f"one item takes {_time(serial.alone_s)} alone {_nature(result, serial.busy)}"]
     why += [f"{line.name} worked {words.times(line.speedup)} as fast as the loop" for line in best.itertuples()]
     size = result.frame[["argument_bytes", "result_bytes"]].iloc[0].sum()
@@ -80,14 +76,12 @@ def advise_sentence(result: Result) -> str:
 
 
 def _nature(result, busy):
-    kind, counts = character(result.frame), where(result.frame, kind="serial").voluntary_switches
-    if kind == "computes":
-        return "and computes all the while"
-    if kind == "starved":
-        return f"while other programs, or a CPU limit, leave it {busy:.2f} of a core"
-    if counts.isna().any():
-        return f"and is off the CPU for {1 - busy:.0%} of that: it waits, or other programs run"
-    return f"and waits for {1 - busy:.0%} of that"
+    """What an item does with its time."""
+    counted = where(result.frame, kind="serial").voluntary_switches.notna().all()
+    idle = f"{1 - busy:.0%} of that"
+    waits = f"and waits for {idle}" if counted else f"and is off the CPU for {idle}: it waits, or other programs run"
+    starved = f"while other programs, or a CPU limit, leave it {busy:.2f} of a core"
+    return {"computes": "and computes all the while", "starved": starved}.get(character(result.frame), waits)
 
 
 def _sure(result, chosen):

@@ -32,10 +32,9 @@ CHUNK_S, CHUNK_BYTES = 0.01, 1 << 20  # work, and pickled arguments and results,
 SLOW_S, SLOWEST_S = 0.25, 1.5  # items that are called as seldom as possible; items that are refused
 ROUNDS, HANDED = 15, 5  # rounds at most; items that are handed over one by one
 
-COLUMNS = {"round": "int", "kind": "str", "workers": "int", "tasks": "int?", "chunk": "int", "setup_s": "float?"}
-COLUMNS |= {"wall_s": "float?", "teardown_s": "float?", "cpu_s": "float?", "cores_busy": "float?"}
-COLUMNS |= {"voluntary_switches": "int?", "handover_s": "float?", "argument_bytes": "int?", "result_bytes": "int?"}
-COLUMNS |= {"refused": "str?"}
+COLUMNS = {"round": "int", "kind": "str", "workers": "int", "tasks": "int?", "chunk": "int", "refused": "str?"}
+COLUMNS |= dict.fromkeys(("setup_s", "wall_s", "teardown_s", "cpu_s", "cores_busy", "handover_s"), "float?")
+COLUMNS |= {"voluntary_switches": "int?", "argument_bytes": "int?", "result_bytes": "int?"}
 SMALL = {"task_ms": 0.2, "within_s": 1}
 RECORDED = {"count_primes": {"task": "count_primes", "items": 10_000}}
 
@@ -184,16 +183,15 @@ def _batch(item, kind, workers, chunk, count):
         start = perf_counter()
         value = work(count)
         wall_s = perf_counter() - start
-        after = pool.usages()
+        used = in_worker.used(before, pool.usages())
         closing = perf_counter()
     teardown_s = perf_counter() - closing
     if item.steady and not tasks.alike(value, item.value):
         raise LabError(f"{task.name} returned something else in a worker than when it was called before")
-    used = in_worker.used(before, after)
+    del used["involuntary_switches"]
+    row = {"tasks": count, "wall_s": wall_s, "teardown_s": teardown_s, "handover_s": handover_s} | used
     setup_s = max(0, ready - opened - (workers * wall_s / count if quick else 0))
-    row = {"tasks": count, "setup_s": setup_s, "wall_s": wall_s, "teardown_s": teardown_s, "handover_s": handover_s}
-    row |= {"cpu_s": used["cpu_s"], "cores_busy": used["cpu_s"] / wall_s}
-    return row | {"voluntary_switches": used["voluntary_switches"]}
+    return row | {"setup_s": setup_s, "cores_busy": used["cpu_s"] / wall_s}
 
 
 def _item_s(row):

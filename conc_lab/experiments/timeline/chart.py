@@ -73,18 +73,14 @@ def timeline_chart(result: Result, bet, earlier):
 
 def timeline_sentence(result: Result) -> str:
     """For which share of the time both workers of each kind ran, and what kept them from it."""
-    lines, parts = summary(result), []
+    lines, quota, parts = summary(result), result.machine["cpu_quota"], []
     for kind, shares in lines.groupby("kind", observed=True):
         each = [f"{line.both_ran:.0%} of the time with {line.task}" for line in shares.itertuples()]
         parts.append(f"two {words.name(kind, WORKERS)[2:]} were both running for {words.listed(each)}")
     text, processes = words.sentence("; ".join(parts)), lines[(lines.kind != "threads") & lines.task.isin(COMPUTE)]
     if capped(result.machine):
-        text += (
-            f" A limit leaves this notebook {result.machine['cpu_quota']:g} CPU's worth of time: two may run at the "
-        )
-        text += (
-            "same time for a part of each period of the limit (mostly a tenth of a second), and are then both stopped."
-        )
+        text += f" A limit leaves this notebook {quota:g} CPU's worth of time: two may run at the same time "
+        text += "for a part of each period of the limit (mostly a tenth of a second), and are then both stopped."
     elif result.machine["usable_cpus"] == 1:
         text += " One usable CPU: only one of two runs at any moment here."
     elif (processes.both_ran < 0.5).any():

@@ -6,9 +6,8 @@ from .chart import rounds
 
 SAME_TIME = (0.1, 0.25)  # shares of the time: up to the first two workers took turns, from the second on they did not
 CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
-FIGURE = (
-    "share of the time in which both ran: two threads at pure Python {}, hashing {}, two processes at pure Python {}"
-)
+FIGURE = "share of the time in which both ran: two threads at pure Python {}, hashing {}, "
+FIGURE += "two processes at pure Python {}"
 HELD_UP = "even two processes seldom ran at the same time: other programs had the CPUs"  # so were two free at all?
 BETWEEN = "they ran at the same time too often for taking turns, and too seldom for more"
 OUTCOMES = {  # whether threads ran at the same time at pure Python, and at hashing: why, and the verdicts on C5 and C11

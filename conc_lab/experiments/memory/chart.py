@@ -69,22 +69,6 @@ def plot_memory(result: Result, ax, touch: str, column: str, earlier=None) -> No
     ax.grid(axis="y", alpha=0.3)
 
 
-def plot_meters(result: Result, ax) -> None:
-    """What the most workers add by the summed RSS and by the better meter, as bars beside each other."""
-    lines, by = _most(result), _meter(result)
-    bars = [("rss_added_bytes", "RSS, summed", "#E69F00", "//", -0.2)]
-    if by != "RSS":
-        bars.append(("added_bytes", "PSS, summed" if by == "PSS" else by, "#0072B2", "", 0.2))
-    for column, label, color, hatch, beside in bars:
-        look = {"color": color, "hatch": hatch, "edgecolor": "white", "label": label}
-        drawn = ax.barh(lines.index + beside, lines[column] / MB, 0.38, **look)
-        ax.bar_label(drawn, lines[column].map(megabytes), padding=3, fontsize=10)
-    kit.lines(ax, list(lines.case.str.replace(" (", "\n(")))
-    ax.margins(x=0.12)
-    ax.set(xlim=(0, None), xlabel="added to the machine, MB")
-    kit.legend(ax, 2)
-
-
 def memory_chart(result: Result, bet, earlier):
     """What was added above what one worker has to itself; a column for each touch."""
     touches, workers = result.params["touch"], sorted(result.params["workers"])
@@ -110,17 +94,23 @@ def memory_chart(result: Result, bet, earlier):
 
 
 def meters_chart(result: Result, bet, earlier):
-    """The summed RSS beside the better meter."""
+    """What the most workers add by the summed RSS and by the better meter, as bars beside each other."""
     lines, by = _most(result), _meter(result)
-    figure = kit.figure(1.5 + 0.62 * len(lines))
-    plot_meters(result, figure.add_subplot())
-    shown = {"RSS": "rss_added_bytes", by: "added_bytes"}
-    parts = [
-        f"{line['case']}: " + ", ".join(f"{name} {megabytes(line[column])} MB" for name, column in shown.items())
-        for line in lines.to_dict("records")
-    ]
-    alt = f"Bars of the memory added{_holding(result)}. {'; '.join(parts)}."
-    return figure, alt, meters_sentence(result)
+    bars = {"RSS": ("rss_added_bytes", "RSS, summed", {"color": "#E69F00", "hatch": "//"}, -0.2)}
+    if by != "RSS":
+        bars[by] = "added_bytes", "PSS, summed" if by == "PSS" else by, {"color": "#0072B2"}, 0.2
+    ax, told = kit.figure(1.5 + 0.62 * len(lines)).add_subplot(), []
+    for name, (column, label, look, beside) in bars.items():
+        sizes = lines[column].map(megabytes)
+        drawn = ax.barh(lines.index + beside, lines[column] / MB, 0.38, **look, edgecolor="white", label=label)
+        ax.bar_label(drawn, sizes, padding=3, fontsize=10)
+        told.append(f"{name} " + sizes + " MB")
+    kit.lines(ax, list(lines.case.str.replace(" (", "\n(")))
+    ax.margins(x=0.12)
+    ax.set(xlim=(0, None), xlabel="added to the machine, MB")
+    kit.legend(ax, 2)
+    told = "; ".join(lines.case + ": " + pandas.concat(told, axis=1).agg(", ".join, axis=1))
+    return ax.figure, f"Bars of the memory added{_holding(result)}. {told}.", _meters_sentence(lines, by)
 
 
 def memory_sentence(result: Result) -> str:
@@ -134,19 +124,16 @@ def memory_sentence(result: Result) -> str:
     return words.sentence(*parts, *_copied(result), *_helpers(result))
 
 
-def meters_sentence(result: Result) -> str:
+def _meters_sentence(lines, by):
     """How far the sum of RSS goes beyond what the better meter says, where it goes farthest."""
-    lines, by = _most(result), _meter(result)
     if by == "RSS":
         return "This machine shows RSS only, which counts a page that processes share once in each of them."
     farthest = lines.loc[(lines.rss_added_bytes - lines.added_bytes).idxmax()]
     rss, better = farthest.rss_added_bytes, farthest.added_bytes
     if rss - better < max(MB, 0.1 * rss):
         return f"RSS and {by} agree here: these workers share few pages that RSS counts twice."
-    return (
-        f"For {farthest['case']} the sum of RSS says {megabytes(rss)} MB, and {by} {megabytes(better)} MB: "
-        "RSS counts a page that processes share once in each of them."
-    )
+    sizes = f"For {farthest['case']} the sum of RSS says {megabytes(rss)} MB, and {by} {megabytes(better)} MB"
+    return f"{sizes}: RSS counts a page that processes share once in each of them."
 
 
 def _copied(result):
@@ -154,11 +141,9 @@ def _copied(result):
     own = where(_most(result), kind="fork").set_index("touch").worker_uss_bytes.dropna().to_dict()
     before = own.pop("untouched", None)
     for touch, size in own.items() if before else ():
-        copied = size - before > 0.1 * result.rows[0]["data_bytes"]
-        yield (
-            f"a fork process has {megabytes(before)} MB to itself when it leaves the data alone and {megabytes(size)} "
-            f"MB when it {DOES[touch]}: the pages {'were copied for it' if copied else 'stay shared'}"
-        )
+        became = "were copied for it" if size - before > 0.1 * result.rows[0]["data_bytes"] else "stay shared"
+        left, touched = f"{megabytes(before)} MB to itself when it leaves the data alone", f"{megabytes(size)} MB"
+        yield f"a fork process has {left} and {touched} when it {DOES[touch]}: the pages {became}"
 
 
 def _helpers(result):
@@ -192,7 +177,7 @@ def _told(result, touches):
     """What was added, and a worker's own, for each kind and those of these touches that the result has."""
     lines, parts = summary(result), []
     for (kind, touch), line in lines[lines.touch.isin(touches)].groupby(["kind", "touch"], sort=False):
-        values = ", ".join(f"{megabytes(item.added_bytes)} MB with {item.workers}" for item in line.itertuples())
+        values = ", ".join(line.added_bytes.map(megabytes) + " MB with " + line.workers.astype(str))
         own = ", ".join(map(megabytes, line.worker_uss_bytes.dropna()))
         own = f", one worker's own {own} MB" if own else ""
         parts.append(f"{kind}{_if_data(result, f' ({touch})')} {values}{own}")

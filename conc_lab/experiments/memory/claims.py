@@ -10,9 +10,8 @@ from .chart import added, megabytes, meter, summary
 def a_threads_memory(kept: Result) -> Verdict:
     """What each thread adds to the machine's memory, against the process that adds the least."""
     by, most = meter(kept.frame), max(kept.params["workers"])
-    rows = where(kept.frame, workers=most)
-    kinds = [kind for kind in summary(kept).kind.unique() if kind != "interpreters"]
-    each = {kind: added(where(rows, kind=kind), by) / most for kind in kinds}
+    each = where(kept.frame, workers=most).assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
+    each = {kind: each.get_group(kind) for kind in summary(kept).kind.unique() if kind != "interpreters"}
     ranges = ", ".join(f"{kind} {ranged(sizes, megabytes)}" for kind, sizes in each.items())
     figure = f"{by.upper()} for each of {most}, helpers included, MB: {ranges}"
     if by == "rss":

@@ -91,9 +91,9 @@ def _measured(kind, workers, touch, form, size):
         program.stdin.write(b".")
         pids = set(helper.heard(program, f"the program with {kind}")) - {program.pid}
         tree = _tree(program.pid)
-    after, others = _total(tree), _total({pid: sizes for pid, sizes in tree.items() if pid != program.pid})
+    after = _total(tree)
     row = {"kind": kind, "workers": workers, "touch": touch, "data_bytes": size, "processes": len(tree)}
-    row["others_uss_bytes"] = others["uss"]
+    row["others_uss_bytes"] = _total({pid: sizes for pid, sizes in tree.items() if pid != program.pid})["uss"]
     for meter in METERS:
         row |= {f"{meter}_before_bytes": before[meter], f"{meter}_bytes": after[meter]}
         own = [tree[pid][meter] for pid in pids]

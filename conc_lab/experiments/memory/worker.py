@@ -32,17 +32,13 @@ def act(form: str, size: int, touch: str) -> None:
         return
     if _data is None:
         _data = make(form, size)
-    match form, touch:
-        case "bytes", "read":
-            _data.count(0)
-        case "bytes", "written":
-            _data[::STEP] = b"y" * len(range(0, len(_data), STEP))
-        case "ints", "read":
-            for _ in _data:
-                pass
-        case "ints", "written":
-            for index in range(len(_data)):
-                _data[index] += 1
+    if touch == "read":
+        _data.count(0)  # of a list, this counts the references to each int up and down, as a loop over it does
+    elif form == "bytes":
+        _data[::STEP] = b"y" * len(range(0, len(_data), STEP))
+    else:
+        for index in range(len(_data)):
+            _data[index] += 1
 
 
 def main() -> None:

@@ -46,9 +46,9 @@ def name(kind, workers):
 
 
 def one(kind):
-    """One worker of a kind, with its article: "a thread", "an interpreter", "a fork process"."""
+    """One worker of a kind, or of an API, with its article: "a thread", "an interpreter", "a Pool"."""
     word = ONE.get(kind, kind)
-    return f"{'an' if word[0] in 'ai' else 'a'} {word}"
+    return f"{'an' if word[0] in 'aiI' else 'a'} {word}"
 
 
 def count(number, what):

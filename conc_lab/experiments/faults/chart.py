@@ -4,7 +4,6 @@ from itertools import accumulate
 
 import pandas
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from ...drawing import words
 from ...engine.kinds import START_METHODS
@@ -14,7 +13,7 @@ from .program import NOTHING, RESULT
 
 CELLS = {"caller gets": 1.75, "other's task": 1.15, "a new task": 1.1, "the program": 1.35}  # and inches
 LINE_IN, GAP_IN = 0.29, 0.1  # a row; above a fault
-COLORS = {"✓": "#009E73", "✗": "#D55E00", "–": "#999999"}
+COLORS = {"✓": ("#009E73", 0.2), "✗": ("#D55E00", 0.2), "–": ("#999999", 0.2)}  # and opacity
 
 
 @once
@@ -48,13 +47,13 @@ def _cells(row):
 def plot_faults(result: Result, ax) -> None:
     """The table, drawn in inches: x from the left, y downwards; every cell has its sign, its words and a colour."""
     first = 2.5 if len(result.params["kinds"]) > 1 else 1.83  # of the workers' names
-    lefts = dict(zip(CELLS, accumulate(CELLS.values(), initial=first), strict=False))
+    *lefts, width = accumulate(CELLS.values(), initial=first)
     top = 0
 
     def write(left, text, weight="bold"):
         ax.text(left, top + LINE_IN / 2, text, va="center", weight=weight, fontsize=10)
 
-    for column, left in lefts.items():
+    for left, column in zip(lefts, CELLS, strict=True):
         write(left + 0.07, column)
     for fault, cases in summary(result).groupby("fault", sort=False):
         top += LINE_IN + GAP_IN
@@ -62,11 +61,10 @@ def plot_faults(result: Result, ax) -> None:
         for case in cases.to_dict("records"):
             top += LINE_IN
             write(0.12, case["worker"], "normal")
-            for column, left in lefts.items():
-                box = (left + 0.02, top + 0.02), CELLS[column] - 0.04, LINE_IN - 0.04
-                ax.add_patch(Rectangle(*box, facecolor=COLORS[case[column][0]], alpha=0.2, linewidth=0))
+            for left, (column, wide) in zip(lefts, CELLS.items(), strict=True):
+                ax.barh(top, wide - 0.04, LINE_IN - 0.04, left + 0.02, align="edge", color=COLORS[case[column][0]])
                 write(left + 0.07, case[column], "normal")
-    width, height = first + sum(CELLS.values()), top + LINE_IN + 0.05
+    height = top + LINE_IN + 0.05
     ax.set(xlim=(0, width), ylim=(height, 0))
     ax.axis("off")
     ax.figure.set_size_inches(width, height)
@@ -79,7 +77,7 @@ def faults_chart(result: Result, bet, earlier):
     parts = []
     for row, case in zip(result.rows, summary(result).to_dict("records"), strict=True):
         cells = ", ".join(f"{column} {case[column].lstrip('✓✗– ') or 'unknown'}" for column in CELLS)
-        parts.append(f"{case['fault']} in a {case['worker']}: {row['reason'] or cells}")
+        parts.append(f"{case['fault']} in {words.one(case['worker'])}: {row['reason'] or cells}")
     alt = f"Table of what became of everybody when one of two workers failed. {'; '.join(parts)}."
     return figure, alt, faults_sentence(result)
 

@@ -50,27 +50,19 @@ def plot_sharing(result: Result, ax) -> None:
 
 
 def sharing_chart(result: Result, bet, earlier):
-    """The table of cells."""
+    """The table of cells; how much each kind of worker shares, and which kinds this machine lacks."""
     figure = kit.figure(4.2)
     plot_sharing(result, figure.add_subplot())
-    parts = []
+    parts, shares = [], []
     for kind, cells in summary(result).items():
-        things = (f"{word}: {words.listed(cells.index[cells == word])}" for word in LOOKS if (cells == word).any())
-        parts.append(f"{words.one(kind)} – {'; '.join(things)}")
+        things = {word: words.listed(cells.index[cells == word]) for word in LOOKS if (cells == word).any()}
+        parts.append(f"{words.one(kind)} – {'; '.join(f'{word}: {names}' for word, names in things.items())}")
+        what = f"the {things['shared']}" if "shared" in things else "nothing here"
+        if (cells == "shared").mean() > 0.5:
+            what = f"everything here with its parent but the {words.listed(cells.index[cells != 'shared'])}"
+        shares.append(f"{words.one(kind)} shares {what}")
     alt = f"A table of what a worker shares with the program that started it. {words.sentence(*parts)}"
-    return figure, alt, sharing_sentence(result)
-
-
-def sharing_sentence(result: Result) -> str:
-    """How much each kind of worker shares, and which kinds this machine lacks."""
-    parts = []
-    for kind, cells in summary(result).items():
-        shared, rest = (cells.index[is_] for is_ in (cells == "shared", cells != "shared"))
-        what = f"the {words.listed(shared)}" if len(shared) else "nothing here"
-        if len(shared) > len(rest):
-            what = f"everything here with its parent but the {words.listed(rest)}"
-        parts.append(f"{words.one(kind)} shares {what}")
-    return words.sentence("; ".join(parts), *result.frame.reason.dropna().unique())
+    return figure, alt, words.sentence("; ".join(shares), *result.frame.reason.dropna().unique())
 
 
 def boxes(result: Result, kind: str) -> dict[str, list[str]]:

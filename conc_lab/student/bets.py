@@ -20,6 +20,11 @@ from ..engine.parameters import parsed
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
 LEAST, MOST = 0.01, 1000  # what a number bet may be
+REFUSED = {  # what is said of an answer that is none, by what the question has
+    "options": "choose one of the options first",
+    "steps": "choose a number first",
+    "places": f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3",
+}
 _unwritten = {}  # by name, what stands for this session only
 _told = []  # that bets cannot be written, which is said once in a session
 
@@ -57,8 +62,8 @@ class Bet:
     def __init__(self, name: str):
         if name not in _questions():
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
-        self.name = name
-        _, self.question = _questions()[name]
+        self.name, self.question = name, _questions()[name][1]
+        self.workers = [words.name(*place) for place in self.question.get("places", ())]
         kept = _kept().get(name)
         self.answer = kept if self._fits(kept) else None
 
@@ -70,8 +75,7 @@ class Bet:
             points = self.question["options"][self.answer]["points"]
         else:
             points = [[*place, value] for place, value in zip(self.question["places"], self.answer, strict=True)]
-        facts = machine() if any(isinstance(value, str) for *_, value in points) else {}
-        return [(kind, workers, facts.get(value, value)) for kind, workers, value in points]
+        return [(*place, machine()[value] if isinstance(value, str) else value) for *place, value in points]
 
     @property
     def words(self) -> str:
@@ -80,21 +84,16 @@ class Bet:
             return ""
         if "options" in self.question:
             return self.question["options"][self.answer]["text"]
-        return ", ".join(f"{worker} {value:,g}×" for worker, value in zip(self._workers(), self.answer, strict=True))
+        return ", ".join(f"{worker} {value:,g}×" for worker, value in zip(self.workers, self.answer, strict=True))
 
     def commit(self, answer) -> str:
         """Keep the answer (an option's index, or a number per place) and return what to tell the student."""
         if not self._fits(answer):
-            if "options" in self.question:
-                raise LabError("choose one of the options first")
-            if "steps" in self.question:
-                raise LabError("choose a number first")
-            raise LabError(f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3")
+            raise LabError(next(sentence for key, sentence in REFUSED.items() if key in self.question))
         self.answer = _unwritten[self.name] = answer
         by_lesson = {}
         for name, value in _kept().items():
-            lesson = _questions()[name][0] if name in _questions() else ""
-            by_lesson.setdefault(lesson, {})[name] = value
+            by_lesson.setdefault(_questions().get(name, [""])[0], {})[name] = value
         try:
             files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
             _unwritten.clear()
@@ -121,15 +120,11 @@ class Bet:
 
     def _fits(self, answer):
         if "options" in self.question:
-            return type(answer) is int and 0 <= answer < len(self.question["options"])
-        if not isinstance(answer, list) or len(answer) != len(self.question["places"]):
+            return type(answer) is int and answer in range(len(self.question["options"]))
+        if not isinstance(answer, list) or len(answer) != len(self.workers) or {*map(type, answer)} - {int, float}:
             return False
-        if "steps" in self.question:
-            return set(answer) <= set(self.question["steps"])
-        return all(type(value) in (int, float) and LEAST <= value <= MOST for value in answer)
-
-    def _workers(self):
-        return [words.name(kind, workers) for kind, workers in self.question["places"]]
+        steps = self.question.get("steps")
+        return all(value in steps if steps else LEAST <= value <= MOST for value in answer)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return _bet_widget(self)._repr_mimebundle_(include=include, exclude=exclude)
@@ -157,22 +152,17 @@ def _bet_widget(bet):
     import ipywidgets as widgets
 
     look = {"style": {"description_width": "initial"}, "layout": {"width": "max-content", "max_width": "98%"}}
-    values = bet.answer or [None] * len(bet.question.get("places", ()))
+    inputs, steps = [], [(f"{step:,}×", step) for step in bet.question.get("steps", ())]
     if "options" in bet.question:
         options = [(option["text"], index) for index, option in enumerate(bet.question["options"])]
         inputs = [widgets.RadioButtons(options=options, value=bet.answer, layout={"width": "max-content"})]
-    elif "steps" in bet.question:  # no slider: ipywidgets' sliders have no name that a screen reader could say
-        steps = [(f"{step:,}×", step) for step in bet.question["steps"]]
-        inputs = [
-            widgets.Dropdown(options=steps, value=value, description=f"{worker}:", **look)
-            for value, worker in zip(values, bet._workers(), strict=True)
-        ]
-    else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
-        look |= {"placeholder": "a number"}
-        inputs = [
-            widgets.Text("" if value is None else str(value), description=f"{worker}: ×", **look)
-            for value, worker in zip(values, bet._workers(), strict=True)
-        ]
+    values = bet.answer if isinstance(bet.answer, list) else [None] * len(bet.workers)
+    for worker, value in zip(bet.workers, values, strict=True):
+        if steps:  # no slider: ipywidgets' sliders have no name that a screen reader could say
+            inputs.append(widgets.Dropdown(options=steps, value=value, description=f"{worker}:", **look))
+        else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
+            text = "" if value is None else str(value)
+            inputs.append(widgets.Text(text, description=f"{worker}: ×", placeholder="a number", **look))
     button, line = widgets.Button(description=bet.BUTTON, button_style="primary", icon="lock"), widgets.HTML()
 
     def say(text):

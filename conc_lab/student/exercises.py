@@ -29,11 +29,10 @@ def check(answer, *requirements: tuple[Callable, str]) -> Words:
         return NOT_YET
     for holds, otherwise in requirements:
         try:
-            problem = None if holds(answer) else otherwise
+            if not holds(answer):
+                return _wrong(otherwise)
         except (Exception, SystemExit) as error:  # whatever a student's answer does when it is used
-            problem = f"{otherwise} (checking it raised {type(error).__name__}: {error})"
-        if problem:
-            return _wrong(problem)
+            return _wrong(f"{otherwise} (checking it raised {type(error).__name__}: {error})")
     return RIGHT
 
 
@@ -93,7 +92,10 @@ def _is_whole(value):
 
 
 def _of_a_function(examine):
-    """Make a check of `examine`, which is given the student's function; where that raises, the check says so."""
+    """Make a check of `examine`, which is given the student's function and yields the outcome of one `check` or more.
+
+    The first that is not "right" is the answer; where the student's function raises, the check says so.
+    """
     name = examine.__name__.removeprefix("check_")
 
     @functools.wraps(examine)
@@ -108,7 +110,7 @@ def _of_a_function(examine):
         if not callable(function):
             return _wrong(f"{name} must be a function.")
         try:
-            return examine(call)
+            return next((words for words in examine(call) if words != RIGHT), RIGHT)
         except LabError as raised:
             return _wrong(str(raised))
 
@@ -116,7 +118,7 @@ def _of_a_function(examine):
 
 
 @_of_a_function
-def check_wait_all(function) -> Words:
+def check_wait_all(function):
     """Lesson 03: n waits by n threads, seen by the threads' identities."""
     import threading
 
@@ -129,7 +131,7 @@ def check_wait_all(function) -> Words:
     with mock.patch.object(threading.Thread, "run", watched):
         answer = function(4)
     own = "the notebook's own thread did the waiting: call get_ident() in the function that the pool runs."
-    return check(
+    yield check(
         answer,
         (lambda ids: isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."),
         (lambda ids: threading.get_ident() not in ids, own),
@@ -139,28 +141,24 @@ def check_wait_all(function) -> Words:
 
 
 @_of_a_function
-def check_transfer(function) -> Words:
+def check_transfer(function):
     """Lesson 04: move an amount between two accounts, both locks held, taken in an order that is the same for all."""
     bank = {"held": set(), "taken": [], "unguarded": False}
     one, two = _Account(1, bank), _Account(2, bank)
-    orders = []
     moved = "the amount that is given must leave the first account's balance and arrive at the second's."
     opposite = "transfer(a, b) and transfer(b, a) take the locks in opposite orders: let no order depend on who pays."
     for source, target, amount in ((one, two, 30), (two, one, 50)):
-        bank["taken"] = []
-        orders.append(bank["taken"])
-        before = source.kept, target.kept
+        before, right = (source.kept, target.kept), (source.kept - amount, target.kept + amount)
         answer, after = function(source, target, amount), (source.kept, target.kept)
-        right, begun = (before[0] - amount, before[1] + amount), bank["taken"] or after != before
-        words = check(
+        begun = bank["taken"] or after != before
+        yield check(
             ... if answer is ... and not begun else after,  # what it returns is not asked for
             (lambda kept, right=right: kept == right, moved),
             (lambda _: not bank["unguarded"], "a balance is read or written while one of the two locks is not held."),
             (lambda _: not bank["held"], "a lock is still held at the end: whoever needs it next waits forever."),
         )
-        if words != RIGHT:
-            return words
-    return check(orders, (lambda taken: taken[0] == taken[1], opposite))
+    half = len(bank["taken"]) // 2
+    yield check(bank["taken"], (lambda taken: taken[:half] == taken[half:], opposite))
 
 
 class _Account:
@@ -198,7 +196,7 @@ class _Account:
 
 
 @_of_a_function
-def check_pays_from(function) -> Words:
+def check_pays_from(function):
     """Lesson 05: the serial time from which workers pay, from their setup time, their number and the usable CPUs."""
     cases = (  # setup_s, workers, cpus; the right answer; what to say of another
         ((0.1, 2, 2), 0.2, "two do work of 0.2 s in 0.1 s of setup and then 0.1 s: that is where they begin to pay."),
@@ -208,20 +206,20 @@ def check_pays_from(function) -> Words:
         ((0.1, 2, 1), inf, "on one CPU nothing is ever saved: return float('inf')."),
     )
     answers = {case: function(*case) for case, _, _ in cases}
-    return check(
+    yield check(
         ... if any(value is ... for value in answers.values()) else answers,
         *((lambda all, case=case, right=right: isclose(all[case], right), hint) for case, right, hint in cases),
     )
 
 
 @_of_a_function
-def check_total(function) -> Words:
+def check_total(function):
     """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
     from multiprocessing.shared_memory import SharedMemory
 
     data, whole = bytes(range(1, 101)), bytes(range(1, 129))  # more follows, as where blocks are whole pages
     block = SharedMemory(create=True, size=len(whole))
-    closed, close = set(), SharedMemory.close
+    closed, close, stays = set(), SharedMemory.close, False
 
     def watched(opened):
         if sys._getframe(1).f_code.co_name != "__del__":  # which closes what nobody has closed
@@ -232,16 +230,13 @@ def check_total(function) -> Words:
         block.buf[: len(whole)] = whole
         with mock.patch.object(SharedMemory, "close", watched):
             answer = function(block.name, len(data))
-        stays = False
-        with contextlib.suppress(FileNotFoundError):
-            SharedMemory(block.name).close()
-            stays = True
     finally:
         block.close()
         with contextlib.suppress(FileNotFoundError):
             block.unlink()
+            stays = True
     more = "it added more than the data: a block can be longer than was asked for, so stop after size bytes."
-    return check(
+    yield check(
         answer,
         (_is_whole, "total must return a whole number."),
         (lambda _: stays, "the block is gone: unlink() is for the one who made it, close() for all others."),
@@ -252,16 +247,16 @@ def check_total(function) -> Words:
 
 
 @_of_a_function
-def check_survive(function) -> Words:
+def check_survive(function):
     """Lesson 08: the results of every item but the one that crashes its worker."""
     from .fragile import square_or_crash
 
     squares = "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list."
     given = "survive(abs, [-4, 5]) must return [4, 5]: the function and the items are those that are given."
-    words = check(
+    yield check(
         function(square_or_crash, [2, -1, 3]),
         (lambda results: isinstance(results, list) and len(results) == 3, "survive must return a list, here of three."),
         (lambda results: results[::2] == [4, 9], squares),
         (lambda results: results[1] is None, "-1 crashes its worker: None must stand in its place."),
     )
-    return check(function(abs, [-4, 5]), (lambda results: results == [4, 5], given)) if words == RIGHT else words
+    yield check(function(abs, [-4, 5]), (lambda results: results == [4, 5], given))

@@ -34,7 +34,6 @@ def echo(
     many they are), interval_us (None unless they are threads); trips, round_trip_us (the run's median; there and
     back), p10_us and p90_us. Raises LabError when a worker cannot be started.
     """
-    yield Progress(0, "getting ready")
     for number, _, (kind, size, us), progress in in_rounds(variants(workers, intervals_us), rounds):
         row = {"round": number, "kind": kind, "workers": size, "interval_us": us}
         yield row | _beside(kind, size, us, run_ms)

@@ -41,7 +41,6 @@ def pingpong(
     round_trip_us (the run's median; there and back), p10_us and p90_us; reason: why these are None here, else None.
     Raises LabError when a worker cannot be started.
     """
-    yield Progress(0, "getting ready")
     variants, missing = [(*partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
     for number, _, (kind, primitive, place), progress in in_rounds(variants, rounds):
         row = {"round": number, "kind": kind, "primitive": primitive, "place": place, "reason": missing.get(place)}

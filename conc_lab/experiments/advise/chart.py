@@ -50,20 +50,16 @@ def advise_sentence(result: Result) -> str:
     """Two sentences: which kind of worker to use and from how many items on; why, and how sure that is."""
     lines, task, number = summary(result), result.params["task"], result.params["items"]
     chosen, serial, best = choice(lines, number), lines.iloc[0], _best(result).iloc[1:]
-    changes, items, seconds = _changes(result), words.items(number), _time(chosen.predicted_s)
+    changes, what = _changes(result), f"for {words.items(number)} of {task}, about {_time(chosen.predicted_s)}"
     later = [(kind, f"from about {words.items(since)} on") for since, kind in changes.items() if since > number]
     if chosen.kind == "serial":
-        other = (
-            "{} would pay {}".format(*later[0]) if later else f"up to {words.items(AHEAD * number)} nothing else pays"
-        )
-        what = f"use a plain loop for {items} of {task}, about {seconds}; {other}"
+        never = f"up to {words.items(AHEAD * number)} nothing else pays"
+        what = f"use a plain loop {what}; {'{} would pay {}'.format(*later[0]) if later else never}"
     else:
         chunk, since = chunksize(chosen, number), words.items(changes.index[changes.index <= number].max())
         who = words.name(chosen.kind, min(chosen.workers, number)) + f" with chunksize={chunk}" * (chunk > 1)
-        what = (
-            f"use {who} for {items} of {task}, about {seconds} instead of {_time(serial.predicted_s)} in a plain loop"
-        )
-        what += ", and ".join([f"; from about {since} on this is the choice", *(f"{at} {kind}" for kind, at in later)])
+        best_from = [f"from about {since} on this is the choice", *(f"{others} {kind}" for kind, others in later)]
+        what = f"use {who} {what} instead of {_time(serial.predicted_s)} in a plain loop; {', and '.join(best_from)}"
     why = [f"one item takes {_time(serial.alone_s)} alone {_nature(result, serial.busy)}"]
     why += [f"{line.name} worked {words.times(line.speedup)} as fast as the loop" for line in best.itertuples()]
     size = result.frame[["argument_bytes", "result_bytes"]].iloc[0].sum()

@@ -11,11 +11,9 @@ import os
 import pickle
 import random
 import signal
-import time
 from collections import namedtuple
 from collections.abc import Iterator
-from itertools import cycle, islice
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from ...engine import find_task, in_worker, machine, pools, tasks
 from ...engine.errors import LabError
@@ -122,11 +120,11 @@ def _one(task, args):
 
 def _called(task, args, seconds=0):
     """The outcome of the task, called for so long and at least once; wall and CPU seconds of a call."""
-    begun, cpu, number = perf_counter(), time.thread_time(), 0
+    begun, cpu, number = perf_counter(), thread_time(), 0
     while not number or perf_counter() - begun < seconds:
         outcome = in_worker.call(task.function, args)
         number += 1
-    return outcome, (perf_counter() - begun) / number, (time.thread_time() - cpu) / number
+    return outcome, (perf_counter() - begun) / number, (thread_time() - cpu) / number
 
 
 def _numbers(kind, item):
@@ -159,8 +157,7 @@ def _batch(item, kind, workers, chunk, count):
 
     def work(number):
         """Do so many items as a program would, and return the last one's value."""
-        calls = list(islice(cycle(item.copies[:chunk]), number))
-        for outcome in pool.map(task, calls, chunk):
+        for outcome in pool.map(task, [item.copies[place % chunk] for place in range(number)], chunk):
             value = pools.value(outcome, f"the task {task.name} raised")
         return value
 

@@ -112,8 +112,7 @@ def setup_chart(result: Result, bet, earlier):
     kit.lines(ax, list(medians.name))
     ax.set_xlabel("milliseconds")
     kit.legend(ax, 3)
-    most = result.frame.tasks.max()
-    ax.set_title(f"{result.params['task']}, {most} tasks", loc="left", fontsize=11, pad=26)
+    ax.set_title(f"{result.params['task']}, {result.frame.tasks.max()} tasks", loc="left", fontsize=11, pad=26)
     parts, said = [], [f"serial took {words.duration(medians.wall_s.iloc[0])}"]
     for line in medians.to_dict("records"):
         each = (f"{label} {words.duration(line[phase])}" for phase, (label, *_) in PHASES.items())
@@ -184,11 +183,9 @@ def _whence(recorded):
 
 def _called(result, earlier):
     """How an earlier result is called, in words and in the legend: by machine and by task, where these are others."""
-    facts, task = earlier.machine, earlier.params["task"]
-    said, label = "the run before", "{}, run before"
-    if facts | {"memory_free_bytes": None} != result.machine | {"memory_free_bytes": None}:
-        said = f"a recording ({words.count(facts['usable_cpus'], 'CPU')}, Python {facts['python']})"
-        label = "{}, recorded"
+    facts, task, free = earlier.machine, earlier.params["task"], {"memory_free_bytes": None}
+    recorded = f"a recording ({words.count(facts['usable_cpus'], 'CPU')}, Python {facts['python']})", "{}, recorded"
+    said, label = ("the run before", "{}, run before") if facts | free == result.machine | free else recorded
     return (said, label) if task == result.params["task"] else (f"{said}, of {task}", f"{label}: {task}")
 
 

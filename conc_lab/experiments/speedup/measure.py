@@ -58,7 +58,7 @@ def speedup(
     yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
     found = find_task.find(task)
     waits = found.nature == tasks.WAITING
-    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and not waits else []
     limited = (machine.cpu_quota() or math.inf) < (len(cpus) or os.cpu_count() or 1)
     fewest = max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited and not waits else 0)
     with found.prepare(task_ms / 1000) as args:
@@ -72,8 +72,7 @@ def speedup(
             rows.append({"round": number, "order": place, "repeat": repeat, "cpu": None} | row)
             if progress.round_done:
                 # Whether the CPUs are alike: a serial run tells the cost on one of them only.
-                probed = [cpus[(number * 2 + step) % len(cpus)] for step in range(min(2, len(cpus)))]
-                for cpu in () if waits else probed:
+                for cpu in [cpus[(number * 2 + step) % len(cpus)] for step in range(min(2, len(cpus)))]:
                     with pools.pinned(cpu):
                         row = timed(found, args, expected, max(2, fewest // 4), "serial", 1)
                     rows.append({"round": number, "order": None, "repeat": None, "cpu": cpu} | row)

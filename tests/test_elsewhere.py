@@ -9,8 +9,10 @@ from made.results import MACHINE
 from conc_lab.engine.errors import LabError
 from conc_lab.student import elsewhere
 from conc_lab.student.bets import lessons
-from conc_lab.student.elsewhere import WORDS, expect
+from conc_lab.student.elsewhere import expect, words_of
 
+SYSTEMS, START_METHODS = ("Linux", "macOS", "Windows"), ("by fork", "by forkserver", "by spawn")
+WORDS = {"one CPU", "several CPUs", *SYSTEMS, *START_METHODS, "CPU limit", "Binder", "no GIL", "Python 3.14"}
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
@@ -27,22 +29,22 @@ def test_texts():
         places = texts["elsewhere"]
         assert len(places) >= 2, lesson
         for place in places:
-            assert place.keys() == {"where", "when", "text"} and set(place["when"]) <= WORDS.keys(), (lesson, place)
+            assert place.keys() == {"where", "when", "text"} and set(place["when"]) <= WORDS, (lesson, place)
             assert place["where"] and place["text"].endswith("."), (lesson, place)
             assert place["text"].count("`") % 2 == 0, (lesson, place)
         for facts in ({"usable_cpus": 1}, {"system": "Windows"}, {"system": "macOS"}):
-            words = {word for word, holds in WORDS.items() if holds(MACHINE | facts)}
+            words = words_of(MACHINE | facts)
             assert any(not place["when"] or words & set(place["when"]) for place in places), (lesson, facts)
 
 
 def test_words_of_a_machine():
     """Each word is true of a machine that has it, and of no other."""
     plain = MACHINE | {"python": "3.11.7", "start_methods": ["fork", "spawn"]}
-    assert {word for word, holds in WORDS.items() if holds(plain)} == {"several CPUs", "Linux", "by fork"}
+    assert words_of(plain) == {"several CPUs", "Linux", "by fork"}
     other = MACHINE | {"usable_cpus": 1, "cpu_quota": 0.5, "binder": True, "system": "macOS", "gil": False}
     other |= {"python": "3.14.0", "start_methods": ["spawn", "fork"]}
     expected = {"one CPU", "CPU limit", "Binder", "macOS", "no GIL", "Python 3.14", "by spawn"}
-    assert {word for word, holds in WORDS.items() if holds(other)} == expected
+    assert words_of(other) == expected
 
 
 def test_what_is_here_comes_first():

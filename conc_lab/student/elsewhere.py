@@ -1,7 +1,8 @@
 """What to expect of a lesson's figures here, and what on other machines and Pythons.
 
 The texts are in lessons/NN_name.json under "elsewhere": a list of places, each with a name ("where"), what makes a
-machine such a place ("when", words of `WORDS`; every machine where the list is empty) and what is to be expected there.
+machine such a place ("when", words of `words_of`; every machine where the list is empty) and what is to be expected
+there.
 """
 
 import html
@@ -11,20 +12,18 @@ from ..engine.errors import LabError
 from ..engine.machine import machine
 from .bets import Words, lessons
 
-WORDS = {  # what `when` may name -> whether a machine with these facts is meant
-    "one CPU": lambda facts: facts["usable_cpus"] == 1,
-    "several CPUs": lambda facts: facts["usable_cpus"] > 1,
-    "CPU limit": lambda facts: bool(facts["cpu_quota"]),
-    "Binder": lambda facts: facts["binder"],
-    "Linux": lambda facts: facts["system"] == "Linux",
-    "macOS": lambda facts: facts["system"] == "macOS",
-    "Windows": lambda facts: facts["system"] == "Windows",
-    "no GIL": lambda facts: not facts["gil"],
-    "Python 3.14": lambda facts: tuple(map(int, facts["python"].split(".")[:2])) >= (3, 14),
-    "by fork": lambda facts: facts["start_methods"][0] == "fork",
-    "by forkserver": lambda facts: facts["start_methods"][0] == "forkserver",
-    "by spawn": lambda facts: facts["start_methods"][0] == "spawn",
-}
+
+def words_of(facts: dict) -> set[str]:
+    """What `when` may name, where a machine with these facts is such a place.
+
+    One of "one CPU" and "several CPUs"; "Linux", "macOS" or "Windows"; one of "by fork", "by forkserver" and
+    "by spawn", by the default start method; and of "CPU limit", "Binder", "no GIL" and "Python 3.14" those that hold.
+    """
+    start_method, python = facts["start_methods"][0], tuple(map(int, facts["python"].split(".")[:2]))
+    holds = {"CPU limit": facts["cpu_quota"], "Binder": facts["binder"], "no GIL": not facts["gil"]}
+    holds |= {"Python 3.14": python >= (3, 14), "one CPU": facts["usable_cpus"] == 1}
+    holds |= {"several CPUs": not holds["one CPU"], facts["system"]: True, f"by {start_method}": True}
+    return {word for word, here in holds.items() if here}
 
 
 def expect(lesson: str, facts: dict | None = None) -> Words:
@@ -38,14 +37,12 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
     here, others = [], []
     for place in lessons()[lesson]["elsewhere"]:
         text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(place["text"], quote=False))
-        meant = not place["when"] or any(WORDS[word](facts) for word in place["when"])
+        meant = not place["when"] or words_of(facts) & set(place["when"])
         (here if meant else others).append(f"<li><b>{html.escape(place['where'])}</b>: {text}</li>")
-    limit = f" (a limit of {facts['cpu_quota']:g})" if facts["cpu_quota"] else ""
-    facts_here = (
-        f"{facts['usable_cpus']} usable CPU{'s' * (facts['usable_cpus'] != 1)}{limit}, {facts['system']}, "
-        f"Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL, "
-        f"processes by {facts['start_methods'][0]}"
-    )
+    cpus = f"{facts['usable_cpus']} usable CPU{'s' * (facts['usable_cpus'] != 1)}"
+    cpus += f" (a limit of {facts['cpu_quota']:g})" if facts["cpu_quota"] else ""
+    python = f"Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL"
+    this = html.escape(f"{cpus}, {facts['system']}, {python}, processes by {facts['start_methods'][0]}")
     first = f"<ul style=\"list-style-type: '▸ '\">{''.join(here)}</ul>" if here else ""
     rest = f"<p><b>Elsewhere</b></p><ul>{''.join(others)}</ul>" if others else ""
-    return Words(f"<p><b>What to expect here</b>: {html.escape(facts_here)}.</p>{first}{rest}")
+    return Words(f"<p><b>What to expect here</b>: {this}.</p>{first}{rest}")

@@ -1,5 +1,6 @@
 """The state of a panel, without widgets: idle -> running -> done | failed | cancelled."""
 
+import functools
 import threading
 from collections.abc import Callable
 
@@ -21,21 +22,18 @@ class Job:
         self.result: Result | None = None
         self.previous: Result | None = None
         self.has_rounds = False
-        self._on_change = on_change
+        self._on_change, self._lock = on_change, threading.RLock()
         self._number = 0  # of the present run: what arrives for an earlier one is dropped
-        self._run: run.Run | None = None
-        self._stopping = False
-        self._lock = threading.RLock()
+        self._run, self._stopping = None, False
 
     def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S) -> None:
         """Start a run and return immediately. Raises LabError while one is running."""
         with self._lock:
             if self.state == "running":
                 raise LabError("a run is under way: wait for it or press Stop first")
-            self._number += 1
+            number = self._number = self._number + 1
             self._run, self._stopping, self.has_rounds = None, False, False
-            self._change(self._number, state="running", error=None, progress=(0.0, "starting", None))
-            number = self._number
+            self._change(number, state="running", error=None, progress=(0.0, "starting", None))
         work = threading.Thread(target=self._work, args=(number, experiment, params, timeout_s), daemon=True)
         try:
             work.start()
@@ -50,22 +48,17 @@ class Job:
                 self._run.stop()
 
     def _work(self, number, experiment, params, timeout_s):
+        change = functools.partial(self._change, number)
+        events = {"on_start": self._adopt, "on_progress": lambda *progress: change(progress=progress)}
+        events |= {"on_round": lambda result: change(result=result)}
         try:
-            result = run.run(
-                experiment,
-                params,
-                timeout_s,
-                on_start=self._adopt,
-                on_progress=lambda *progress: self._change(number, progress=progress),
-                on_round=lambda result: self._change(number, result=result),
-            )
-            self._change(number, state="done", result=result)
+            change(state="done", result=run.run(experiment, params, timeout_s, **events))
         except RunStopped:
-            self._change(number, state="cancelled")
+            change(state="cancelled")
         except LabError as error:
-            self._change(number, state="failed", error=error)
+            change(state="failed", error=error)
         except BaseException as error:
-            self._change(number, state="failed", error=LabError(f"conc_lab failed: {error!r}"))
+            change(state="failed", error=LabError(f"conc_lab failed: {error!r}"))
             raise
 
     def _adopt(self, run):

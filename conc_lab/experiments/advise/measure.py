@@ -156,8 +156,8 @@ def _batch(item, kind, workers, chunk, count):
     task, least, quick, handover_s = item.task, workers * chunk, item.seconds < SLOW_S, None
 
     def work(number):
-        """Do so many items as a program would, and return the last one's value."""
-        for outcome in pool.map(task, [item.copies[place % chunk] for place in range(number)], chunk):
+        """Do so many items, whole chunks of them, as a program would, and return the last one's value."""
+        for outcome in pool.map(task, item.copies[:chunk] * (number // chunk), chunk):
             value = pools.value(outcome, f"the task {task.name} raised")
         return value
 

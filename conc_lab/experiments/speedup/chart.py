@@ -8,7 +8,7 @@ from ...drawing import kit, words
 from ...engine.machine import capacity
 from ...engine.result import Result, recording
 from ...engine.stats import character, where
-from .summary import by_variant, held_up, summary, waits
+from .summary import by_variant, held_up, summary
 
 PHASES = {  # of a run: how they are called and drawn
     "setup_s": ("setup", "#E69F00", "//"),
@@ -84,7 +84,7 @@ def speedup_chart(result: Result, bet, earlier):
     """Speedup, cores busy and CPU cost above each other; the first alone where the task waits."""
     recorded, task = _fitting_recording(result), result.params["task"]
     others = _others(result, bet, earlier, recorded)
-    explained = () if waits(result) else ("cores_busy", "cpu_cost")
+    explained = () if character(result.frame) == "waits" else ("cores_busy", "cpu_cost")
     heights = (3, 1, 1)[: 1 + len(explained)]
     figure = kit.figure(3.6 + len(explained))
     top, *below = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
@@ -125,9 +125,9 @@ def setup_chart(result: Result, bet, earlier):
 
 def speedup_sentence(result: Result, recorded: Result | None = None) -> str:
     """What the chart shows, what explains it, and what this machine cannot show, in words."""
-    most = summary(result).groupby("kind", sort=False).tail(1)
-    text = words.sentence(*(_verdict(line, waits(result)) for line in most.itertuples()))
-    if result.machine["usable_cpus"] == 1 and character(result.frame) == "computes":
+    most, nature = summary(result).groupby("kind", sort=False).tail(1), character(result.frame)
+    text = words.sentence(*(_verdict(line, nature == "waits") for line in most.itertuples()))
+    if result.machine["usable_cpus"] == 1 and nature == "computes":
         text = f"One usable CPU: no kind of worker can compute faster than serial here. {text}"
     if held_up(result):
         text += " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
@@ -160,9 +160,8 @@ def _verdict(line, waiting):
 def _fitting_recording(result):
     """A recording of the same task, where this machine's own rows do not carry the magnitude."""
     doubted = summary(result).doubt.notna().any() or result.machine["usable_cpus"] == 1 or held_up(result)
-    if waits(result) or not doubted:
-        return None
-    return recording("speedup", task=result.params["task"], gil=result.machine["gil"])
+    fits = {"task": result.params["task"], "gil": result.machine["gil"]}
+    return recording("speedup", **fits) if doubted and character(result.frame) != "waits" else None
 
 
 def _others(result, bet, earlier, recorded):

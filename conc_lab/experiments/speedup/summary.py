@@ -76,7 +76,3 @@ def held_up(result):
         return False
     idle = "kind not in ['threads', 'asyncio'] and workers > 1 and cores_busy <= @BUSY"
     return character(result.frame) == "computes" and not summary(result).query(idle).empty
-
-
-def waits(result):
-    return character(result.frame) == "waits"

@@ -115,13 +115,25 @@ def meters_chart(result: Result, bet, earlier):
 
 def memory_sentence(result: Result) -> str:
     """What one worker more adds, what touching the data did, and what this platform cannot show, in words."""
-    missing = result.frame.missing.dropna()
+    lines, missing = _most(result), result.frame.missing.dropna()
     parts = [f"{missing.iloc[0]}, so {_meter(result)} is shown"] if len(missing) else []
     one = "one worker more adds" if len(result.params["workers"]) > 1 else "each worker adds, its helpers included"
-    for touch, lines in _most(result).groupby("touch", sort=False):
-        each = ", ".join(f"{words.one(line.kind)} {megabytes(line.each_bytes)} MB" for line in lines.itertuples())
+    for touch, kinds in lines.groupby("touch", sort=False):
+        each = ", ".join(kinds.kind.map(words.one) + " " + kinds.each_bytes.map(megabytes) + " MB")
         parts.append(f"{one}{_if_data(result, f', if each {DOES[touch]}')}: {each}")
-    return words.sentence(*parts, *_copied(result), *_helpers(result))
+    # A forked worker shares the data until one of the two writes.
+    own = where(lines, kind="fork").set_index("touch").worker_uss_bytes.dropna().to_dict()
+    alone = own.pop("untouched", None)
+    for touch, size in own.items() if alone else ():
+        became = "were copied for it" if size - alone > 0.1 * result.rows[0]["data_bytes"] else "stay shared"
+        left = f"a fork process has {megabytes(alone)} MB to itself when it {DOES['untouched']}"
+        parts.append(f"{left} and {megabytes(size)} MB when it {DOES[touch]}: the pages {became}")
+    # More than one number of workers tells what is started once apart from what is added by each.
+    for line in lines[lines.kind.isin(("forkserver", "spawn"))].drop_duplicates("kind").itertuples():
+        helpers = line.added_bytes - line.workers * line.each_bytes
+        if helpers > 0.5 * MB:
+            parts.append(f"what {line.kind} starts beside its workers adds {megabytes(helpers)} MB, once")
+    return words.sentence(*parts)
 
 
 def _meters_sentence(lines, by):
@@ -134,24 +146,6 @@ def _meters_sentence(lines, by):
         return f"RSS and {by} agree here: these workers share few pages that RSS counts twice."
     sizes = f"For {farthest['case']} the sum of RSS says {megabytes(rss)} MB, and {by} {megabytes(better)} MB"
     return f"{sizes}: RSS counts a page that processes share once in each of them."
-
-
-def _copied(result):
-    """What touching the data did to a forked worker, which shares it until one of the two writes."""
-    own = where(_most(result), kind="fork").set_index("touch").worker_uss_bytes.dropna().to_dict()
-    before = own.pop("untouched", None)
-    for touch, size in own.items() if before else ():
-        became = "were copied for it" if size - before > 0.1 * result.rows[0]["data_bytes"] else "stay shared"
-        left, touched = f"{megabytes(before)} MB to itself when it leaves the data alone", f"{megabytes(size)} MB"
-        yield f"a fork process has {left} and {touched} when it {DOES[touch]}: the pages {became}"
-
-
-def _helpers(result):
-    """What the helpers of forkserver and spawn take, where more than one number of workers tells it apart."""
-    for line in summary(result).drop_duplicates("kind").itertuples():
-        helpers = line.added_bytes - line.workers * line.each_bytes
-        if line.kind in ("forkserver", "spawn") and helpers > 0.5 * MB:
-            yield f"what {line.kind} starts beside its workers adds {megabytes(helpers)} MB, once"
 
 
 def _meter(result):

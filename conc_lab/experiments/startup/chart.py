@@ -1,7 +1,5 @@
 """Seconds to a worker's first answer, by its kind; and the least work for which starting workers pays."""
 
-import math
-
 import numpy
 import pandas
 
@@ -128,7 +126,7 @@ def _paying(result):
     if result.machine["gil"] and (lines.kind != "threads").any():
         lines = lines[lines.kind != "threads"]
     lines = lines.assign(least_s=pays_from(lines.setup_s, most, capacity(result.machine)))
-    return lines.assign(pays=["never" if s == math.inf else f"from {words.duration(s)}" for s in lines.least_s])
+    return lines.assign(pays=["never" if s == numpy.inf else f"from {words.duration(s)}" for s in lines.least_s])
 
 
 def _bets(lines, bet):
@@ -172,8 +170,8 @@ def _cost(item):
 def _change(result, item, imported):
     """How much longer a kind took with the import, compared in each round, and whether its workers ran the file."""
     rows = where(result.frame, kind=item.kind, cold=item.cold, workers=item.workers)
-    medians = rows.groupby(["main_imports", "round"]).answer_s.median()
-    more = 1000 * (medians[imported] - medians["nothing"]).median()
+    rounds = rows.pivot_table("answer_s", "round", "main_imports", "median")
+    more = 1000 * (rounds[imported] - rounds["nothing"]).median()
     ran = "each worker" if where(rows, main_imports=imported).ran_main.all() else "no worker"
     return f"{item.name} {more:+z.1f} ms ({ran} ran the file)"
 

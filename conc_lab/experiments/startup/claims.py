@@ -12,18 +12,16 @@ def dearer_to_start(started: Result) -> Verdict:
     """Times a thread's start, by start method."""
     lines = where(summary(started), workers=1, main_imports="nothing")
     lines = lines[lines.kind.isin(START_METHODS)]
-    figure = "times a thread: " + ", ".join(
-        f"{item.kind}{' with its server' if item.cold else ''} {between(item.low, item.against_thread, item.high)}"
-        for item in lines.itertuples()
-    )
-    if lines.rounds.min() < FEWEST:
-        return Verdict("cannot tell", TOO_FEW, figure)
-    if (lines.low >= TENFOLD).all():
-        several = "how long a process takes depends on the start method"
-        one = "starting a process took at least ten times as long as a thread in every round"
-        return Verdict("holds", several if len(lines) > 1 else one, figure)
-    if (lines.low >= TENFOLD).any():
-        return Verdict("depends", "on the start method", figure)
-    if (lines.high < TENFOLD).all():
-        return Verdict("does not hold", "no process took ten times as long as a thread", figure)
-    return Verdict("cannot tell", NOISE, figure)
+    servers = lines.cold.map({True: " with its server", False: ""})
+    ranges = [between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
+    figure = f"times a thread: {', '.join(lines.kind + servers + ' ' + ranges)}"
+    dear, cheap = lines.low >= TENFOLD, lines.high < TENFOLD
+    rules = [
+        (lines.rounds.min() < FEWEST, "cannot tell", TOO_FEW),
+        (dear.all() and len(lines) > 1, "holds", "how long a process takes depends on the start method"),
+        (dear.all(), "holds", "starting a process took at least ten times as long as a thread in every round"),
+        (dear.any(), "depends", "on the start method"),
+        (cheap.all(), "does not hold", "no process took ten times as long as a thread"),
+        (True, "cannot tell", NOISE),
+    ]
+    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)

@@ -49,8 +49,8 @@ def _plot(result, ax, column, earlier=None):
         look |= kit.STRONG | {"linestyle": STYLES.get(kind, "-")}
         ax.plot(line.index, line, **look, label=f"{words.label(kind, result)}: {channel}")
     for (kind, channel), line in _lines(earlier, column).items() if earlier else ():
-        look = kit.LOOKS[kind] | LOOKS.get(channel, {}) | kit.BEFORE
-        ax.plot(line.index, line, **look, label="run before")
+        ax.plot(line.index, line, **kit.LOOKS[kind] | LOOKS.get(channel, {}) | kit.BEFORE)
+        ax.plot([], [], color="#555555", **kit.BEFORE, label="run before")
     marks = sorted(set(result.frame[column].dropna()))
     kit.log(ax, "x", words.size if column == "size_bytes" else "{:g}".format, marks[:: -(-len(marks) // 8)])
     kit.log(ax, "y", words.duration)

@@ -23,15 +23,13 @@ def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
     lost = f"{bare.lost.sum():,} of {bare.expected.sum():,} updates, each made to meet another, were"
     price = f"its price is races: {lost} lost without a lock"
     slower, faster = crossing(moved, REFERENCE, PICKLE)
-    if moved.frame["round"].nunique() < FEWEST:
-        return Verdict("cannot tell", TOO_FEW, figure)
-    if len(sizes) == 1:
-        return Verdict("cannot tell", "one size alone does not show what depends on the size", figure)
-    if faster == sizes[0]:
-        return Verdict("holds", price, figure)
-    if faster is not None:
-        since = f"from {faster / 1e6:g} MB on the reference was sooner in every round"
-        return Verdict("depends", f"on the size: {since}; {price}", figure)
-    if slower == sizes[-1]:
-        return Verdict("does not hold", "the pickle was never slower", figure)
-    return Verdict("cannot tell", NOISE, figure)
+    since = f"from {faster / 1e6:g} MB on the reference was sooner in every round" if faster else ""
+    rules = [
+        (moved.frame["round"].nunique() < FEWEST, "cannot tell", TOO_FEW),
+        (len(sizes) == 1, "cannot tell", "one size alone does not show what depends on the size"),
+        (faster == sizes[0], "holds", price),
+        (faster, "depends", f"on the size: {since}; {price}"),
+        (slower == sizes[-1], "does not hold", "the pickle was never slower"),
+        (True, "cannot tell", NOISE),
+    ]
+    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)

@@ -85,7 +85,8 @@ def test_contract(kind, trace):
     if pool.workers > 1:
         with pytest.raises(RuntimeError, match="after"):
             pool.executor.submit(own_tasks.fine)
-    assert set(threading.enumerate()) <= set(before) and not [pid for pid in pids - {os.getpid()} if psutil.pid_exists(pid)]
+    assert set(threading.enumerate()) <= set(before)
+    assert not [pid for pid in pids - {os.getpid()} if psutil.pid_exists(pid)]
     with pools.opened(kind, 1) as pool:  # another one, and of another size
         assert pool.executor.submit(abs, -1).result(helpers.LIVENESS_S) == 1
 

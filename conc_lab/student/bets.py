@@ -16,6 +16,7 @@ from ..engine import files
 from ..engine.errors import LabError
 from ..engine.machine import machine
 from ..engine.parameters import parsed
+from .cell import status
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
@@ -167,7 +168,7 @@ def _bet_widget(bet):
 
     def say(text):
         reasons = bet.reasons().text if isinstance(bet, Question) and bet.answer is not None else ""
-        line.value = f'<span role="status">{html.escape(text)}</span>{reasons}'
+        line.value = status(text) + reasons
 
     def on_commit(_):
         given = [parsed(item.value) if isinstance(item, widgets.Text) else item.value for item in inputs]

@@ -4,6 +4,7 @@ import html
 import inspect
 from collections.abc import Callable
 
+from ..drawing import picture
 from ..engine import experiment as experiments
 from ..engine import parameters, run
 from ..engine.errors import LabError
@@ -34,16 +35,12 @@ def experiment_call(name: str) -> Callable[..., Result]:
         live.keep(result)
         return result
 
-    own = [
-        item.replace(
-            kind=item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY,
-            default=parameters.default(item),
-            annotation=inspect.Parameter.empty,
-        )
-        for item in parameters.described(experiment).values()
-    ]
-    extra = [item for item in inspect.signature(call).parameters.values() if item.name in ("bet", "timeout_s")]
-    call.__signature__ = inspect.Signature([*own, *extra])
+    own = []
+    for item in parameters.described(experiment).values():
+        kind = item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY
+        own.append(item.replace(kind=kind, default=parameters.default(item), annotation=item.empty))
+    _, *bet_and_timeout, _ = inspect.signature(call).parameters.values()
+    call.__signature__ = inspect.Signature([*own, *bet_and_timeout])
     call.__name__ = call.__qualname__ = name
     call.__doc__ = experiment.__doc__
     return call
@@ -55,11 +52,8 @@ class _Live:
     def __init__(self, bet):
         from IPython.display import HTML, display
 
-        from ..drawing.picture import show
-
-        self._html, self._display, self._show, self._bet = HTML, display, show, bet
-        self._line = display(HTML(""), display_id=True)
-        self._chart = None
+        self._html, self._display, self._bet = HTML, display, bet
+        self._line, self._chart = display(HTML(""), display_id=True), None
 
     def progress(self, fraction, doing="", left_s=None):
         self._line.update(self._html("" if fraction is None else progress_text(fraction, doing, left_s)))
@@ -72,20 +66,25 @@ class _Live:
             if not _told:
                 _told.append(error)
                 text = f"{error}; the run itself is fine, but lab.claims() will not find it"
-                self._line.update(self._html(f'<span role="status">{html.escape(text)}.</span>'))
+                self._line.update(self._html(status(f"{text}.")))
 
     def draw(self, result):
-        picture = self._show(result, bet=self._bet)
+        chart = picture.show(result, bet=self._bet)
         if self._chart is None:
-            self._chart = self._display(picture, display_id=True)
+            self._chart = self._display(chart, display_id=True)
         else:
-            self._chart.update(picture)
+            self._chart.update(chart)
+
+
+def status(text: str) -> str:
+    """A line of text as HTML that a screen reader announces."""
+    return f'<span role="status">{html.escape(text)}</span>'
 
 
 def progress_text(fraction: float, doing: str, left_s: float | None) -> str:
-    """One line of progress as HTML that a screen reader announces."""
+    """The line that says how far a run is."""
     left = "" if left_s is None else f", about {left_s:.0f} s left"
-    return f'<span role="status">{fraction:.0%}: {html.escape(doing)}{left}</span>'
+    return status(f"{fraction:.0%}: {doing}{left}")
 
 
 def cell_id() -> str | None:

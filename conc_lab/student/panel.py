@@ -18,14 +18,9 @@ from ..engine.errors import Busy, LabError
 from ..engine.find_task import own_tasks
 from ..engine.result import KEPT
 from ..engine.tasks import NATURES, OWN, TASKS
-from .cell import cell_id, progress_text
+from .cell import cell_id, progress_text, status
 from .job import Job
 
-LABEL = {"description_width": "9em"}
-WIDE = {"width": "46em", "max_width": "98%"}
-BOX = {"width": "max-content", "min_width": "10em", "margin": "2px 1em 2px 2px"}
-STEPS = [2**power for power in range(9)]
-TENFOLD = [10**power for power in range(7)]  # for what goes into the thousands
 _PANELS = weakref.WeakSet()
 _BY_CELL = {}  # the panel that a cell shows, by the cell's id
 
@@ -53,21 +48,18 @@ def offer_tasks() -> None:
 class _Panel:
     def __init__(self, experiment, bet, timeout_s, initial):
         function = experiments.function(experiment)
-        start = {name: parameters.default(one) for name, one in parameters.described(function).items()} | initial
         parameters.checked(function, initial)
         self._experiment, self._bet = experiment, bet
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
         self.job = Job(self._changed)
-        self._controls = {
-            name: _control(name, parameter.annotation, start[name])
-            for name, parameter in parameters.described(function).items()
-        }
+        self._parameters = parameters.described(function)
+        self._controls = {name: _control(parameter, initial) for name, parameter in self._parameters.items()}
         self._run = _button("Run", "play", self._on_run, button_style="primary")
         self._stop = _button("Stop", "stop", lambda _: self.job.stop(), disabled=True)
         self._save = _button("Save result", "save", self._on_save, disabled=True)
         self._end_other = _button("End the other run", "stop", self._on_end_other, layout={"display": "none"})
         self._bar = widgets.FloatProgress(min=0, max=1, layout={"width": "12em"})
-        self._line, self._chart, self._table = widgets.HTML(_status("Ready.")), widgets.HTML(), widgets.HTML()
+        self._line, self._chart, self._table = widgets.HTML(status("Ready.")), widgets.HTML(), widgets.HTML()
         buttons = [self._run, self._stop, self._save, self._end_other, self._bar]
         self._below = [widgets.HBox(buttons, layout={"flex_flow": "wrap"}), self._line, self._chart, self._table]
         self._below.append(widgets.HTML(_folded("Show the code", _code(inspect.getsource(function)))))
@@ -81,14 +73,12 @@ class _Panel:
 
     def offer_tasks(self):
         """Build the controls that list tasks once more, with what is chosen in them."""
-        for name, parameter in parameters.described(experiments.function(self._experiment)).items():
-            kind = parameter.annotation
-            if isinstance(getattr(kind, "of", kind), parameters.TaskName):
-                self._controls[name] = _control(name, kind, self._controls[name][1]())
+        for name, parameter in self._parameters.items():
+            if isinstance(getattr(parameter.annotation, "of", parameter.annotation), parameters.TaskName):
+                self._controls[name] = _control(parameter, {name: self._controls[name][1]()})
         self._lay_out()
 
     def _on_run(self, _):
-        self._end_other.layout.display = "none"
         try:
             # Checked here as well, so that what cannot be run is said at the click, as "not run".
             given = {name: read() for name, (_, read) in self._controls.items()}
@@ -100,13 +90,13 @@ class _Panel:
     def _on_end_other(self, _):
         run.stop()
         self._end_other.layout.display = "none"
-        self._line.value = _status("The other run is ended. Press Run.")
+        self._line.value = status("The other run is ended. Press Run.")
 
     def _on_save(self, _):
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
         try:
             path = self.job.result.save(KEPT / f"{self._experiment}-{stamp}.json")
-            self._line.value = _status(f"Saved as {path.as_posix()}.")
+            self._line.value = status(f"Saved as {path.as_posix()}.")
         except LabError as error:
             self._line.value = _problem("Not saved", error)
 
@@ -116,8 +106,7 @@ class _Panel:
         if "state" in what:
             self._run.disabled, self._stop.disabled = running, not running
             self._save.disabled = running or job.result is None
-            if job.state == "failed" and isinstance(job.error, Busy):
-                self._end_other.layout.display = ""
+            self._end_other.layout.display = "" if isinstance(job.error, Busy) else "none"
         self._bar.value = 1 if job.state == "done" else job.progress[0]
         if "result" in what:
             self._chart.value = picture.show(job.result, bet=self._bet, earlier=job.previous)._repr_html_()
@@ -125,8 +114,8 @@ class _Panel:
         shown = "the rounds that were complete" if job.has_rounds else "the run before"
         self._line.value = {
             "running": lambda: progress_text(*job.progress),
-            "done": lambda: _status("Done."),
-            "cancelled": lambda: _status(f"Stopped{f'; the chart shows {shown}' if job.result else ''}."),
+            "done": lambda: status("Done."),
+            "cancelled": lambda: status(f"Stopped{f'; the chart shows {shown}' if job.result else ''}."),
             "failed": lambda: _problem("Not finished", job.error),
         }[job.state]()
 
@@ -137,10 +126,12 @@ def _button(label, icon, on_click, **how):
     return button
 
 
-def _control(name, kind, value):
+def _control(parameter, initial):
     """(the widget that shows a parameter, a function that reads its value, unchecked)."""
-    label = name.replace("_", " ").capitalize()
-    look = {"description": label, "tooltip": kind.help, "style": LABEL, "layout": WIDE}
+    label, kind = parameter.name.replace("_", " ").capitalize(), parameter.annotation
+    value = initial.get(parameter.name, parameters.default(parameter))
+    look = {"description": label, "tooltip": kind.help, "style": {"description_width": "9em"}}
+    look |= {"layout": {"width": "46em", "max_width": "98%"}}
     match kind:
         case parameters.TaskName():
             grouped = sorted(TASKS.values(), key=lambda task: NATURES.index(task.nature))
@@ -153,17 +144,15 @@ def _control(name, kind, value):
             return _choices(label, kind, [value] if isinstance(value, str) else value)
         case parameters.Several():
             return _numbers(label, kind, [*value] if hasattr(value, "__iter__") else [value], look)
-        case parameters.Number(whole=True):
-            widget = widgets.BoundedIntText(value, min=kind.low, max=kind.high, **look)
-        case _:
-            widget = widgets.BoundedFloatText(value, min=kind.low, max=kind.high, **look)
+        case parameters.Number():
+            field = widgets.BoundedIntText if kind.whole else widgets.BoundedFloatText
+            widget = field(value, min=kind.low, max=kind.high, **look)
     return widget, lambda: widget.value
 
 
 def _choices(label, kind, value):
-    boxes = [
-        widgets.Checkbox(option in value, description=option, indent=False, layout=BOX) for option in kind.of.options()
-    ]
+    look = {"indent": False, "layout": {"width": "max-content", "min_width": "10em", "margin": "2px 1em 2px 2px"}}
+    boxes = [widgets.Checkbox(option in value, description=option, **look) for option in kind.of.options()]
     layout = {"width": "9em", "margin": "2px 8px 2px 2px"}
     title = widgets.HTML(f'<div style="text-align: right">{html.escape(label)}</div>', layout=layout)
     read = lambda: [box.description for box in boxes if box.value]  # noqa: E731
@@ -175,10 +164,10 @@ def _numbers(label, kind, value, look):
 
     Not a slider: ipywidgets' sliders have no name that a screen reader could say.
     """
-    text = widgets.Text(" ".join(f"{item:g}" for item in value), **look)
-    box = text
+    text = box = widgets.Text(" ".join(f"{item:g}" for item in value), **look)
     if kind.of.whole:
-        steps = [step for step in (STEPS if kind.of.high <= 1024 else TENFOLD) if kind.of.low <= step <= kind.of.high]
+        base = 2 if kind.of.high <= 256 else 10
+        steps = [base**power for power in range(9) if base**power <= kind.of.high]
         reached = max(step for step in steps if step <= max(*value, 1))
         most = widgets.Dropdown(options=steps, value=reached, **look | {"description": f"{label} up to"})
 
@@ -188,10 +177,6 @@ def _numbers(label, kind, value, look):
         most.observe(fill, "value")
         box = widgets.VBox([most, text])
     return box, lambda: [parameters.parsed(word) for word in text.value.replace(",", " ").split()]
-
-
-def _status(text):
-    return f'<span role="status">{html.escape(text)}</span>'
 
 
 def _problem(what, error):

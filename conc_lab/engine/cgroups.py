@@ -30,10 +30,8 @@ def folders(controller: str, root: Path) -> Iterator[Path]:
             kind, options = tail.split()[0], tail.split()[-1].split(",")  # the source between may be empty
             if (kind == "cgroup" and controller in options) if controllers else kind == "cgroup2":
                 top = root / mount_point.lstrip("/")
-                below = path[len(mount_root) :] if path.startswith(mount_root) and mount_root != "/" else path
-                folder = top / below.lstrip("/")
-                yield folder
-                yield from (above for above in folder.parents if above == top or top in above.parents)
+                folder = top / path.removeprefix(mount_root).lstrip("/")
+                yield from (level for level in (folder, *folder.parents) if level.is_relative_to(top))
                 break
 
 

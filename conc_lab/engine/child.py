@@ -4,6 +4,7 @@ Started as `-P -c "from conc_lab.engine.child import main; main()"`: with `-m`, 
 module again as their `__main__`. It has one thread until it forks.
 """
 
+import io
 import json
 import os
 import signal
@@ -24,8 +25,11 @@ def main() -> None:
         signal.signal(number, signal.SIG_DFL)
     out = os.dup(1)
     os.dup2(2, 1)  # what a task prints must not end up between the events
-    spec = json.loads(_read_line())
-    watchdog = None
+    # Not through sys.stdin: its buffer would be locked in a fork, and could read past the line.
+    line = io.FileIO(0, closefd=False).readline()
+    if not line.endswith(b"\n"):
+        sys.exit("no spec on stdin")
+    spec, watchdog = json.loads(line), None
     sys.path.append(spec["folder"])  # a student's own task; last, so that no file of theirs hides a module
 
     def send(event, **fields):
@@ -34,11 +38,11 @@ def main() -> None:
             line = line[os.write(out, line) :]
 
     from . import experiment, machine
-    from .errors import LabError, end_when_out_of_threads, limit_reached
+    from .errors import LabError, end_when_out_of_threads, in_one_line
 
     def fail(error):
-        sentence = limit_reached(error) or f"the experiment failed with {type(error).__name__}: {error}"
-        send("failed", sentence=sentence, detail="".join(traceback.format_exception(error)))
+        detail = error.detail if isinstance(error, LabError) else "".join(traceback.format_exception(error))
+        send("failed", sentence=in_one_line(error, "the experiment"), detail=detail)
 
     end_when_out_of_threads(fail)
     try:
@@ -53,8 +57,6 @@ def main() -> None:
             else:
                 send("row", row=item)
         send("done")
-    except LabError as error:
-        send("failed", sentence=str(error), detail=error.detail)
     except BaseException as error:
         fail(error)
     if watchdog:
@@ -62,29 +64,18 @@ def main() -> None:
         os.waitpid(watchdog, 0)
 
 
-def _read_line():
-    """The spec. Not through sys.stdin: its buffer would be locked in a fork, and could read past the line."""
-    line = b""
-    while not line.endswith(b"\n"):
-        part = os.read(0, 65536)
-        if not part:
-            sys.exit("no spec on stdin")
-        line += part
-    return line
-
-
 def _start_watchdog():
     """Hand stdin to a process that outlives this one, and return its pid; on Windows, to a thread."""
+    pid = None
     if os.name == "nt":
         kernel_end = os.dup(0)
         threading.Thread(target=_end_when_closed, args=(kernel_end,), daemon=True).start()
     else:
         quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
         pid = os.posix_spawn("/bin/sh", ["sh", "-c", WATCHDOG], os.environ, file_actions=quiet)
-    devnull = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(devnull, 0)
-    os.close(devnull)
-    return None if os.name == "nt" else pid
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return pid
 
 
 def _end_when_closed(descriptor):

@@ -45,10 +45,8 @@ def fate(code: int | None) -> str:
     """A process's exit code in words: "exit code 3", or the signal that ended it, "killed by SIGSEGV"."""
     if code is None or code >= 0:
         return f"exit code {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:  # a real-time signal between the first and the last
-        return f"killed by signal {-code}"
+    # most real-time signals have no name
+    return f"killed by {next((known.name for known in signal.Signals if known == -code), f'signal {-code}')}"
 
 
 def limit_reached(error: BaseException | None) -> str | None:
@@ -67,10 +65,10 @@ def limit_reached(error: BaseException | None) -> str | None:
     return None
 
 
-def in_one_line(error: BaseException) -> str:
+def in_one_line(error: BaseException, what: str = "it") -> str:
     """What a program says of its end: the sentence for this error, without a line break."""
-    what = str(error) if isinstance(error, LabError) else limit_reached(error)
-    return (what or f"it failed with {type(error).__name__}: {error}").replace("\n", " ")
+    sentence = str(error) if isinstance(error, LabError) else limit_reached(error)
+    return (sentence or f"{what} failed with {type(error).__name__}: {error}").replace("\n", " ")
 
 
 def end_when_out_of_threads(fail: Callable[[BaseException], None]) -> None:

@@ -22,11 +22,9 @@ FILE = re.compile(r"([^\W\d]\w*)_[0-9a-f]{8}\.py")
 
 def own_tasks() -> dict[str, Path]:
     """The file of each of the student's tasks, by the task's name: the version that was written last."""
-    files = {}
-    for path in sorted(FOLDER.glob("*.py"), key=lambda path: path.stat().st_mtime_ns):
-        if (match := FILE.fullmatch(path.name)) and match[1] not in TASKS:
-            files[match[1]] = path
-    return dict(sorted(files.items()))
+    paths = sorted(FOLDER.glob("*.py"), key=lambda path: path.stat().st_mtime_ns)
+    files = {match[1]: path for path in paths if (match := FILE.fullmatch(path.name))}
+    return dict(sorted((name, path) for name, path in files.items() if name not in TASKS))
 
 
 def names() -> list[str]:
@@ -40,11 +38,11 @@ def source(name: str) -> str:
 
 
 def _path(name):
-    if name not in own_tasks():
+    if not (path := own_tasks().get(name)):
         raise LabError(f"there is no task {name!r} in {FOLDER.as_posix()}: run its %%task cell first")
     if refused(name).exists():
         raise LabError(f"the last edit of the task {name!r} was refused: mend its %%task cell and run it again")
-    return own_tasks()[name]
+    return path
 
 
 def refused(name: str) -> Path:
@@ -59,9 +57,8 @@ def module_name(path: Path) -> str:
 
 def name_of(function) -> str:
     """The task's name, or "module:function", of a function object; raises LabError where no worker can import it."""
-    for task in TASKS.values():
-        if task.function is function:
-            return task.name
+    if known := [task.name for task in TASKS.values() if task.function is function]:
+        return known[0]
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
     if name in own_tasks() and module.startswith(".".join(FOLDER.parts)):
         return name
@@ -76,13 +73,13 @@ def name_of(function) -> str:
 
 def checked(value) -> str | None:
     """The name where it is that of a task that can be found, else None; LabError for a module that is not there."""
-    if callable(value):
-        value = name_of(value)
-    if not isinstance(value, str) or ":" not in value:
-        known = isinstance(value, str) and value in names()
-        if known and value not in TASKS:
+    value = name_of(value) if callable(value) else value
+    if not isinstance(value, str) or (":" not in value and value not in names()):
+        return None
+    if ":" not in value:
+        if value not in TASKS:
             _path(value)  # refuses it where its last edit was refused
-        return value if known else None
+        return value
     module, _, function = value.partition(":")
     if _spec(module) is None:
         raise LabError(f"no file for the task {value!r}: there is no module {module!r} beside this notebook")
@@ -105,9 +102,8 @@ def find(name: str) -> Task:
     function = getattr(home, function, None)
     if not callable(function):
         raise LabError(f"the module of the task {name!r} has no such function")
-    if inspect.iscoroutinefunction(function):
-        return Task(name, OWN, "", partial(_awaited, function), prepare, function)
-    return Task(name, OWN, "", function, prepare)
+    coroutine = function if inspect.iscoroutinefunction(function) else None
+    return Task(name, OWN, "", partial(_awaited, function) if coroutine else function, prepare, coroutine)
 
 
 def outline(name: str) -> Task:
@@ -134,9 +130,8 @@ def _spec(module):
     return spec if spec and spec.loader else None  # a folder without __init__.py has no loader
 
 
-@contextlib.contextmanager
 def _prepare(make, seconds):
-    yield (make(),) if make else ()
+    return contextlib.nullcontext((make(),) if make else ())
 
 
 def _awaited(coroutine, *args):

@@ -19,7 +19,7 @@ except ImportError:  # Windows has no resource module: switches are then None
 Usage = namedtuple("Usage", "pid thread_id cpu_ns voluntary_switches involuntary_switches")
 Failure = namedtuple("Failure", "type message traceback")
 MESSAGE, TRACEBACK = 500, 20_000  # characters of a failure's texts that are kept
-NOT_COMPUTED = (GeneratorType, CoroutineType, FunctionType)
+NOT_COMPUTED = {GeneratorType: "a generator", CoroutineType: "a coroutine", FunctionType: "a function"}
 
 _barrier = None  # (arrived, go): two semaphores that the workers of a pool share
 
@@ -61,15 +61,10 @@ def at_barrier(function, args):
     return function(*args)
 
 
-def usage_after(scope, function=None, args=()):
-    """Run `function` once if given and return this worker's usage so far."""
+def usage(scope, function=None, args=()):
+    """CPU time and context switches of this thread or process, as `scope` says, when `function` has run if given."""
     if function is not None:
         function(*args)
-    return usage(scope)
-
-
-def usage(scope):
-    """CPU time and context switches of this thread, or of this process (scope "thread" or "process")."""
     cpu_ns = time.thread_time_ns() if scope == "thread" else time.process_time_ns()
     who = getattr(resource, "RUSAGE_THREAD" if scope == "thread" else "RUSAGE_SELF", None)
     counts = resource.getrusage(who) if who is not None else None
@@ -117,8 +112,7 @@ def timed(function, args):
 
 def computed(value):
     """The value, unless it is something that computes only when it is asked to."""
-    if isinstance(value, NOT_COMPUTED):
-        what = {GeneratorType: "a generator", CoroutineType: "a coroutine"}.get(type(value), "a function")
+    if what := NOT_COMPUTED.get(type(value)):
         raise TypeError(f"the task returned {what}, so nothing was computed: return the value itself")
     return value
 

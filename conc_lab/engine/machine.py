@@ -22,18 +22,13 @@ class Facts(dict):
         """What the facts mean for an experiment, in words."""
         cpus = f"{self['usable_cpus']} of this machine's {self['logical_cpus']} logical CPUs"
         quota = f" (a quota of {self['cpu_quota']:g})" if self["cpu_quota"] else ""
-        alone = (
-            " With one usable CPU no kind of worker computes faster than serial." if self["usable_cpus"] == 1 else ""
-        )
+        alone = " With one usable CPU no kind of worker computes faster than serial." * (self["usable_cpus"] == 1)
         return f"This notebook may use {cpus}{quota} and {self['memory_free_bytes'] / 2**30:.1f} GiB of memory.{alone}"
 
     def _repr_html_(self):
-        rows = "".join(
-            f'<tr><td style="text-align: left">{name}</td>'
-            f'<td style="text-align: left">{html.escape(str(value))}</td></tr>'
-            for name, value in self.items()
-        )
-        return f"<p>{html.escape(self.sentence())}</p><table>{rows}</table>"
+        cell = '<td style="text-align: left">'
+        rows = [f"<tr>{cell}{name}</td>{cell}{html.escape(str(value))}</td></tr>" for name, value in self.items()]
+        return f"<p>{html.escape(self.sentence())}</p><table>{''.join(rows)}</table>"
 
 
 def machine() -> Facts:
@@ -134,9 +129,7 @@ def _from_environment(name):
 
 
 def _cpu_name():
-    try:
+    with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or None
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or None

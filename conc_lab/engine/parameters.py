@@ -71,8 +71,7 @@ class OneOf:
     def check(self, name, value):
         allowed, name = list(self.options()), name.replace("_", " ")
         if not isinstance(value, str) or value not in allowed:
-            known = isinstance(value, str) and value in self.elsewhere
-            what = f"{name} {quoted(value)}"
+            known, what = isinstance(value, str) and value in self.elsewhere, f"{name} {quoted(value)}"
             what = f"{what} does not exist on this platform" if known else f"unknown {what}"
             raise LabError(f"{what}; one of: {', '.join(allowed)}")
         return value
@@ -169,9 +168,8 @@ def checked(experiment: Callable, given: dict) -> dict:
     parameters = described(experiment)
     for name in given:
         if name not in parameters:
-            raise LabError(
-                f"{experiment.__name__} has no parameter {name!r}; its parameters are: {', '.join(parameters)}"
-            )
+            known = ", ".join(parameters)
+            raise LabError(f"{experiment.__name__} has no parameter {name!r}; its parameters are: {known}")
     return {
         name: parameter.annotation.check(name, given.get(name, default(parameter)))
         for name, parameter in parameters.items()

@@ -66,7 +66,7 @@ class WorkerPool:
 
     def usages(self, function=None, args=()) -> list[in_worker.Usage]:
         """One `Usage` from each worker, after each has run `function` once if one is given."""
-        return self.together(in_worker.usage_after, self.scope, function, args)
+        return self.together(in_worker.usage, self.scope, function, args)
 
     def ask(self, function, *args):
         """What function(*args) returns in a worker; a LabError with the worker's traceback where it fails there."""
@@ -169,65 +169,50 @@ def opened(kind: str, workers: int) -> Iterator[WorkerPool]:
     if problem := unavailable(kind):
         raise LabError(problem)
     wait_for_threads()
-    with _processes(kind, workers) if kind in START_METHODS else POOLS[kind](workers) as pool:
-        yield pool
+    with contextlib.ExitStack() as closing:
+        if kind in ("serial", "asyncio"):
+            in_worker.set_barrier()
+            executor = Serial() if kind == "serial" else Coroutines(workers)
+            yield WorkerPool(closing.enter_context(executor), "serial", 1)
+        else:
+            executor, barrier = POOLS.get(kind, _processes)(kind, workers, closing)
+            processes = getattr(closing.enter_context(executor), "_processes", None)
+            yield _started(WorkerPool(executor, kind, workers, barrier, processes))
 
 
-@contextlib.contextmanager
-def _alone(executor):
-    in_worker.set_barrier()
-    with executor:
-        yield WorkerPool(executor, "serial", 1)
-
-
-@contextlib.contextmanager
-def _threads(workers):
+def _threads(kind, workers, closing):
     barrier = threading.Semaphore(0), threading.Semaphore(0)
-    with ThreadPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=barrier) as executor:
-        yield _started(WorkerPool(executor, "threads", workers, barrier))
+    return ThreadPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=barrier), barrier
 
 
-@contextlib.contextmanager
-def _processes(kind, workers):
+def _processes(kind, workers, closing):
     context = multiprocessing.get_context(kind)
     try:
         with uninterrupted(kind):
             barrier = context.Semaphore(0), context.Semaphore(0)
-            executor = ProcessPoolExecutor(workers, context, in_worker.set_barrier, barrier)
+            return ProcessPoolExecutor(workers, context, in_worker.set_barrier, barrier), barrier
     except OSError as error:
         raise LabError(cannot_start(f"{workers} {kind} processes", error)) from error
-    with executor:
-        yield _started(WorkerPool(executor, kind, workers, barrier, executor._processes))
 
 
-@contextlib.contextmanager
-def _interpreters(workers):
+def _interpreters(kind, workers, closing):
     from concurrent.futures import InterpreterPoolExecutor
 
     pipes = os.pipe(), os.pipe()
-    barrier = tuple(in_worker.PipeSemaphore(*pipe) for pipe in pipes)
-    try:
-        with InterpreterPoolExecutor(
-            workers, initializer=in_worker.set_barrier_in_interpreter, initargs=(*pipes, tuple(sys.path))
-        ) as executor:
-            yield _started(WorkerPool(executor, "interpreters", workers, barrier))
-    finally:
-        for descriptor in (*pipes[0], *pipes[1]):
-            os.close(descriptor)
+    for descriptor in (*pipes[0], *pipes[1]):
+        closing.callback(os.close, descriptor)
+    start = in_worker.set_barrier_in_interpreter
+    executor = InterpreterPoolExecutor(workers, initializer=start, initargs=(*pipes, tuple(sys.path)))
+    return executor, tuple(in_worker.PipeSemaphore(*pipe) for pipe in pipes)
 
 
-POOLS = {
-    "serial": lambda workers: _alone(Serial()),
-    "threads": _threads,
-    "asyncio": lambda workers: _alone(Coroutines(workers)),
-    "interpreters": _interpreters,
-}
+POOLS = {"threads": _threads, "interpreters": _interpreters}
 
 
 def _started(pool):
     what = f"{pool.kind} processes" if pool.processes is not None else pool.kind
     try:
-        usages = [call.result() for call in pool.meet(in_worker.usage_after, (pool.scope,))]
+        usages = [call.result() for call in pool.meet(in_worker.usage, (pool.scope,))]
     except (OSError, RuntimeError) as error:
         raise LabError(cannot_start(f"{pool.workers} {what}", error)) from error
     identities = {usage.pid if pool.scope == "process" else usage.thread_id for usage in usages}

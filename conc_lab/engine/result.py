@@ -22,6 +22,8 @@ PACKAGE = Path(__file__).parent.parent
 RECORDINGS = PACKAGE / "recordings"
 ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)  # what rows raise that are not whole
 TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
+FACTS = {"usable_cpus": "int", "cpu_quota": "float?", "logical_cpus": "int?", "system": "str", "python": "str"}
+FACTS |= {"gil": "bool", "free_threaded": "bool", "start_methods": "list"}
 
 
 def now() -> str:
@@ -39,7 +41,7 @@ class Result:
     experiment: str
     params: dict
     machine: dict
-    rows: list[dict] = field(repr=False)
+    rows: list = field(repr=False)
     started: str
     processes: str | None = None
 
@@ -115,9 +117,8 @@ def load(path: str | os.PathLike) -> Result:
 
 def _problem(result):
     """What the result lacks or has of a wrong type, by what its experiment declares; None where all is right."""
-    kinds = {"params": dict, "machine": dict, "rows": list, "processes": str | None}
     for item in fields(Result):
-        if not isinstance(getattr(result, item.name), kinds.get(item.name, str)):
+        if not isinstance(getattr(result, item.name), item.type):
             return f"{item.name!r} is missing or of the wrong type"
     if not result.rows:
         return "it has no rows"
@@ -125,68 +126,59 @@ def _problem(result):
         return f"this conc_lab has no experiment {result.experiment!r}; it has: {', '.join(experiments.names())}"
     if missing := experiments.function(result.experiment).__annotations__.keys() - {"return"} - result.params.keys():
         return f"its parameters lack {', '.join(sorted(missing))}"
-    for name, kind in FACTS.items():
-        if not _is(result.machine.get(name), kind):
-            return f"{name} of its machine is {str(result.machine.get(name))[:40]!r}"
     columns = experiments.part(result.experiment, "measure").COLUMNS
     for number, row in enumerate(result.rows):
         if not isinstance(row, dict) or row.keys() != columns.keys():
             return f"row {number} does not have the columns {', '.join(columns)}"
-        for name, kind in columns.items():
-            if not _is(row[name], kind):
-                return f"{name} in row {number} is {str(row[name])[:40]!r}, not {kind}"
+    declared = [(f"in row {number}", row, columns) for number, row in enumerate(result.rows)]
+    for where, record, types in (("of its machine", result.machine, FACTS), *declared):
+        for name, kind in types.items():
+            if not _is(record.get(name), kind):
+                return f"{name} {where} is {str(record.get(name))[:40]!r}, not {kind}"
     return None
 
 
-FACTS = {"usable_cpus": "int", "cpu_quota": "float?", "logical_cpus": "int?", "system": "str", "python": "str"}
-FACTS |= {"gil": "bool", "free_threaded": "bool", "start_methods": "list"}
-
-
 def _is(value, kind):
-    """Whether a value is of a declared type: int, float, str, bool or list; with ? it may be None."""
+    """Whether a value is of a declared type: int, float, str, bool or list (of str); with ? it may be None."""
     if value is None:
         return kind.endswith("?")
-    kind = kind.rstrip("?")
     if kind == "list":
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, TYPES[kind]) and (kind == "bool") == isinstance(value, bool)
+    return isinstance(value, TYPES[kind.rstrip("?")]) and kind.startswith("bool") == isinstance(value, bool)
 
 
 def renamed(content: dict) -> dict:
     """A result of schema 1 in the names of schema 2, by schema_1.json: what each parameter and column became."""
-    table = json.loads((PACKAGE / "schema_1.json").read_text(encoding="utf-8"))
-    experiment, params, rows = content["experiment"], dict(content["params"]), []
-    experiment = table["split"].get(experiment, {}).get(params.pop("question", None), experiment)
-    names, method, workers = table.get(experiment, {}), params.pop("start_method", None), params.get("workers")
+    experiment, params = content["experiment"], dict(content["params"])
+    method, workers = params.pop("start_method", None), params.get("workers")
     signs = {"$processes": method, "$workers": workers, "$list": [workers]}
     signs["$beside"] = sorted({1, workers}) if isinstance(workers, int) else None
-
-    def put(value):
-        if isinstance(value, list):
-            return [put(item) for item in value]
-        return signs.get(value, value) if isinstance(value, str) else value
-
+    text = (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
+    for sign, value in signs.items():
+        text = text.replace(f'"{sign}"', json.dumps(value))
+    table = json.loads(text)
+    experiment = table["split"].get(experiment, {}).get(params.pop("question", None), experiment)
+    names = {"params": {}, "more": {}, "columns": {}, "row": {}, "processes": False} | table.get(experiment, {})
     given = {}
     for name, value in params.items():
-        to = names.get("params", {}).get(name, name)
+        to = names["params"].get(name, name)
         if isinstance(to, dict):  # a list, whose items became those of other parameters
             for new, known in to.items():
-                items = dict.fromkeys(put(known.get(item, item)) for item in value)
+                items = dict.fromkeys(known.get(item, item) for item in value)
                 given[new] = [item for item in items if item is not None]
         elif to:
             given[to] = value
-    given |= {name: put(value) for name, value in names.get("more", {}).items()}
+    rows = []
     for row in content["rows"]:
-        new = {name: put(value) for name, value in names.get("row", {}).items()}
+        rows.append(dict(names["row"]))
         for name, value in row.items():
-            to = names.get("columns", {}).get(name, name)
+            to = names["columns"].get(name, name)
             if isinstance(to, dict):
-                new |= {key: put(item) for key, item in to.get(str(value), {name: value}).items()}
+                rows[-1] |= to.get(str(value), {name: value})
             elif to:
-                new[to] = value
-        rows.append(new)
-    asked = method if names.get("processes") else None
-    return content | {"experiment": experiment, "params": given, "rows": rows, "processes": asked}
+                rows[-1][to] = value
+    asked = method if names["processes"] else None
+    return content | {"experiment": experiment, "params": given | names["more"], "rows": rows, "processes": asked}
 
 
 def recording(experiment: str, **wanted) -> Result | None:

@@ -25,11 +25,11 @@ GRACE_S = 0.6  # between SIGTERM and SIGKILL
 RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 MARK = "CONC_LAB_SCRATCH"  # in the environment of all that a run starts: the folder of its temporary files
 STOPPED = "the run was stopped before it was done; run it again to measure"
+LATE = "the run was ended after {:g} s without finishing; ask for less work, or for more time with timeout_s"
 LOOK_S = 0.25  # an interrupt, or an exit that is hidden by a pipe which stays open, is noticed as late as this
 LAST_EVENTS_S = 1  # after the child's exit, for the events that its pipe still holds
 KEPT_OUTPUT = 8192  # bytes of what the task printed, for the error message
-BLAS = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")
-ONE_THREAD = {f"{name}_THREADS" if "_" in name else f"{name}_NUM_THREADS": "1" for name in BLAS}
+BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class Run:
@@ -42,9 +42,8 @@ class Run:
         try:
             spec = {"experiment": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
         except OSError as error:
-            raise LabError(
-                f"the folder that this notebook runs in is gone ({error.strerror}): open the notebook where it is now"
-            ) from error
+            gone = f"the folder that this notebook runs in is gone ({error.strerror})"
+            raise LabError(f"{gone}: open the notebook where it is now") from error
         try:
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
             # The name is short because a socket's path may have no more than 104 characters on macOS.
@@ -102,11 +101,7 @@ class Run:
         if self.state == "died":
             raise LabError(died("the experiment's process", self._process.returncode), self._detail())
         if self.state == "late":
-            raise LabError(
-                f"the run was ended after {self._timeout_s:g} s without finishing; "
-                f"ask for less work, or for more time with timeout_s",
-                self._detail(),
-            )
+            raise LabError(LATE.format(self._timeout_s), self._detail())
         if self.state == "failed":
             raise LabError(event["sentence"], self._detail(event["detail"]))
 
@@ -163,27 +158,22 @@ class Run:
         if os.name == "nt":
             _kill_tree(self._process)
             return
-        for number, spared, patience_s in (
-            (signal.SIGTERM, "", GRACE_S),
-            (signal.SIGKILL, RESOURCE_TRACKER, 5),
-            (signal.SIGKILL, "", 5),
-        ):
+        kill = signal.SIGKILL
+        for number, spared, patience_s in ((signal.SIGTERM, "", GRACE_S), (kill, RESOURCE_TRACKER, 5), (kill, "", 5)):
             deadline = time.monotonic() + patience_s
-            for pid in alive(self.pid, self._scratch.name):
-                if not spared or spared not in _command(pid):
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(pid, number)
-            while alive(self.pid, self._scratch.name):
-                if time.monotonic() > deadline:
-                    break
+            for pid in alive(self.pid, self._scratch.name, spared):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+            while (left := alive(self.pid, self._scratch.name)) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            else:
+            if not left:
                 return
 
 
-def alive(session: int, mark: str | None = None) -> list[int]:
+def alive(session: int, mark: str | None = None, spared: str | None = None) -> list[int]:
     """The pids that still run in a session, or that have this mark in their environment, whatever their session.
 
+    A process with `spared` in its command line is left out.
     A zombie whose parent never waits for it (in a container without an init) answers kill(pid, 0) for ever.
     """
     import psutil
@@ -192,19 +182,10 @@ def alive(session: int, mark: str | None = None) -> list[int]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             ours = os.getsid(process.pid) == session or (mark and process.environ().get(MARK) == mark)
-            if ours and process.status() != psutil.STATUS_ZOMBIE:
+            spare = spared and spared in " ".join(process.cmdline())
+            if ours and not spare and process.status() != psutil.STATUS_ZOMBIE:
                 pids.append(process.pid)
     return pids
-
-
-def _command(pid):
-    """A process's command line; "" where it cannot be read."""
-    import psutil
-
-    try:
-        return " ".join(psutil.Process(pid).cmdline())
-    except psutil.Error:
-        return ""
 
 
 def _kill_tree(process):
@@ -224,4 +205,4 @@ def _environment():
     if here.name not in ("site-packages", "dist-packages"):
         paths.insert(0, str(here))
     path = os.pathsep.join(filter(None, paths))
-    return os.environ | ONE_THREAD | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
+    return os.environ | dict.fromkeys(BLAS, "1") | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": path}

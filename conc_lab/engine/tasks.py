@@ -10,14 +10,10 @@ import os
 import socket
 import time
 from collections import namedtuple
-from functools import cache
+from functools import cache, partial
 
-COMPUTING = "computing"
-RELEASING = "computing that releases the GIL"
-WAITING = "waiting"
-MIXED = "mixed"
-OWN = "your own"
-NATURES = (COMPUTING, RELEASING, WAITING, MIXED, OWN)
+NATURES = ("computing", "computing that releases the GIL", "waiting", "mixed", "your own")
+COMPUTING, RELEASING, WAITING, MIXED, OWN = NATURES
 
 # prepare(seconds): a context manager that yields the arguments for a call of that length;
 # coroutine: the function's twin for asyncio; worker_bytes: memory beyond that of an idle worker process;
@@ -65,10 +61,7 @@ def matmul(products):
     import numpy
 
     matrix = _matrix()
-    total = 0
-    for _ in range(products):
-        total += int(numpy.dot(matrix, matrix).sum())
-    return total
+    return sum(int(numpy.dot(matrix, matrix).sum()) for _ in range(products))
 
 
 def sleep(seconds):
@@ -92,10 +85,7 @@ def http(port, seconds):
     """
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(_request(seconds))
-        reply = b""
-        while part := connection.recv(4096):
-            reply += part
-    return _body(reply)
+        return _body(b"".join(iter(partial(connection.recv, 4096), b"")))
 
 
 async def http_async(port, seconds):
@@ -160,16 +150,13 @@ def calibrate(run, seconds, smallest=1):
 
     Doubles the amount until a call takes at least half of that, then follows the slope of the last doubling.
     """
+    from timeit import repeat
+
     # Windows advances a thread's CPU clock only every 16 ms.
     clock = time.perf_counter if os.name == "nt" else time.thread_time
 
     def took(amount):
-        durations = []
-        for _ in range(3):
-            start = clock()
-            run(amount)
-            durations.append(clock() - start)
-        return min(durations)
+        return min(repeat(partial(run, amount), timer=clock, repeat=3, number=1))
 
     run(smallest)  # what is imported or made on first use is not part of the task
     amount, now = smallest, took(smallest)
@@ -182,16 +169,11 @@ def calibrate(run, seconds, smallest=1):
 
 
 def _calibrated(function, smallest=1):
-    @contextlib.contextmanager
-    def prepare(seconds):
-        yield (calibrate(function, seconds, smallest),)
-
-    return prepare
+    return lambda seconds: contextlib.nullcontext((calibrate(function, seconds, smallest),))
 
 
-@contextlib.contextmanager
 def _prepare_sleep(seconds):
-    yield (seconds,)
+    return contextlib.nullcontext((seconds,))
 
 
 @contextlib.contextmanager
@@ -218,24 +200,21 @@ def _prepare_file(seconds):
         yield (path, calibrate(lambda times: read_file(path, times), seconds))
 
 
-@contextlib.contextmanager
 def _prepare_mixed(seconds):
-    yield (calibrate(count_primes, seconds / 2, 64), seconds / 2)
+    return contextlib.nullcontext((calibrate(count_primes, seconds / 2, 64), seconds / 2))
 
 
-TASKS = {
-    task.name: task
-    for task in (
-        Task("count_primes", COMPUTING, "pure Python", count_primes, _calibrated(count_primes, 64)),
-        Task("sha256", RELEASING, "hash large blocks", sha256, _calibrated(sha256)),
-        Task("zlib", RELEASING, "compress a text", compress, _calibrated(compress)),
-        Task("matmul", RELEASING, "multiply matrices with NumPy", matmul, _calibrated(matmul), None, 30 << 20, "NumPy"),
-        Task("read_file", RELEASING, "read a cached file: a memory copy", read_file, _prepare_file),
-        Task("sleep", WAITING, "a timer", sleep, _prepare_sleep, sleep_async),
-        Task("http", WAITING, "GET from a server on this machine", http, _prepare_http, http_async),
-        Task("mixed", MIXED, "half computing, half waiting", mixed, _prepare_mixed),
-    )
-}
+_ALL = (
+    Task("count_primes", COMPUTING, "pure Python", count_primes, _calibrated(count_primes, 64)),
+    Task("sha256", RELEASING, "hash large blocks", sha256, _calibrated(sha256)),
+    Task("zlib", RELEASING, "compress a text", compress, _calibrated(compress)),
+    Task("matmul", RELEASING, "multiply matrices with NumPy", matmul, _calibrated(matmul), None, 30 << 20, "NumPy"),
+    Task("read_file", RELEASING, "read a cached file: a memory copy", read_file, _prepare_file),
+    Task("sleep", WAITING, "a timer", sleep, _prepare_sleep, sleep_async),
+    Task("http", WAITING, "GET from a server on this machine", http, _prepare_http, http_async),
+    Task("mixed", MIXED, "half computing, half waiting", mixed, _prepare_mixed),
+)
+TASKS = {task.name: task for task in _ALL}
 
 
 def alike(one, other):

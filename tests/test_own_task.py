@@ -231,6 +231,13 @@ def test_a_cell_that_raises():
         assert line in error.detail and "own_task.py" not in error.detail, cell
 
 
+def test_a_module_that_is_not_there():
+    """A package that is missing is one to install, a part that a package lacks is not."""
+    for module, cure in (("no_such.part", "; install it with %pip install no_such"), ("json.no_such", "")):
+        sentence = str(refused(f"import {module}\ndef digits():\n    return 1"))
+        assert sentence.endswith(cure) and ("%pip" in sentence) == bool(cure), module
+
+
 def test_a_name_that_no_function_can_have(folder):
     """The task's name must be one for a function, and nothing is written for another."""
     for name in ("", "two words", "class", "../escape"):

@@ -1,6 +1,7 @@
 """The student's task to take home: a plain script with their cell, the executor and the guard, without conc_lab."""
 
 import ast
+import contextlib
 import re
 import sys
 from collections.abc import Iterable
@@ -71,7 +72,7 @@ def export(task, kind: str, items: int | Iterable, *, workers: int | None = None
     most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
     cell, outline = find_task.source(name), find_task.outline(name)
-    if kind == "asyncio" and (problem := kinds.unsuited(outline, kind)):
+    if problem := kinds.unsuited(outline, kind):
         raise LabError(problem)
     if kind != "asyncio" and outline.coroutine:
         raise LabError(f"{name} is an async def, whose waits only asyncio overlaps: export it with kind='asyncio'")
@@ -112,10 +113,7 @@ def _values(items):
     if isinstance(items, int):
         return f"range({parameters.Number(1, 10**9, '').check('items', items)})"
     values = items if isinstance(items, range) else list(items)
-    try:
-        plain = values and (isinstance(values, range) or ast.literal_eval(repr(values)) == values)
-    except (ValueError, SyntaxError):
-        plain = False
-    if not plain:
-        raise LabError("items must be a number of calls, a range, or a list of numbers, texts or other plain values")
-    return repr(values)
+    with contextlib.suppress(ValueError, SyntaxError):
+        if values and (isinstance(values, range) or ast.literal_eval(repr(values)) == values):
+            return repr(values)
+    raise LabError("items must be a number of calls, a range, or a list of numbers, texts or other plain values")

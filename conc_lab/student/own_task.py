@@ -40,22 +40,21 @@ def define(name: str, cell: str) -> Callable:
         raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    known = [path for path in FOLDER.glob("*.py") if (match := FILE.fullmatch(path.name)) and match[1] == name]
-    others = [path for path in known if path != file]
+    written_ns = {path: path.stat().st_mtime_ns for path in FOLDER.glob("*.py") if FILE.sub(r"\1", path.name) == name}
     try:
         function = _function(_checked(name, text, str(file.absolute())), name, text, file)
     except LabError as error:
-        if known:
+        if written_ns:
             files.write(refused(name), f"{error}\n", "the note on this task")
         raise
     now_ns = time.time_ns()
-    written_ns = [path.stat().st_mtime_ns for path in others]
+    written_ns.pop(file, None)
     files.write(file, text, "the task")
-    newest_ns = max([now_ns, *(each + 2 * 10**9 for each in written_ns)])  # some file systems count in steps of 2 s
+    newest_ns = max(now_ns, 2 * 10**9 + max(written_ns.values(), default=0))  # some file systems count in steps of 2 s
     os.utime(file, ns=(newest_ns, newest_ns))
     refused(name).unlink(missing_ok=True)
-    for path, each in zip(others, written_ns, strict=True):
-        if now_ns - each > KEPT_S * 10**9:
+    for path, each_ns in written_ns.items():
+        if now_ns - each_ns > KEPT_S * 10**9:
             path.unlink()
     return function
 
@@ -85,16 +84,16 @@ def _checked(name, text, file):
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
     if unknown := _unknown(text, tree):
-        uses = " and ".join(f"line {line} uses {used}" for used, line in unknown.items())
+        uses = " and ".join(f"line {line} uses {used}" for line, used in unknown)
         raise LabError(f"{uses}, which this cell does not define: workers know nothing else, so define it in the cell")
     return code
 
 
 def _unknown(text, tree):
-    """The names that the cell uses and neither it nor Python defines, each with the line of its first use."""
+    """[(the line of its first use, name)] of what the cell uses and neither it nor Python defines."""
     scopes, used, known = [symtable.symtable(text, "cell", "exec")], set(), set(KNOWN)
     if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
-        return {}
+        return []
     for scope in scopes:
         scopes += scope.get_children()
         for symbol in scope.get_symbols():
@@ -104,10 +103,8 @@ def _unknown(text, tree):
             elif symbol.is_referenced() and (scope is scopes[0] or symbol.is_global()):
                 used.add(symbol.get_name())
     loaded = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
-    first = {}
-    for line, name in sorted((node.lineno, node.id) for node in loaded if node.id in used - known):
-        first.setdefault(name, line)
-    return first
+    lines = sorted(((node.lineno, node.id) for node in loaded if node.id in used - known), reverse=True)
+    return sorted((line, name) for name, line in {name: line for line, name in lines}.items())
 
 
 def _function(code, name, text, file: Path):
@@ -119,10 +116,11 @@ def _function(code, name, text, file: Path):
         exec(code, vars(module))
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == module.__file__]
+        line = [frame.lineno for frame in frames if frame.filename == module.__file__][-1]
         detail = "".join(traceback.format_exception(error.with_traceback(error.__traceback__.tb_next)))
-        cure = f"; install it with %pip install {error.name}" if isinstance(error, ModuleNotFoundError) else ""
-        raise LabError(f"line {lines[-1]} of this cell raised {type(error).__name__}: {error}{cure}", detail) from None
+        package = isinstance(error, ModuleNotFoundError) and (error.name or "").isidentifier()  # and no part of one
+        cure = f"; install it with %pip install {error.name}" if package else ""
+        raise LabError(f"line {line} of this cell raised {type(error).__name__}: {error}{cure}", detail) from None
     function = getattr(module, name)
     try:
         inspect.signature(function).bind()

@@ -177,7 +177,7 @@ def test_missing_or_wrong_parts(tmp_path):
     for name, value, words in (
         ("rows", [], "it has no rows"),
         ("rows", [MADE.rows[0], 3], "row 1 does not have the columns round, order, "),
-        ("experiment", "switching", "this conc_lab has no experiment 'switching'; it has: advise, "),
+        ("experiment", "switching", "unknown experiment 'switching'; one of: advise, "),
         ("machine", MACHINE | {"usable_cpus": "two"}, "usable_cpus of its machine is 'two'"),
         ("machine", MACHINE | {"start_methods": ["fork", 3]}, "start_methods of its machine is "),
         ("machine", {}, " of its machine is 'None'"),

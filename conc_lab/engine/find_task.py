@@ -64,10 +64,8 @@ def name_of(function) -> str:
         return name
     if module in (None, "__main__") or not name.isidentifier():
         plain = name if name.isidentifier() else "my_task"
-        raise LabError(
-            f"{name} lives in this notebook, where no worker can import it: "
-            f"define it in a cell of its own that begins with %%task {plain}, and give task='{plain}'"
-        )
+        cure = f"define it in a cell of its own that begins with %%task {plain}, and give task='{plain}'"
+        raise LabError(f"{name} lives in this notebook, where no worker can import it: {cure}")
     return f"{module}:{name}"
 
 

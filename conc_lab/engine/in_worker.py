@@ -62,7 +62,10 @@ def at_barrier(function, args):
 
 
 def usage(scope, function=None, args=()):
-    """CPU time and context switches of this thread or process, as `scope` says, when `function` has run if given."""
+    """CPU time and context switches of this thread, or of this process (scope "thread" or "process").
+
+    Where a function is given, it is called first.
+    """
     if function is not None:
         function(*args)
     cpu_ns = time.thread_time_ns() if scope == "thread" else time.process_time_ns()

@@ -38,10 +38,8 @@ def unavailable(kind: str) -> str | None:
 def unsuited(task, kind: str) -> str | None:
     """Why this kind of worker cannot run the task, in one sentence, or None."""
     if kind == "asyncio" and task.coroutine is None:
-        return (
-            f"asyncio cannot run {task.name}: it overlaps only waits that are written as coroutines "
-            f"(sleep, http, an async def of your own); choose threads or processes, or another task"
-        )
+        why = "it overlaps only waits that are written as coroutines (sleep, http, an async def of your own)"
+        return f"asyncio cannot run {task.name}: {why}; choose threads or processes, or another task"
     if kind == "interpreters" and task.extension:
         return f"interpreters cannot run {task.name}: {task.extension} cannot be imported in a subinterpreter"
     return None

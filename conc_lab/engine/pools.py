@@ -93,8 +93,7 @@ class WorkerPool:
             if type(error).__name__ != "NotShareableError":  # a class that came with 3.14
                 raise
             detail = str(error.__cause__ or error)
-            lines = [line for line in detail.splitlines() if line.partition(":")[0].endswith("Error")]
-            why = lines[0] if lines else str(error)
+            why = next((line for line in detail.splitlines() if line.partition(":")[0].endswith("Error")), error)
             raise LabError(f"a subinterpreter cannot run this task ({why}); choose another kind", detail) from error
 
     def _exit_code(self):

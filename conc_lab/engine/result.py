@@ -98,44 +98,39 @@ def load(path: str | os.PathLike) -> Result:
         raise LabError(f"{path.name} is not a whole result: it is truncated or not JSON ({error})") from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise LabError(f"{path.name} is JSON, but not a result that conc_lab saved")
-    if content.get("schema") not in (1, SCHEMA):
-        raise LabError(
-            f"{path.name} has schema version {content.get('schema')!r} and this conc_lab reads 1 and {SCHEMA}: "
-            f"open it with the conc_lab that saved it, or measure again"
-        )
+    if (schema := content.get("schema")) not in (1, SCHEMA):
+        cure = "open it with the conc_lab that saved it, or measure again"
+        raise LabError(f"{path.name} has schema version {schema!r} and this conc_lab reads 1 and {SCHEMA}: {cure}")
     try:
-        if content["schema"] == 1:
-            content = renamed(content)
-        result = Result(**{item.name: content[item.name] for item in fields(Result)})
-        problem = _problem(result)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        problem = f"{type(error).__name__}: {error}"
-    if problem:
-        raise LabError(f"{path.name} is not a whole result: {problem}")
+        content = renamed(content) if schema == 1 else content
+        result = Result(**{item.name: content.get(item.name, ...) for item in fields(Result)})
+        _check(result)
+    except (LabError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LabError(f"{path.name} is not a whole result: {error}") from error
     return result
 
 
-def _problem(result):
-    """What the result lacks or has of a wrong type, by what its experiment declares; None where all is right."""
+def _check(result):
+    """Raise ValueError that says what the result lacks or has of a wrong type, by what its experiment declares.
+
+    Or LabError where there is no such experiment.
+    """
     for item in fields(Result):
         if not isinstance(getattr(result, item.name), item.type):
-            return f"{item.name!r} is missing or of the wrong type"
+            raise ValueError(f"{item.name!r} is missing or of the wrong type")
     if not result.rows:
-        return "it has no rows"
-    if result.experiment not in experiments.names():
-        return f"this conc_lab has no experiment {result.experiment!r}; it has: {', '.join(experiments.names())}"
+        raise ValueError("it has no rows")
     if missing := experiments.function(result.experiment).__annotations__.keys() - {"return"} - result.params.keys():
-        return f"its parameters lack {', '.join(sorted(missing))}"
+        raise ValueError(f"its parameters lack {', '.join(sorted(missing))}")
     columns = experiments.part(result.experiment, "measure").COLUMNS
     for number, row in enumerate(result.rows):
         if not isinstance(row, dict) or row.keys() != columns.keys():
-            return f"row {number} does not have the columns {', '.join(columns)}"
+            raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
     declared = [(f"in row {number}", row, columns) for number, row in enumerate(result.rows)]
     for where, record, types in (("of its machine", result.machine, FACTS), *declared):
         for name, kind in types.items():
             if not _is(record.get(name), kind):
-                return f"{name} {where} is {str(record.get(name))[:40]!r}, not {kind}"
-    return None
+                raise ValueError(f"{name} {where} is {str(record.get(name))[:40]!r}, not {kind}")
 
 
 def _is(value, kind):

@@ -70,22 +70,23 @@ class Bet:
 
     @property
     def points(self) -> list[tuple[str, int, float]]:
-        if self.answer is None:
-            return []
-        if "options" in self.question:
-            points = self.question["options"][self.answer]["points"]
-        else:
-            points = [[*place, value] for place, value in zip(self.question["places"], self.answer, strict=True)]
+        points = self._chosen()["points"]
         return [(*place, machine()[value] if isinstance(value, str) else value) for *place, value in points]
 
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
+        return self._chosen()["text"]
+
+    def _chosen(self):
+        """The option that was chosen; numbers have the text and the points of one, and so has no answer yet."""
         if self.answer is None:
-            return ""
+            return {"text": "", "points": []}
         if "options" in self.question:
-            return self.question["options"][self.answer]["text"]
-        return ", ".join(f"{worker} {value:,g}×" for worker, value in zip(self.workers, self.answer, strict=True))
+            return self.question["options"][self.answer]
+        points = [[*place, value] for place, value in zip(self.question["places"], self.answer, strict=True)]
+        text = ", ".join(f"{words.name(kind, workers)} {value:,g}×" for kind, workers, value in points)
+        return {"text": text, "points": points}
 
     def commit(self, answer) -> str:
         """Keep the answer (an option's index, or a number per place) and return what to tell the student."""

@@ -2,6 +2,7 @@
 
 import html
 import inspect
+import sys
 from collections.abc import Callable
 
 from ..drawing import picture
@@ -94,8 +95,5 @@ def cell_id() -> str | None:
 
 
 def _kernel():
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
     return getattr(get_ipython(), "kernel", None)

@@ -22,7 +22,6 @@ from .cell import cell_id, progress_text, status
 from .job import Job
 
 _PANELS = weakref.WeakSet()
-_BY_CELL = {}  # the panel that a cell shows, by the cell's id
 
 
 def panel(experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_S, **initial) -> widgets.VBox:
@@ -32,10 +31,10 @@ def panel(experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_
     Raises LabError for parameters the experiment does not take or cannot use.
     """
     shown = _Panel(experiment, bet, timeout_s, initial)
-    if cell := cell_id():
-        if before := _BY_CELL.get(cell):
+    for before in list(_PANELS):
+        if shown.cell and before.cell == shown.cell:
             before.job.stop()
-        _BY_CELL[cell] = shown
+    _PANELS.add(shown)
     return shown.box
 
 
@@ -49,7 +48,7 @@ class _Panel:
     def __init__(self, experiment, bet, timeout_s, initial):
         function = experiments.function(experiment)
         parameters.checked(function, initial)
-        self._experiment, self._bet = experiment, bet
+        self._experiment, self._bet, self.cell = experiment, bet, cell_id()
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
         self.job = Job(self._changed)
         self._parameters = parameters.described(function)
@@ -66,7 +65,6 @@ class _Panel:
         self.box = widgets.VBox()
         self.box.add_class("conc-lab-panel")
         self._lay_out()
-        _PANELS.add(self)
 
     def _lay_out(self):
         self.box.children = [*(box for box, _ in self._controls.values()), *self._below]

@@ -30,6 +30,7 @@ LOOK_S = 0.25  # an interrupt, or an exit that is hidden by a pipe which stays o
 LAST_EVENTS_S = 1  # after the child's exit, for the events that its pipe still holds
 KEPT_OUTPUT = 8192  # bytes of what the task printed, for the error message
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+ONE_THREAD = dict.fromkeys(BLAS, "1")
 
 
 class Run:
@@ -205,4 +206,4 @@ def _environment():
     if here.name not in ("site-packages", "dist-packages"):
         paths.insert(0, str(here))
     path = os.pathsep.join(filter(None, paths))
-    return os.environ | dict.fromkeys(BLAS, "1") | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
+    return os.environ | ONE_THREAD | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": path}

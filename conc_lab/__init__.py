@@ -1,47 +1,37 @@
 """Timed thread and process experiments for the notebooks beside it: `import conc_lab as lab`.
 
 Public names are imported when they are first used, so that a spawned worker, which imports this package to
-find its task, does not pay for pandas or matplotlib.
+find its task, does not pay for pandas or matplotlib. Every folder of experiments/ is a public name.
 """
 
 import importlib
+import os
 import sys
 
 _HOMES = {
-    "machine": "this_machine",
-    "load": "result",
-    "recording": "result",
-    "gather": "gathering",
-    "LabError": "errors",
-    "show": "charts",
-    "panel": "panels",
-    "bet": "lesson",
-    "question": "lesson",
-    "claims": "claim_table",
-    "expect": "expectations",
-    "check": "lesson",
-    "export": "scripts",
+    "engine.errors": ("LabError",),
+    "engine.machine": ("machine",),
+    "engine.result": ("load", "recording"),
+    "engine.run": ("stop",),
+    "drawing.picture": ("show",),
+    "claim_table": ("claims",),
+    "student.bets": ("bet", "question"),
+    "student.class_results": ("gather",),
+    "student.elsewhere": ("expect",),
+    "student.exercises": ("check",),
+    "student.export": ("export",),
+    "student.panel": ("panel",),
 }
-EXPERIMENTS = (  # each is a module in experiments/ and one in charts/
-    "speedup",  # a line each
-    "faults",
-    "timeline",
-    "sharing",
-    "startup",
-    "memory",
-    "switching",
-    "transfer",
-    "races",
-    "advise",
-)
-__all__ = sorted([*_HOMES, *EXPERIMENTS])
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_EXPERIMENTS = [entry.name for entry in os.scandir(os.path.join(__path__[0], "experiments")) if entry.is_dir()]
+__all__ = sorted([*_HOME, *(name for name in _EXPERIMENTS if not name.startswith("_"))])
 
 
 def __getattr__(name):
-    if name in EXPERIMENTS:
-        value = importlib.import_module(".cells", __name__).experiment_call(name)
-    elif name in _HOMES:
-        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _HOME:
+        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    elif name in __all__:
+        value = importlib.import_module(".student.cell", __name__).experiment_call(name)
     else:
         raise AttributeError(f"conc_lab has no {name!r}; it has: {', '.join(__all__)}")
     globals()[name] = value
@@ -56,7 +46,7 @@ def load_ipython_extension(shell):
     """Add `%%task` to this IPython; importing the package in a notebook does it."""
 
     def task(line, cell):
-        from .own import magic
+        from .student.own_task import magic
 
         magic(line, cell)
 

@@ -10,31 +10,26 @@ import signal
 import sys
 from pathlib import Path
 
-from .errors import LabError
+from .engine import files
+from .engine.errors import LabError
 
 PACKAGE = Path(__file__).parent
 FIRST = "00_your_lab.ipynb"
 COPY = "conc_lab_course"
 
 
-def open_course() -> int:
-    """Serve the lessons until Ctrl-C, and return the exit status."""
+def open_course() -> None:
+    """Serve the lessons until Ctrl-C."""
     folder = lessons()
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if as_root:
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
         print("You are root, as in many containers: JupyterLab is allowed to run as root.")
-    token = secrets.token_hex(24)
-    server = _server(folder, token, as_root)
+    server = _server(folder, token := secrets.token_hex(24))
     # JupyterLab would ask a question, or, where the terminal is none, be interrupted in whatever it is doing.
     signal.signal(signal.SIGINT, lambda *_: _end(server))
-    server.io_loop.add_callback(_say_where, server, token)  # once it listens
+    where = f"The course is at http://127.0.0.1:{server.port}{server.base_url}lab/tree/{FIRST}?token={token}\n"
+    where += "If no browser opens, copy this address into one. Ctrl-C in this terminal ends the course."
+    server.io_loop.add_callback(print, where, flush=True)  # once it listens
     server.start()
-    return 0
-
-
-def _say_where(server, token):
-    print(f"The course is at http://127.0.0.1:{server.port}{server.base_url}lab/tree/{FIRST}?token={token}")
-    print("If no browser opens, copy this address into one. Ctrl-C in this terminal ends the course.", flush=True)
 
 
 def _end(server):
@@ -55,37 +50,31 @@ def lessons() -> Path:
     try:
         here = Path.cwd()
         folder = here if here.name == COPY else here / COPY
-        folder.mkdir(exist_ok=True)
-        for lesson in sorted((PACKAGE / "course").iterdir()):
-            target = folder / lesson.name
-            if os.path.lexists(target):
+        for lesson in sorted(filter(Path.is_file, (PACKAGE / "course").iterdir())):
+            if os.path.lexists(folder / lesson.name):
                 kept += 1
-            elif lesson.is_file():
-                part = target.with_name(f"{lesson.name}.part")  # a copy that is cut short must not count as a lesson
-                part.write_bytes(lesson.read_bytes())
-                part.rename(target)
-    except OSError as error:
-        raise LabError(
-            f"the lessons could not be copied to the folder {COPY} ({error.strerror}): "
-            f"start conc-lab in a folder that you can write to"
-        ) from error
+            else:
+                files.write(folder / lesson.name, lesson.read_bytes(), "the lessons")
+    except (LabError, OSError) as error:
+        raise LabError(f"{error}; start conc-lab in a folder that you can write to") from error
     print(f"The lessons are in {folder}{f'; {kept} files there were kept as they are' if kept else ''}.")
     return folder
 
 
-def _server(folder, token, as_root):
-    """A JupyterLab that is ready to be started."""
+def _server(folder, token):
+    """A JupyterLab that is ready to be started, and asks no question about news on its first page."""
+    paths = [str(PACKAGE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp
 
     options = {
         "ServerApp.root_dir": folder,
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.port_retries": 50,
-        "ServerApp.allow_root": as_root,
+        "ServerApp.allow_root": True,
         "Application.log_level": "ERROR",
         "IdentityProvider.token": token,
         "LabApp.default_url": f"/lab/tree/{FIRST}",
-        "LabApp.news_url": None,  # no question about news on the first page
     }
     # Without a display, Python would take a browser that shows text in this terminal.
     if sys.platform == "linux" and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))):

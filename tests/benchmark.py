@@ -32,9 +32,9 @@ with ThreadPoolExecutor(8) as pool:
 """
 
 LABORATORY = """
-from conc_lab import tasks
-from conc_lab.experiments.speedup import _timed
-print(_timed(tasks.TASKS["sleep"], (0.01,), 0.01, 64, "threads", 8, None)["wall_s"])
+from conc_lab.engine import tasks
+from conc_lab.experiments.speedup.measure import timed
+print(timed(tasks.TASKS["sleep"], (0.01,), 0.01, 64, "threads", 8)["wall_s"])
 """
 
 STARTS_BY_HAND = """
@@ -62,11 +62,11 @@ def start(make):
     return seconds
 
 if __name__ == "__main__":
-    way, number, uncounted = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    process = way not in ("thread", "interpreter")
-    context = get_context(way if process else None)
+    kind, number, uncounted = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    process = kind not in ("threads", "interpreters")
+    context = get_context(kind if process else None)
     make = context.Process if process else threading.Thread
-    target = answer_from_interpreter if way == "interpreter" else answer
+    target = answer_from_interpreter if kind == "interpreters" else answer
     for _ in range(uncounted):
         start(make)
     print(sorted(start(make) for _ in range(number))[number // 2])
@@ -100,8 +100,8 @@ def waiting():
 
 def computing():
     """Throughput of 64 computing tasks on two processes, against a bare warm pool in the same rounds."""
-    from conc_lab import tasks
-    from conc_lab.experiments.speedup import _timed
+    from conc_lab.engine import tasks
+    from conc_lab.experiments.speedup.measure import timed
 
     task = tasks.TASKS["count_primes"]
     with task.prepare(0.01) as args:
@@ -116,7 +116,7 @@ def computing():
                 return time.perf_counter() - start
 
         def laboratory():
-            return _timed(task, args, expected, 64, "processes", 2, "fork")["wall_s"]
+            return timed(task, args, expected, 64, "fork", 2)["wall_s"]
 
         ratios = []
         for number in range(2 * PAIRS):
@@ -137,12 +137,12 @@ def importing():
 
 def cores_busy():
     """Cores busy of two workers of pure Python, in five runs."""
-    from conc_lab import runner
-    from conc_lab.experiments.speedup import conclusions
+    from conc_lab.engine import run
+    from conc_lab.experiments.speedup.summary import summary
 
     for number in range(5):
-        result = runner.run("speedup", {"task": "count_primes", "workers": [2]})
-        busy = {item["kind"]: item["cores_busy"] for item in conclusions(result.rows)}
+        result = run.run("speedup", {"task": "count_primes", "workers": [2]})
+        busy = dict(summary(result).set_index("kind").cores_busy)
         print(
             f"run {number + 1}, cores busy: two processes {busy['processes']:.2f} (target >= 1.7), "
             f"two threads {busy['threads']:.2f} (target 0.95 to 1.02)"
@@ -151,36 +151,38 @@ def cores_busy():
 
 def starting():
     """Seconds to a worker's first answer, by the laboratory against a loop in a program of its own, alternately."""
-    from conc_lab import runner
-    from conc_lab.experiments.startup import THREADS_MORE, UNCOUNTED, WAYS, unavailable
+    from conc_lab.engine import run
+    from conc_lab.engine.kinds import START_METHODS, here
+    from conc_lab.experiments.startup.measure import THREADS_MORE, UNCOUNTED
 
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "program.py")
         program.write_text(STARTS_BY_HAND)
 
-        def by_hand(way, number):
-            count = number * THREADS_MORE if way == "thread" else number
-            command = [sys.executable, str(program), way, str(count), str(max(1, UNCOUNTED.get(way, 1)))]
+        def by_hand(kind, number):
+            count = number * THREADS_MORE if kind == "threads" else number
+            command = [sys.executable, str(program), kind, str(count), str(max(1, UNCOUNTED.get(kind, 1)))]
             return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-        def laboratory(way, number):
-            params = {"ways": [way], "workers": [1], "starts": number, "rounds": 1}
-            rows = runner.run("startup", params).rows
+        def laboratory(kind, number):
+            params = {"kinds": [kind], "workers": [1], "starts": number, "rounds": 1}
+            rows = run.run("startup", params).rows
             return statistics.median(row["answer_s"] for row in rows if not row["cold"])
 
-        for way in [way for way in WAYS if not unavailable(way)]:
+        for kind in here(("threads", *START_METHODS, "interpreters")):
             ratios, number = [], 10
             for turn in range(PAIRS):
                 first, second = (by_hand, laboratory) if turn % 2 else (laboratory, by_hand)
-                times = {first: first(way, number), second: second(way, number)}
+                times = {first: first(kind, number), second: second(kind, number)}
                 ratios.append(times[laboratory] / times[by_hand])
-            say(f"starting by {way}, laboratory / by hand", ratios, "0.8 to 1.2")
+            say(f"starting {kind}, laboratory / by hand", ratios, "0.8 to 1.2")
 
 
 def repeating():
     """Five runs each: memory's figures and start-up's ratios against their medians, and whether tables are equal."""
-    from conc_lab import runner
-    from conc_lab.experiments import memory, startup
+    from conc_lab.engine import run
+    from conc_lab.experiments.memory import chart as memory
+    from conc_lab.experiments.startup import chart as startup
 
     def spread(figures):
         """The largest distance from the median, in parts of it, for every name."""
@@ -190,19 +192,20 @@ def repeating():
 
     added = []
     for _ in range(REPEATS):
-        rows = runner.run("memory", {"workers": [1, 4]}).rows
-        added.append({(item["kind"], item["workers"]): item["added_bytes"] for item in memory.conclusions(rows)})
+        lines = memory.summary(run.run("memory", {"workers": [1, 4]}))
+        added.append(dict(lines.set_index(["kind", "workers"]).added_bytes))
     for (kind, workers), middle, off in spread(added):
         print(f"memory, {workers} {kind}: {middle / 1e6:.2f} MB ± {off:.1%} (target ± 3 %)")
     ratios = []
     for _ in range(REPEATS):
-        costs = startup.costs(runner.run("startup", {}).rows)
-        ratios.append({(c["way"], c["cold"], c["workers"]): c["against_thread"] for c in costs if c["way"] != "thread"})
-    for (way, cold, workers), middle, off in spread(ratios):
-        what = f"{workers} by {way}{', cold' if cold else ''}"
+        lines = startup.summary(run.run("startup", {}))
+        lines = lines[lines.kind != "threads"].set_index(["kind", "cold", "workers"])
+        ratios.append(dict(lines.against_thread))
+    for (kind, cold, workers), middle, off in spread(ratios):
+        what = f"{workers} {kind}{', cold' if cold else ''}"
         print(f"start-up, {what}: {middle:.0f} times a thread ± {off:.0%} (target ± 30 %)")
-    for name, params in (("sharing", {"kinds": ["thread", "fork", "forkserver", "spawn"]}), ("faults", {})):
-        tables = [json.dumps(_without_ids(runner.run(name, params).rows)) for _ in range(REPEATS)]
+    for name, params in (("sharing", {"kinds": ["threads", "fork", "forkserver", "spawn"]}), ("faults", {})):
+        tables = [json.dumps(_without_ids(run.run(name, params).rows)) for _ in range(REPEATS)]
         print(f"{name}: {len(set(tables))} different tables in {REPEATS} runs (target 1)")
 
 
@@ -222,10 +225,10 @@ def claiming():
 
 def stopping():
     """From Run to the first progress, and from Stop to an empty session, by start method."""
-    from conc_lab import executors, runner
-    from conc_lab.errors import RunStopped
+    from conc_lab.engine import kinds, run, session
+    from conc_lab.engine.errors import RunStopped
 
-    for method in executors.start_methods():
+    for method in kinds.start_methods():
         first, stopped = [], []
         for _ in range(PAIRS):
             held = []
@@ -241,8 +244,8 @@ def stopping():
 
             def work(held=held, method=method, progress=progress, stopped=stopped):
                 try:
-                    params = {"task": "sleep", "workers": [4], "start_method": method}
-                    runner.run("speedup", params, on_start=held.append, on_progress=progress)
+                    params = {"task": "sleep", "workers": [4], "kinds": [method]}
+                    run.run("speedup", params, on_start=held.append, on_progress=progress)
                 except RunStopped:
                     stopped.append(time.perf_counter())
 
@@ -254,7 +257,7 @@ def stopping():
             thread.join()
             stopped[-1] -= before
             first.append(arrivals[0] - start)
-            assert not runner.alive(held[0].pid)
+            assert not session.alive(held[0].pid)
         say(f"{method}: Run to first progress, s", first, "<= 0.5")
         say(f"{method}: Stop to idle with no process left, s", stopped, "<= 1")
 
@@ -284,10 +287,10 @@ USUAL = [("serial", 1), ("threads", 2), ("threads", 32), ("asyncio", 64), ("proc
 
 def advice(*names):
     """The advised variant's time against the best of all variants that bare executors ran, case by case."""
-    from conc_lab import runner
-    from conc_lab.charts import show
-    from conc_lab.errors import LabError
-    from conc_lab.experiments.advise import choice, chunksize, fits, predicted_s
+    from conc_lab.drawing.picture import show
+    from conc_lab.engine import run, session
+    from conc_lab.engine.errors import LabError
+    from conc_lab.experiments.advise.summary import choice, chunksize, fits, predicted_s
 
     tests = Path(__file__).parent
     os.chdir(tests)
@@ -296,33 +299,35 @@ def advice(*names):
         task, items = CASES[name]
         begun = time.perf_counter()
         try:
-            result = runner.run("advise", {"task": task, "items": items})
+            result = run.run("advise", {"task": task, "items": items})
         except LabError as error:
             hits.append(False)
             print(f"{name}, {items} items: MISS, refused: {error}", flush=True)
             continue
         took_s = time.perf_counter() - begun
-        found = fits(result.rows)
-        chosen, method = choice(found, items), result.params["start_method"]
-        kinds = {fit.kind: fit for fit in sorted(found, key=lambda fit: -predicted_s(fit, items))}  # the fastest last
-        wanted = {chosen[:2], *(fit[:2] for fit in kinds.values()), *(two for two in USUAL if two[0] in kinds)}
-        chunks = [chunksize(kinds[kind]._replace(workers=workers), items) for kind, workers in wanted]
+        found = fits(result.frame)
+        found["predicted_s"] = predicted_s(found, [items]).iloc[0]
+        chosen = choice(found, items)
+        advised = (chosen.kind, int(chosen.workers))
+        fastest = found.sort_values("predicted_s").drop_duplicates("kind").set_index("kind", drop=False)
+        wanted = {advised, *zip(fastest.kind, map(int, fastest.workers), strict=True)}
+        usual = [(result.processes if kind == "processes" else kind, workers) for kind, workers in USUAL]
+        wanted |= {(kind, workers) for kind, workers in usual if kind in fastest.index}
+        chunks = [chunksize(fastest.assign(workers=workers).loc[kind], items) for kind, workers in wanted]
         variants = json.dumps([[*two, chunk] for two, chunk in zip(wanted, chunks, strict=True)])
-        command = [sys.executable, str(tests / "judge.py"), task, str(items), method, variants]
-        done = subprocess.run(command, env=os.environ | runner.ONE_THREAD, capture_output=True, text=True, check=True)
+        command = [sys.executable, str(tests / "judge.py"), task, str(items), variants]
+        done = subprocess.run(command, env=os.environ | session.ONE_THREAD, capture_output=True, text=True, check=True)
         times = {}
         for line in done.stdout.splitlines():
             kind, workers, seconds = json.loads(line)
             times.setdefault((kind, workers), []).append(seconds)
         medians = {variant: statistics.median(values) for variant, values in times.items()}
         best = min(medians, key=medians.get)
-        ratio = medians[chosen[:2]] / medians[best]
+        ratio = medians[advised] / medians[best]
         hits.append(ratio <= 1.2)
         print(f"{name}, {items} items: {'hit' if hits[-1] else 'MISS'}, {ratio:.2f} x the best, {best};", end=" ")
-        print(
-            f"advised {chosen[:2]} in {took_s:.1f} s, predicted {predicted_s(chosen, items):.3f} s; CPU cost", end=" "
-        )
-        print("/".join(f"{fit.cpu_cost:.2f}" for fit in found if fit.cpu_cost))
+        print(f"advised {advised} in {took_s:.1f} s, predicted {chosen.predicted_s:.3f} s; CPU cost", end=" ")
+        print("/".join(f"{cost:.2f}" for cost in found.cpu_cost.dropna()))
         for variant in sorted(times, key=medians.get):
             print(f"    {variant}: {', '.join(f'{value:.3f}' for value in times[variant])} s")
         print("   ", show(result).sentence, flush=True)

@@ -17,41 +17,27 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conc_lab import executors, experiments, parameters, result, runner
 from conc_lab.__main__ import main
+from conc_lab.engine import experiment, kinds, parameters, result, run
 
 PR_SET_CHILD_SUBREAPER = 36
 TESTS = os.path.dirname(__file__)
 # Every start method; with every test only the one that needs all that the others need.
 METHODS = [
     method if method == "forkserver" else pytest.param(method, marks=pytest.mark.slow)
-    for method in executors.start_methods()
+    for method in kinds.start_methods()
 ]
 # Runs here take up to about 3 s, and a stuck one must fail rather than wait for the runner's 300 s.
 LIVENESS_S = 60
-# A small run of every experiment, with worker processes where it has any; each question of switching is one.
-RUNS = {
-    "speedup": {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1},
-    "startup": {"workers": [2], "rounds": 1},
-    "memory": {"workers": [2], "rounds": 1},
-    "switching": {"question": "switches", "waits": 10, "run_ms": 2, "rounds": 1},
-    "switching hand-over": {"question": "hand-over", "run_ms": 2, "rounds": 1},
-    "switching echo": {"question": "echo", "run_ms": 2, "intervals_us": [5000], "rounds": 1},
-    "switching interval": {"question": "interval", "run_ms": 2, "intervals_us": [5000, 10], "rounds": 1},
-    "transfer": {"sizes_kb": [1], "chunks": [1], "rounds": 1},
-    "sharing": {},
-    "races": {"ways": ["threads", "shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1},
-    "faults": {"faults": ["raise", "segfault", "hang"], "workers": ["Thread", "Pool"], "patience_s": 0.5},
-    "timeline": {"work": ["count_primes"], "window_ms": 20, "rounds": 1},
-    "advise": {"task": "count_primes", "task_ms": 0.2, "within_s": 1},
-}
+# A small run of every experiment, with worker processes where it has any.
+RUNS = {name: experiment.part(name, "measure").SMALL for name in experiment.names()}
 KEPT = None  # the folder of what `real_run` keeps; pytest_configure in conftest.py makes and removes it
 SMALL = {"task": "count_primes", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 
 
 def as_options(case):
     """The words of the command line that ask for a run of `RUNS`."""
-    words = [case.split()[0]]
+    words = [case]
     for name, value in RUNS[case].items():
         words += [f"--{name.replace('_', '-')}", *(value if isinstance(value, list) else [value])]
     return words
@@ -65,7 +51,7 @@ def real_run(case):
     """A run of `RUNS` by the command line, made once a session: its result as loaded from the file at `path`, the
     chart's file `png`, what it `printed`, and what it left behind (see `left_since`).
     """
-    folder = KEPT / case.replace(" ", "-")
+    folder = KEPT / case
     scratch = folder / "t"
     scratch.mkdir(parents=True)
     path, png, printed = folder / "result.json", folder / "chart.png", io.StringIO()
@@ -84,26 +70,26 @@ def real_run(case):
 
 
 def real(case):
-    """The result of `real_run`: a small real run of every experiment and question, by its name in `RUNS`."""
+    """The result of `real_run`: a small real run of every experiment, by its name."""
     return real_run(case).result
 
 
 def small(timeout_s=LIVENESS_S, **params):
     """The result of a run of `SMALL` with these parameters."""
-    return runner.run("speedup", SMALL | params, timeout_s=timeout_s)
+    return run.run("speedup", SMALL | params, timeout_s=timeout_s)
 
 
 @contextlib.contextmanager
 def started(timeout_s=LIVENESS_S, **params):
     """A started `Run` of `SMALL` with these parameters, ended in any case."""
-    checked = parameters.checked(experiments.function("speedup"), SMALL | params)
-    run = runner.Run("speedup", checked, timeout_s)
+    checked = parameters.checked(experiment.function("speedup"), SMALL | params)
+    one = run.Run("speedup", checked, timeout_s)
     try:
-        yield run
+        yield one
     finally:
-        run.stop()
+        one.stop()
         with contextlib.suppress(Exception):
-            run.close()
+            one.close()
 
 
 def becomes_true(condition, within_s):

@@ -1,7 +1,7 @@
-"""How long many items take with bare executors, as a program would run them: `judge.py TASK ITEMS METHOD VARIANTS`.
+"""How long many items take with bare executors, as a program would run them: `judge.py TASK ITEMS VARIANTS`.
 
-VARIANTS is JSON, [[kind, workers, chunksize], …]; each is timed three times, in a shuffled order, the start of its
-workers included, and printed as JSON: [kind, workers, seconds].
+VARIANTS is JSON, [[kind, workers, chunksize], …], where a kind of processes is a start method; each is timed three
+times, in a shuffled order, the start of its workers included, and printed as JSON: [kind, workers, seconds].
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from itertools import cycle, islice
 from multiprocessing import get_context
 from time import perf_counter
 
-from conc_lab import tasks
+from conc_lab.engine import find_task
 
 ROUNDS = 3
 
@@ -34,7 +34,7 @@ async def overlapped(coroutine, args, items, limit):
     await asyncio.gather(*(worker() for _ in range(limit)))
 
 
-def seconds(task, args, items, method, kind, workers, chunk):
+def seconds(task, args, items, kind, workers, chunk):
     """Wall seconds for `items` items; a process gets distinct objects, as pickle sends one that comes twice once."""
     copies = [args] if chunk == 1 else [pickle.loads(pickle.dumps(args)) for _ in range(chunk)]
     start = perf_counter()
@@ -45,20 +45,20 @@ def seconds(task, args, items, method, kind, workers, chunk):
         asyncio.run(overlapped(task.coroutine, args, items, workers))
     else:
         threads = kind == "threads"
-        with ThreadPoolExecutor(workers) if threads else ProcessPoolExecutor(workers, get_context(method)) as pool:
+        with ThreadPoolExecutor(workers) if threads else ProcessPoolExecutor(workers, get_context(kind)) as pool:
             for _ in pool.map(partial(applied, task.function), islice(cycle(copies), items), chunksize=chunk):
                 pass
     return perf_counter() - start
 
 
 def main():
-    name, items, method, variants = sys.argv[1:]
-    task = tasks.find(name)
+    name, items, variants = sys.argv[1:]
+    task = find_task.find(name)
     with task.prepare(0.01) as args:
         task.function(*args)
         for _ in range(ROUNDS):
             for kind, workers, chunk in random.sample(json.loads(variants), len(json.loads(variants))):
-                print(json.dumps([kind, workers, seconds(task, args, int(items), method, kind, workers, chunk)]))
+                print(json.dumps([kind, workers, seconds(task, args, int(items), kind, workers, chunk)]))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class Server:
         found = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error, ProcessLookupError):
-                if any("conc_lab._child" in word for word in process.cmdline()):
+                if any("conc_lab.engine.child" in word for word in process.cmdline()):
                     found.append(os.getsid(process.pid))
         return sorted(set(found))
 

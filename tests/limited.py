@@ -11,15 +11,16 @@ import traceback
 
 import helpers
 
-from conc_lab import experiments, parameters, runner
-from conc_lab.errors import LabError
-from conc_lab.this_machine import machine
+from conc_lab.engine import experiment as experiments
+from conc_lab.engine import parameters, run
+from conc_lab.engine.errors import LabError
+from conc_lab.engine.machine import machine
 
 
 def outcome(experiment, params):
     """["rows", their number], ["LabError", sentence, detail], or for any other error its name and traceback."""
     try:
-        return ["rows", len(runner.run(experiment, params, timeout_s=helpers.LIVENESS_S).rows)]
+        return ["rows", len(run.run(experiment, params, timeout_s=helpers.LIVENESS_S).rows)]
     except LabError as error:
         return ["LabError", str(error), error.detail]
     except BaseException as error:
@@ -38,18 +39,18 @@ def limited(experiment, params, limits, fill):
             filler.write(bytes(free.f_bavail * free.f_frsize))
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, name), (value, hard[name]))
-    found = outcome(experiment, params)
+    reached = outcome(experiment, params)
     for name in limits:
         resource.setrlimit(getattr(resource, name), (hard[name], hard[name]))
     for folder in fill:
         os.remove(f"{folder}/filler")
     left = helpers.left_since(before)
-    return found, {what: sorted(map(str, names)) for what, names in left.items()}
+    return reached, {what: sorted(map(str, names)) for what, names in left.items()}
 
 
 if __name__ == "__main__":
     spec = json.loads(sys.argv[1])
     helpers.become_subreaper()
-    found, left = limited(**spec)
+    reached, left = limited(**spec)
     again = outcome(spec["experiment"], spec["params"])
-    print(json.dumps({"found": found, "left": left, "again": again}))
+    print(json.dumps({"reached": reached, "left": left, "again": again}))

@@ -7,6 +7,7 @@ import datetime
 import html
 import itertools
 import re
+import types
 from pathlib import Path
 
 import nbformat
@@ -15,16 +16,17 @@ from made.results import MACHINE, made
 from made.verdicts import ALL_RESULTS, busy, counted, handed, kept, recorded, speeds, starts
 
 import conc_lab as lab
-from conc_lab import __main__, cells, claim_table, experiments, lesson, parameters, runner, verdicts
-from conc_lab.charts import claimed
-from conc_lab.claim_table import TABLE, Claims, fitting
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.result import Result, load
+from conc_lab import __main__, claim_table
+from conc_lab.claim_table import SIGNS, TABLE, Claims, fitting
+from conc_lab.drawing import verdict
+from conc_lab.engine import experiment, kinds, parameters, run
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.engine.result import Result, load
+from conc_lab.engine.session import STOPPED
+from conc_lab.student import bets, cell
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-CELLS = [
-    cell.source for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
-]
+CELLS = [one.source for path in NOTEBOOKS for one in nbformat.read(path, as_version=4).cells if one.cell_type == "code"]
 IDS = [claim["id"] for claim in TABLE["claims"]]
 
 
@@ -32,103 +34,117 @@ IDS = [claim["id"] for claim in TABLE["claims"]]
 def folder(tmp_path, monkeypatch):
     """A notebook's folder that is empty, in a session in which nothing has been told."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cells, "_TOLD", [])
+    monkeypatch.setattr(cell, "_told", [])
     return tmp_path / "my_work/results"
 
 
+def figure(claim, *results):
+    """The figures that the claim's decider gives for these results."""
+    return claim_table.deciders()[claim](*results).figure
+
+
 def test_figures_have_their_interval():
-    """A figure that is measured has the range over its rounds beside it."""
-    assert "pure Python 1.00× (in every round)" in verdicts.c4(speeds(1.0), speeds([1.8, 1.9, 1.9])).figure
-    assert "hashing 1.90× (1.80× to 1.90×" in verdicts.c4(speeds(1.0), speeds([1.8, 1.9, 1.9])).figure
-    assert "hashing 90% (in every round)" in verdicts.c5(recorded(0.0, 0.9)).figure
-    assert "two processes 1.80 (in every round)" in verdicts.c7(busy(1.0, 1.8)).figure
-    assert "spawn 9.0 (in every round)" in verdicts.c8(kept(0.05, 9)).figure
-    assert "computing 38 (in every round) against 0 (in" in verdicts.c9(counted((38, 2, 1001))).figure
-    assert "times a thread: spawn 400 (300 to 500)" in verdicts.c12(starts(spawn=[30, 50, 40])).figure
-    assert "threads by pipe 5.14 (4 to 6), processes by pipe 6" in verdicts.c13(handed([5.14, 4, 6], 6.0, 14.0)).figure
+    """A figure that is measured has the range over its rounds beside it; a magnitude in doubt says so."""
+    assert "pure Python 1.00× (in every round)" in figure("C4", speeds(1.0), speeds([1.8, 1.9, 1.9]))
+    assert "hashing 1.90× (1.80× to 1.90×" in figure("C4", speeds(1.0), speeds([1.8, 1.9, 1.9]))
+    assert "in doubt: each task cost" in figure("C4", speeds(1.0), speeds(1.4, busy={("threads", 2): 1.9}))
+    assert "hashing 90% (in every round)" in figure("C5", recorded(0.0, 0.9))
+    assert "two processes 1.80 (in every round)" in figure("C7", busy(1.0, 1.8))
+    assert "spawn 9.0 (in every round)" in figure("C8", kept(0.05, 9))
+    assert "computing 38 (in every round) against 0 (in" in figure("C9", counted((38, 2, 1001)))
+    assert "times a thread: spawn 400 (300 to 500)" in figure("C12", starts(spawn=[30, 50, 40]))
+    assert "threads by pipe 5.14 (4 to 6), processes by pipe 6" in figure("C13", handed([5.14, 4, 6], 6.0, 14.0))
 
 
 def test_the_claims_drawn():
     """Every claim has its line, with its mark in the column of its verdict, told apart by more than colour."""
-    words = [*verdicts.WORDS, *verdicts.WORDS, "holds", "holds", "depends", "missing"]
-    rows = [{"id": f"C{n}", "title": f"claim {n}", "word": word} for n, word in enumerate(words, 1)]
-    ax = claimed.plot_claims(rows)
+    said = [*verdict.WORDS, *verdict.WORDS, "holds", "holds", "depends", "missing"]
+    rows = [{"id": f"C{n}", "title": f"claim {n}", "word": word} for n, word in enumerate(said, 1)]
+    figure, alt, sentence = claim_table.claims_chart(types.SimpleNamespace(rows=rows))
+    (ax,) = figure.axes
     columns = [tick.get_text().replace("\n", " ") for tick in ax.get_xticklabels()]
     seen = {}
     for line in ax.lines:
         for place, at in zip(line.get_xdata(), line.get_ydata(), strict=True):
             seen[ax.get_yticklabels()[at].get_text()] = columns[place]
     names = {"cannot tell": "cannot be told here", "missing": "not measured"}
-    assert seen == {f"C{n}  claim {n}": names.get(word, word) for n, word in enumerate(words, 1)}
-    assert len({line.get_marker() for line in ax.lines}) == len(verdicts.WORDS)
-    picture = claimed.picture(rows)
-    assert "holds: C1, C6, C11, C12; depends: C3, C8, C13;" in picture.alt and picture.sentence.startswith("Holds: C1")
-    assert set(claimed.COLUMNS) == set(verdicts.WORDS)
+    assert seen == {f"C{n}  claim {n}": names.get(word, word) for n, word in enumerate(said, 1)}
+    assert len({line.get_marker() for line in ax.lines}) == len(verdict.WORDS)
+    assert "holds: C1, C6, C11, C12; depends: C3, C8, C13;" in alt and sentence.startswith("Holds: C1")
+    assert set(SIGNS) == set(verdict.WORDS)
 
 
-def test_a_magnitude_in_doubt():
-    """Where the hardware decides how much, the figure says so."""
-    assert "in doubt: each task cost" in verdicts.c4(speeds(1.0), speeds(1.4, busy={("threads", 2): 1.9})).figure
-
-
-TIMED = {"timeline", "hand-over", "computing", "hashing", "start-up", "waiting", "transfer"}
+TIMED = {"timeline", "ping-pong", "computing", "hashing", "start-up", "waiting", "transfer"}
 LATER = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC).isoformat()
+
+
+def measured(name, **given):
+    """A result of this experiment, without rows, that was asked for with these parameters."""
+    function = experiment.function(name)
+    processes = parameters.processes(function, given)
+    return Result(name, parameters.checked(function, given), MACHINE, [], LATER, processes)
 
 
 def test_what_is_needed_can_be_measured():
     """What a run measures are parameters that its experiment accepts, and it has what its claims need."""
-    for name, run in TABLE["runs"].items():
-        given = {key: value for key, value in (run["needs"] | run["measure"]).items() if value is not None}
-        params = parameters.checked(experiments.function(run["experiment"]), given)
-        assert name not in TIMED or params["rounds"] >= verdicts.FEWEST
-        result = Result(run["experiment"], params, MACHINE, [], LATER)
-        assert fitting({"measured": result, "made": ALL_RESULTS[name]}, name) == ["measured", "made"]
+    for name, wanted in TABLE["runs"].items():
+        given = {key: value for key, value in (wanted["needs"] | wanted["measure"]).items() if value is not None}
+        result = measured(wanted["experiment"], **given)
+        assert name not in TIMED or result.params["rounds"] >= verdict.FEWEST
+        assert fitting({"measured": result, "made": ALL_RESULTS[name]}, name) == ["measured", "made"], name
 
 
 def calls_in(path):
-    """What the lesson's cells measure: the checked parameters of each call of an experiment, by its name."""
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type != "code" or cell.source.startswith("%%"):
+    """What the lesson's cells measure: the experiment's name and the parameters of each call, as far as they stand."""
+    for one in nbformat.read(path, as_version=4).cells:
+        if one.cell_type != "code" or one.source.startswith("%%"):
             continue
-        tree = compile(cell.source, path.name, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        tree = compile(one.source, path.name, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and re.fullmatch(r"lab\.\w+", name := ast.unparse(node.func)):
                 name, given = name.removeprefix("lab."), {}
                 for word in node.keywords:
                     with contextlib.suppress(ValueError):  # a bet, or what depends on the machine
                         given[word.arg] = ast.literal_eval(word.value)
-                if name in lab.EXPERIMENTS and name != "advise":
-                    yield name, parameters.checked(experiments.function(name), given)
+                if name in experiment.names() and name != "advise":
+                    yield name, given
 
 
 def test_a_finished_course_leaves_nothing_missing(monkeypatch):
     """The lesson that a run of the table names measures what its claims need, times in rounds enough for a verdict."""
     monkeypatch.setenv("CONC_LAB_PROFILE", "class")
-    for name, run in TABLE["runs"].items():
-        (path,) = [path for path in NOTEBOOKS if path.stem == run["lesson"]]
-        found = {str(params): Result(kind, params, MACHINE, [], LATER) for kind, params in calls_in(path)}
-        fits = fitting(found, name)
+    for name, wanted in TABLE["runs"].items():
+        (path,) = [path for path in NOTEBOOKS if path.stem == wanted["lesson"]]
+        results = {str(call): measured(call[0], **call[1]) for call in calls_in(path)}
+        fits = fitting(results, name)
         assert fits, name
-        assert name not in TIMED or {found[key].params["rounds"] >= verdicts.FEWEST for key in fits} == {True}, name
+        assert name not in TIMED or {results[key].params["rounds"] >= verdict.FEWEST for key in fits} == {True}, name
 
 
 def test_the_newest_that_has_what_is_needed():
     """Of several results the newest counts, and none of another task, with fewer workers or kinds."""
     old, other = speeds(1.0, task="count_primes"), speeds(1.9, task="zlib")
     less = made({("threads", 1): 1.0, ("processes", 1): 1.0}, task="count_primes")
-    new = Result("speedup", old.params, MACHINE, old.rows, LATER)
-    found = {"old": old, "new": new, "other": other, "less": less}
-    assert fitting(found, "computing") == ["new", "old"]
+    new = dataclasses.replace(old, started=LATER)
+    results = {"old": old, "new": new, "other": other, "less": less}
+    assert fitting(results, "computing") == ["new", "old"]
     assert fitting({"other": other, "less": less}, "computing") == []
+
+
+def test_processes_are_those_that_were_asked_for():
+    """A run has the processes that a claim needs where they were asked for as such, whatever start method that was."""
+    asked = measured("speedup", kinds=["threads", "processes"], rounds=5)
+    method = measured("speedup", kinds=["threads", kinds.start_methods()[0]], rounds=5)
+    assert asked.params == method.params
+    assert fitting({"asked": asked, "by its method": method}, "computing") == ["asked"]
 
 
 def test_every_claim_once():
     """C1 to C14 stand in the table in this order, each with a lesson and with bets that exist."""
-    assert [f"C{number}" for number in range(1, 15)] == IDS and len(verdicts.DECIDE) == 14
+    assert [f"C{number}" for number in range(1, 15)] == IDS and claim_table.deciders().keys() == set(IDS)
     for claim in TABLE["claims"]:
-        assert claim["lesson"] and {run for run in claim["runs"]} <= set(TABLE["runs"])
-        assert all(lesson.Bet(name).said == "" for name in claim["bets"] + claim["answers"])
-    assert set(claim_table.SIGNS) == set(verdicts.WORDS)
+        assert claim["lesson"] and set(claim["runs"]) <= TABLE["runs"].keys()
+        assert all(bets.Bet(name).words == "" for name in claim["bets"] + claim["answers"])
 
 
 def test_bets_and_answers_are_told_apart():
@@ -136,49 +152,49 @@ def test_bets_and_answers_are_told_apart():
     for key, call in (("bets", "bet"), ("answers", "question")):
         asked = set(re.findall(rf"lab\.{call}\(\"(\w+)\"", "\n".join(CELLS)))
         assert {name for claim in TABLE["claims"] for name in claim[key]} <= asked
-    bet, answer = lesson.bet("echo"), lesson.question("one_cpu")
+    bet, answer = bets.bet("echo"), bets.question("one_cpu")
     bet.commit(2)
     answer.commit(0)
-    found = lab.claims()
-    rows = {row["id"]: (row["bet"], row["answer"]) for row in found.rows}
-    assert (rows["C9"], rows["C13"], rows["C1"]) == ((bet.said, ""), ("", ""), ("", answer.said))
-    assert f"you answered: {answer.said[:30]}" in str(found) and f"your bet: {bet.said[:30]}" in str(found)
-    page = html.unescape(found._repr_html_())
-    assert f"<td>answered: {answer.said}<" in page and f"<td>{bet.said}<" in page
+    table = lab.claims()
+    rows = {row["id"]: (row["bet"], row["answer"]) for row in table.rows}
+    assert (rows["C9"], rows["C13"], rows["C1"]) == ((bet.words, ""), ("", ""), ("", answer.words))
+    assert f"you answered: {answer.words[:30]}" in str(table) and f"your bet: {bet.words[:30]}" in str(table)
+    page = html.unescape(table._repr_html_())
+    assert f"<td>answered: {answer.words}<" in page and f"<td>{bet.words}<" in page
 
 
 def test_all_is_kept():
     """With a result of every kind kept, a new kernel finds a verdict for every claim, and the student's bets."""
     for result in ALL_RESULTS.values():
         result.keep()
-    lesson.bet("cpu_threads").commit(0)
-    lesson.bet("first").commit([1, 1.5])
-    found = lab.claims()
-    assert [row["id"] for row in found.rows] == IDS and "missing" not in {row["word"] for row in found.rows}
-    bets = {row["id"]: row["bet"] for row in found.rows}
-    assert bets["C4"] == lesson.bet("cpu_threads").said and bets["C7"] == "2 threads 1×, 2 processes 1.5×"
-    assert bets["C1"] == "" and "Missing" not in found.sentence
-    assert list(found.frame.columns) == ["id", "title", "says", "bet", "answer", "word", "why", "figure", "lesson"]
+    bets.bet("cpu_threads").commit(0)
+    bets.bet("first").commit([1, 1.5])
+    table = lab.claims()
+    assert [row["id"] for row in table.rows] == IDS and "missing" not in {row["word"] for row in table.rows}
+    said = {row["id"]: row["bet"] for row in table.rows}
+    assert said["C4"] == bets.bet("cpu_threads").words and said["C7"] == "2 threads 1×, 2 processes 1.5×"
+    assert said["C1"] == "" and "Missing" not in table.sentence
+    assert list(table.frame.columns) == ["id", "title", "says", "bet", "answer", "word", "why", "figure", "lesson"]
 
 
 def test_missing_ones_are_named():
     """What no lesson has kept yet is named with the lesson to run; a claim needs all of its results."""
     speeds(1.0, task="count_primes").keep()
-    found = lab.claims()
-    words = {row["id"]: row["word"] for row in found.rows}
+    table = lab.claims()
+    words = {row["id"]: row["word"] for row in table.rows}
     assert words["C7"] == "holds" and set(words.values()) == {"holds", "missing"}
-    assert "C4 (run 02_cpu_bound)" in found.sentence and "C14 (run 07_moving_data and 08_races)" in found.sentence
-    assert "C7" not in found.sentence
+    assert "C4 (run 02_cpu_bound)" in table.sentence and "C14 (run 07_moving_data and 04_races)" in table.sentence
+    assert "C7" not in table.sentence
 
 
 def test_a_broken_file_is_named(folder):
     """A file that is no result is left out by its name and reason, and the others count."""
     speeds(1.0, task="count_primes").keep()
     (folder / "a<b>.json").write_text("{")
-    found = lab.claims()
-    assert "Left out: a<b>.json is not a whole result" in found.sentence
-    assert "a&lt;b&gt;.json" in found._repr_html_() and "a<b>" not in found._repr_html_()
-    assert {row["word"] for row in found.rows} == {"holds", "missing"}
+    table = lab.claims()
+    assert "Left out: a<b>.json is not a whole result" in table.sentence
+    assert "a&lt;b&gt;.json" in table._repr_html_() and "a<b>" not in table._repr_html_()
+    assert {row["word"] for row in table.rows} == {"holds", "missing"}
 
 
 PARTS = {  # what may be lacking in a file: its facts, all columns, all rows but the first or the last
@@ -198,31 +214,31 @@ def test_a_partial_file_does_not_count(name, folder):
     concerned = [claim["id"] for claim in TABLE["claims"] if name in claim["runs"]]
     for part, partial in PARTS.items():
         dataclasses.replace(partial(ALL_RESULTS[name]), started=LATER).save(folder / "part.json")
-        found = lab.claims()
-        rows = {row["id"]: row for row in found.rows}
+        table = lab.claims()
+        rows = {row["id"]: row for row in table.rows}
         for key, row in rows.items():
             assert row == whole[key] or (key in concerned and row["word"] == "cannot tell"), (part, row)
-        if part == "no columns":
-            assert "Left out: part.json, whose rows are not those of a whole run (" in found.sentence and rows == whole
+        if part.startswith("no"):
+            assert "Left out: part.json is not a whole result: " in table.sentence and rows == whole
 
 
 def test_only_a_partial_file(folder):
     """Where no file carries a verdict the claim is missing, the files are named, and measuring fills it."""
     stopped = [row for row in ALL_RESULTS["faults"].rows if row["fault"] != "segfault"]
     dataclasses.replace(ALL_RESULTS["faults"], rows=stopped).save(folder / "stopped.json")
-    dataclasses.replace(ALL_RESULTS["hashing"], machine={}).save(folder / "hashing.json")
-    dataclasses.replace(ALL_RESULTS["computing"], rows=[{"kind": "threads"}]).save(folder / "computing.json")
+    ALL_RESULTS["hashing"].save(folder / "hashing.json")
+    serial = [row for row in ALL_RESULTS["computing"].rows if row["kind"] == "serial"]
+    dataclasses.replace(ALL_RESULTS["computing"], rows=serial).save(folder / "computing.json")
     strange = [row | {"kind": "word " * 99} for row in ALL_RESULTS["memory"].rows]
     dataclasses.replace(ALL_RESULTS["memory"], rows=strange).save(folder / "memory.json")
-    found = lab.claims()
-    words = {row["id"]: row["word"] for row in found.rows}
-    assert set(words.values()) == {"missing"} and {"faults", "hashing", "computing", "memory"} <= found.lacking
-    assert "Left out: stopped.json, whose rows are not those of a whole run (KeyError: " in found.sentence
-    assert "Left out: computing.json or hashing.json, whose rows " in found.sentence
-    assert "Left out: memory.json, whose rows " in found.sentence and found.sentence.count("word") < 30
-    again = Claims(found.found | {"new": dataclasses.replace(ALL_RESULTS["faults"], started=LATER)}, {}, found.broken)
+    table = lab.claims()
+    words = {row["id"]: row["word"] for row in table.rows}
+    assert set(words.values()) == {"missing"} and {"faults", "hashing", "computing", "memory"} <= table.lacking
+    for names in ("stopped.json", "computing.json and hashing.json", "computing.json", "memory.json"):
+        assert f"Left out: {names}, whose rows are not those of a whole run (" in table.sentence
+    assert table.sentence.count("word") < 30
+    again = Claims(table.results | {"new": dataclasses.replace(ALL_RESULTS["faults"], started=LATER)}, {}, table.unread)
     assert {row["id"] for row in again.rows if row["word"] != "missing"} == {"C10"}
-    assert "stopped.json" not in again.sentence
 
 
 def test_one_file_for_the_same_parameters(folder):
@@ -249,7 +265,7 @@ class Display:
 
 def test_a_cell_keeps_its_result(monkeypatch, folder):
     """A call in a notebook's cell keeps its result; outside a notebook it writes nothing."""
-    monkeypatch.setattr(runner, "run", lambda *given, **hooks: speeds(1.0))
+    monkeypatch.setattr(run, "run", lambda *given, **hooks: speeds(1.0))
     lab.speedup()
     assert not folder.exists()
     Display(monkeypatch)
@@ -261,7 +277,7 @@ def test_a_cell_keeps_its_result(monkeypatch, folder):
 def test_a_folder_that_cannot_be_written_is_told_once(monkeypatch, tmp_path):
     """Where nothing can be kept the call returns all the same, and a second one does not repeat it."""
     (tmp_path / "my_work").write_text("a file where the folder should be")
-    monkeypatch.setattr(runner, "run", lambda *given, **hooks: speeds(1.0))
+    monkeypatch.setattr(run, "run", lambda *given, **hooks: speeds(1.0))
     page = Display(monkeypatch)
     assert lab.speedup() == lab.speedup() == speeds(1.0)
     said = [shown.data for shown in page.shown if "could not be written" in shown.data]
@@ -275,46 +291,47 @@ def test_the_page():
     assert "<caption>Of 14 claims: " in page and page.count('scope="col"') == 4
     assert re.findall(r'<th scope="row"><b>(\w+)</b>', page) == IDS
     assert "<b>? this machine cannot tell</b>: no counts &lt;here&gt;" in page and "<here>" not in page
-    assert page.count("– not measured yet") == 13 and '<a href="06_switching.ipynb">Lesson 06 switching</a>' in page
+    assert page.count("– not measured yet") == 13 and '<a href="10_switching.ipynb">Lesson 10 switching</a>' in page
 
 
 def test_the_text():
     """Printed, each claim stands with its wording, verdict, figures, bet and lesson, in lines of 100 at most."""
     for result in ALL_RESULTS.values():
         result.keep()
-    lesson.bet("crash").commit(1)
+    bets.bet("crash").commit(1)
     text = str(lab.claims())
     assert max(map(len, text.splitlines())) <= 100
     for word in (
         "C10  Processes make",
         "± depends: on what you call",
         "figures: after a crash",
-        f"your bet: {lesson.bet('crash').said[:30]}",
+        f"your bet: {bets.bet('crash').words[:30]}",
     ):
         assert word in text
-    assert "lesson: 09_when_workers_fail" in text and text.splitlines()[-1].startswith("Of 14 claims: holds ")
+    assert "lesson: 08_when_workers_fail" in text and text.splitlines()[-1].startswith("Of 14 claims: holds ")
 
 
 def test_only_what_is_missing_is_measured(monkeypatch):
     """Measuring runs what no kept result has, in the time that is left, with a line of progress for each."""
     ran, said = [], []
 
-    def run(experiment, params, timeout_s, on_progress):
+    def instead(name, params, timeout_s, on_progress):
         assert 0 < timeout_s <= 60
-        ran.append(experiment)
+        ran.append(name)
         on_progress(0.5, "round 1 of 2", 1.0)
-        name = "hashing" if params.get("task") == "sha256" else "waiting" if params.get("task") == "sleep" else None
-        name = name or {"startup": "start-up"}.get(experiment) or params.get("question") or experiment
-        return ALL_RESULTS[{"speedup": "computing"}.get(name, name)]
+        runs = {"startup": "start-up", "pingpong": "ping-pong"}
+        runs |= {"count_primes": "computing", "sha256": "hashing", "sleep": "waiting"}
+        key = params.get("task", name)
+        return ALL_RESULTS[runs.get(key, key)]
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(run, "run", instead)
     for name in ("sharing", "start methods", "switches", "computing"):
         ALL_RESULTS[name].keep()
-    found = claim_table.measured(lab.claims(), said.append, 60)
+    table = claim_table.measured(lab.claims(), said.append, 60)
     assert sorted(ran) == sorted(
-        ["memory", "speedup", "speedup", "timeline", "startup", "switching", "faults", "transfer", "races"]
+        ["memory", "speedup", "speedup", "timeline", "startup", "pingpong", "faults", "transfer", "races"]
     )
-    assert not {row["word"] for row in found.rows} & {"missing"} and "3 of 13: races, 50%" in said
+    assert not {row["word"] for row in table.rows} & {"missing"} and "3 of 13: races, 50%" in said
 
 
 def test_what_cannot_be_measured_is_told(monkeypatch):
@@ -322,14 +339,14 @@ def test_what_cannot_be_measured_is_told(monkeypatch):
     clock = itertools.count()
     monkeypatch.setattr(claim_table.time, "monotonic", lambda: next(clock))
 
-    def run(experiment, params, timeout_s, on_progress):
+    def instead(name, params, timeout_s, on_progress):
         if timeout_s < 1:
             raise LabError("the run was ended")
-        if experiment == "faults":
+        if name == "faults":
             raise LabError("no room for faults")
-        return ALL_RESULTS.get(experiment, ALL_RESULTS["switches"])
+        return ALL_RESULTS.get(name, ALL_RESULTS["switches"])
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(run, "run", instead)
     rows = {row["id"]: row for row in claim_table.measured(Claims({}, {}, []), lambda text: None, 8).rows}
     assert rows["C1"]["word"] == "does not hold" and rows["C5"]["word"] == "depends"
     assert (rows["C10"]["word"], rows["C10"]["why"]) == ("cannot tell", "no room for faults")
@@ -340,15 +357,15 @@ def test_an_interrupt_ends_the_command(monkeypatch, capsys):
     """A run that is interrupted ends the measuring, and the command with 130 and one sentence."""
     ran = []
 
-    def run(experiment, params, timeout_s, on_progress):
-        ran.append(experiment)
-        raise RunStopped(runner.STOPPED)
+    def instead(name, params, timeout_s, on_progress):
+        ran.append(name)
+        raise RunStopped(STOPPED)
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(run, "run", instead)
     with pytest.raises(RunStopped):
         claim_table.measured(lab.claims(), lambda text: None)
     assert __main__.main(["claims"]) == 130 and len(ran) == 2
-    assert capsys.readouterr() == ("", f"{runner.STOPPED}\n")
+    assert capsys.readouterr() == ("", f"{STOPPED}\n")
 
 
 def test_the_command(monkeypatch, capsys):

@@ -129,6 +129,29 @@ def test_the_checkers_are_content():
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_nothing_imports_upwards():
+    """The engine imports no room above it, nor does drawing, nor do experiments; what measures imports no chart."""
+    above = ["claim_table", "student", "ipywidgets"]
+    measuring = [*above, "drawing", "pandas", "matplotlib"]
+    rooms = {
+        "engine/*": [*above, "drawing", "matplotlib"],
+        "drawing/*": [*above, r"experiments\."],
+        "experiments/*/*": above,
+        "experiments/*/measure": measuring,
+        "experiments/*/worker": measuring,
+    }
+    for pattern, forbidden in rooms.items():
+        words = "|".join(forbidden)
+        paths = list((ROOT / "conc_lab").glob(f"{pattern}.py"))
+        assert len(paths) > 3, pattern
+        for path in paths:
+            text = path.read_text(encoding="utf-8")
+            found = re.findall(
+                rf"^ *(?:(?:from|import) \.*(?:{words})\b|from \.+ import .*\b(?:{words})\b).*", text, re.M
+            )
+            assert not found, f"{path}: {found}"
+
+
 def test_the_lines_of_the_readme():
     """The course line starts the installed command; the test line installs what the tests need and runs pytest."""
     course, test = line_after("the course line"), line_after("the test line")

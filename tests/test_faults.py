@@ -11,43 +11,47 @@ import pytest
 from made.faults import DIED, made, row
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from conc_lab import executors, fragile, parameters, runner
-from conc_lab.charts import faults as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import faults as module
+from conc_lab.engine import kinds, run
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.faults import chart, measure
+from conc_lab.student import fragile
 
-METHODS = executors.start_methods()
-WORKERS = [worker for worker in module.WORKERS if worker[:5] != "Inter" or not executors.unavailable("interpreters")]
+METHODS = kinds.start_methods()
+APIS = [api for api in measure.APIS if not kinds.unavailable(measure.IN_PROCESS.get(api, "threads"))]
 LIVENESS_S = 300  # the longest of these runs takes 30 s
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end a process")
 
 
-def found(faults, method, patience_s):
-    """The rows of a run of every kind of worker in a child, and those that must come out on this platform."""
-    params = {"faults": faults, "workers": WORKERS, "start_method": method, "patience_s": patience_s}
-    wanted = [row(fault, worker, module.unavailable(fault), method) for fault in faults for worker in WORKERS]
+def missing(fault):
+    return measure.MISSING.get((sys.platform, fault))
+
+
+def outcomes(faults, method, patience_s):
+    """The rows of a run of every API in a child, and those that must come out on this platform."""
+    params = {"faults": faults, "apis": APIS, "kinds": [method], "patience_s": patience_s}
+    wanted = [row(fault, api, missing(fault), method) for fault in faults for api in APIS]
     for item in wanted:  # CPython 3.14 gives the caller of an InterpreterPoolExecutor None for a MemoryError
-        if (item["fault"], item["worker"]) == ("memory", "InterpreterPoolExecutor") and not item["reason"]:
+        if (item["fault"], item["api"]) == ("memory", "InterpreterPoolExecutor") and not item["reason"]:
             item["told"] = "a result"
-    return runner.run("faults", params, timeout_s=LIVENESS_S).rows, wanted
+    return run.run("faults", params, timeout_s=LIVENESS_S).rows, wanted
 
 
-def here(fault="raise", worker="Thread"):
+def here(fault="raise", api="Thread"):
     """The rows of one case, started from this process."""
-    return [item for item in module.faults([fault], [worker], METHODS[0], 0.5) if isinstance(item, dict)]
+    return [item for item in measure.faults([fault], [api], METHODS[:1], 0.5) if isinstance(item, dict)]
 
 
 @pytest.mark.parametrize("method", helpers.METHODS)
 def test_a_crash_in_every_kind(method):
     """With every start method, os._exit ends what it must end, and is reported by those that notice."""
-    rows, wanted = found(["exit"], method, 3)
+    rows, wanted = outcomes(["exit"], method, 3)
     assert rows == wanted
 
 
 @pytest.mark.slow
 def test_the_whole_table():
     """All six faults in all kinds of worker, cell by cell."""
-    rows, wanted = found(list(module.FAULTS), METHODS[0], 4)
+    rows, wanted = outcomes(list(measure.FAULTS), METHODS[0], 4)
     assert rows == wanted
 
 
@@ -58,53 +62,33 @@ def test_no_core_is_left(nothing_left, tmp_path, monkeypatch):
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     try:
-        assert here("segfault")[0]["survived"] is bool(module.unavailable("segfault"))
+        assert here("segfault")[0]["survived"] is bool(missing("segfault"))
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     assert os.listdir(tmp_path) == []
 
 
-def test_unavailable(monkeypatch):
+def test_a_fault_that_is_missing(monkeypatch):
     """A fault that a platform cannot show has the reason, and its row nothing else: no program is started."""
-    absent = {
-        "linux": {},
-        "darwin": {"memory": "macOS does not enforce RLIMIT_AS"},
-        "win32": {
-            "segfault": "ctypes turns this read into an exception on Windows",
-            "kill": "Windows ends a process without a signal",
-            "memory": "Windows has no RLIMIT_AS",
-        },
-    }
-    for platform, reasons in absent.items():
-        assert {fault: module.unavailable(fault, platform) for fault in module.FAULTS} == dict.fromkeys(
-            module.FAULTS
-        ) | reasons
-    monkeypatch.setattr(module, "unavailable", lambda fault: "this is a test")
+    monkeypatch.setitem(measure.MISSING, (sys.platform, "segfault"), "this is a test")
     monkeypatch.setattr(subprocess, "Popen", None)
     assert here("segfault", "Pool") == [row("segfault", "Pool", "this is a test", METHODS[0])]
 
 
 BROKEN_PROGRAMS = {
-    "cannot start": ("import no_such_module", 60, "ended unasked with exit code 1", "No module named"),
-    "gets stuck": ("import time; time.sleep(60)", 0.3, "did not get done", ""),
-    "has no workers": (
-        "import conc_lab._faults_worker as w; w._crew = lambda *args: w.os.fork_failed; w.main()",
-        60,
-        "could not go on: AttributeError: ",
-        "Traceback",
-    ),
+    "import no_such_module": "it ended: exit code 1",
+    "pass": "it ended: by itself",
+    "from conc_lab.experiments.faults import program as p; p._workers = None; p.main()": "it failed with TypeError: .*",
 }
 
 
 def test_a_program_that_fails_by_itself(monkeypatch):
-    """A program that fails in a way not asked for is one sentence with what it printed, never a row."""
-    for program, limit_s, sentence, detail in BROKEN_PROGRAMS.values():
+    """A program that fails in a way not asked for is one sentence, never a row."""
+    for program, how in BROKEN_PROGRAMS.items():
         with monkeypatch.context() as patch:
             helpers.instead_of_our_programs(patch, program)
-            patch.setattr(module, "LIMIT_S", limit_s)
-            with pytest.raises(LabError, match=f"^the program for raise with Thread {sentence}.*$") as caught:
+            with pytest.raises(LabError, match=f"^the program for raise with Thread failed: {how}$"):
                 here()
-            assert detail in caught.value.detail
 
 
 @POSIX
@@ -116,31 +100,27 @@ def test_a_program_that_is_killed_unasked(monkeypatch):
 
 def test_no_process_can_be_started(monkeypatch):
     """Where no process can be started the run ends with one sentence, and the programs before it are ended."""
-    started, popen = [], subprocess.Popen
+    started, popen, calls = [], subprocess.Popen, itertools.count()
 
     def once(*args, **options):
-        if started:
+        if next(calls):
             raise BlockingIOError(11, "Resource temporarily unavailable")
         started.append(popen(*args, **options))
         return started[0]
 
     monkeypatch.setattr(subprocess, "Popen", once)
     with pytest.raises(LabError, match=r"could not start a Python process \(Resource temp.*close other programs$"):
-        list(module.faults(["hang"], ["Thread", "Pool"], METHODS[0], 5))
+        list(measure.faults(["hang"], ["Thread", "Pool"], METHODS[:1], 0.5))
     assert started[0].returncode is not None
 
 
 def test_what_the_machine_lacks():
-    """Interpreters before Python 3.14, and more processes than memory holds, are refused with a sentence."""
-    params = parameters.checked(module.faults, {"workers": ["Pool", "Process"], "start_method": METHODS[0]})
-    with pytest.raises(LabError, match=r"^2 programs need about .* MB are free"):
-        module.check(params, {"memory_free_bytes": 1 << 20})
-    with pytest.raises(LabError, match=r"^4 .* processes need about .* MB are free"):
-        module.check(params, {"memory_free_bytes": 2 * module.PROGRAM_BYTES + 1})
-    module.check(params, {"memory_free_bytes": 1 << 30})
+    """Interpreters before Python 3.14, and more programs than memory holds, are refused with a sentence."""
+    with pytest.raises(LabError, match=r"^2 programs need about .* MB are free: at most 1 would fit"):
+        measure.check({"apis": ["Pool", "Thread"], "kinds": METHODS[:1]}, {"memory_free_bytes": 60 << 20})
     if sys.version_info < (3, 14):
         with pytest.raises(LabError, match=r"^interpreters need Python 3\.14"):
-            module.check(params | {"workers": ["InterpreterPoolExecutor"]}, {})
+            measure.check({"apis": ["InterpreterPoolExecutor"], "kinds": METHODS[:1]}, {"memory_free_bytes": 1 << 30})
 
 
 def test_fragile_is_for_workers_only():
@@ -161,18 +141,26 @@ CELLS = {
 }
 
 
+def cells(*case, **changes):
+    """The cells of one case's line."""
+    return tuple(chart.summary(made(row(*case, **changes))).loc[0, list(chart.CELLS)])
+
+
 def test_cells():
-    """Every outcome has a sign and words of its own; a failure that looks like a result is bad."""
-    for case, cells in CELLS.items():
-        assert tuple(drawn.answers(row(*case)).values()) == cells, case
-    assert set(drawn.answers(row("hang", "Pool", reason="not on this system")).values()) == {"– not here"}
-    assert drawn.answers(row("memory", "InterpreterPoolExecutor", told="a result"))["caller gets"] == "✗ a result"
+    """Every outcome has a sign and words of its own, and each of several start methods a line of its own."""
+    for case, wanted in CELLS.items():
+        assert cells(*case) == wanted, case
+    assert set(cells("hang", "Pool", reason="not on this system")) == {"– not here"}
+    assert cells("memory", "InterpreterPoolExecutor", told="a result")[0] == "✗ a result"
+    methods = ["fork", "spawn"]
+    rows = [row("raise", "Thread"), *(row("raise", "Pool", method=method) for method in methods)]
+    assert list(chart.summary(made(*rows, kinds=methods)).worker) == ["Thread", "Pool (fork)", "Pool (spawn)"]
 
 
 def test_chart():
     """Each fault is written once over its workers, and each worker's cells stand in its line; nothing is cut off."""
-    result = made(*(row(fault, worker) for fault in module.FAULTS for worker in module.WORKERS))
-    figure = drawn.CHARTS["faults"](result, None, None)[0]
+    result = made(*(row(fault, api) for fault in measure.FAULTS for api in measure.APIS))
+    figure = chart.CHARTS["faults"](result, None, None)[0]
     renderer = FigureCanvasAgg(figure).get_renderer()
     (ax,) = figure.axes
     across, down = figure.bbox.extents[2:]
@@ -184,11 +172,11 @@ def test_chart():
     for line in lines.values():
         assert all(left[1] < right[0] for left, right in itertools.pairwise(sorted(line))), line
     written = [[words for *_, words in sorted(lines[y])] for y in sorted(lines)]
-    assert written.pop(0) == list(drawn.COLUMNS)
-    for fault, mine in itertools.groupby(result.rows, lambda item: item["fault"]):
-        assert written.pop(0) == [f"{fault}: {drawn.FAULTS[fault]}"]
-        for item in mine:
-            assert written.pop(0) == [item["worker"], *drawn.answers(item).values()]
+    assert written.pop(0) == list(chart.CELLS)
+    for fault, cases in chart.summary(result).groupby("fault", sort=False):
+        assert written.pop(0) == [f"{fault}: {measure.FAULTS[fault]}"]
+        for case in cases.drop(columns="fault").values.tolist():
+            assert written.pop(0) == case
     assert not written and figure.get_figwidth() <= 7.25 and min(text.get_fontsize() for text in ax.texts) >= 10
 
 
@@ -212,5 +200,5 @@ def test_sentences_that_no_recording_has():
         ],
     }
     for sentence, rows in cases.items():
-        assert drawn.CHARTS["faults"](made(*rows), None, None)[2] == sentence
-    assert "memory in a Thread: macOS has no limits" in drawn.CHARTS["faults"](made(*rows), None, None)[1]
+        assert chart.CHARTS["faults"](made(*rows), None, None)[2] == sentence
+    assert "memory in a Thread: macOS has no limits" in chart.CHARTS["faults"](made(*rows), None, None)[1]

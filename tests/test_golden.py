@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from made.verdicts import OUTCOMES
 
-from conc_lab import charts, experiments, result, verdicts
-from conc_lab.claim_table import TABLE
-from conc_lab.result import load
+from conc_lab import claim_table
+from conc_lab.drawing import picture
+from conc_lab.engine import experiment, result
 
 GOLDEN = Path(__file__).parent / "golden"
-RECORDINGS = Path(result.__file__).parent / "recordings"
 
 
 def held(name, text):
@@ -25,26 +24,30 @@ def held(name, text):
     assert text == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("experiment", experiments.NAMES)
-def test_words_of_recordings(experiment, monkeypatch):
-    """Alt text, sentence and table of every chart of every recording are those of the golden file."""
-    monkeypatch.setattr(result, "_rank", lambda found: (found.machine["usable_cpus"], found.started))
+@pytest.mark.parametrize("name", experiment.names())
+def test_words_of_recordings(name):
+    """Alt text and sentence of every chart, and the table, of every recording are those of the golden file."""
     parts = []
-    for path in sorted(RECORDINGS.glob(f"{experiment}-*.json")):
-        recorded = load(path)
-        parts.append(f"== {path.stem}")
-        for name, maker in charts._module(recorded).CHARTS.items():
+    for path in sorted(result.RECORDINGS.glob(f"{name}-*.json.gz")):
+        recorded = result.load(path)
+        parts.append(f"== {path.name.removesuffix('.json.gz')}")
+        for chart, maker in picture.chart_module(recorded).CHARTS.items():
             _, alt, sentence = maker(recorded, None, None)
-            parts.append(f"-- {name}\n{alt}\n{sentence}")
-        parts.append(charts.table(recorded).to_csv(index=False))
-    held(experiment, "\n".join(parts))
+            parts.append(f"-- {chart}\n{alt}\n{sentence}")
+        parts.append("")
+    held(name, "\n".join(parts))
+
+
+def test_tables_of_recordings():
+    """The table of one recording of each experiment is that of the golden file."""
+    recorded = (result.recording(name, python="3.14") for name in experiment.names())
+    held("tables", "".join(f"== {one.experiment}\n{picture.table(one).to_csv(index=False)}" for one in recorded))
 
 
 def test_words_of_verdicts():
     """Verdict, reason and figures of every made case are those of the golden file."""
     lines = []
-    deciders = {claim["id"]: decide for claim, decide in zip(TABLE["claims"], verdicts.DECIDE, strict=True)}
     for (claim, case), results in OUTCOMES.items():
-        verdict = deciders[claim](*results)
+        verdict = claim_table.deciders()[claim](*results)
         lines.append(f"{claim} {case}: {verdict.word} | {verdict.why} | {verdict.figure}\n")
     held("verdicts", "".join(lines))

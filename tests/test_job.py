@@ -1,4 +1,4 @@
-"""conc_lab.job: the states of a panel, held against runs that do what the test says."""
+"""conc_lab.student.job: the states of a panel, held against runs that do what the test says."""
 
 import queue
 import threading
@@ -7,13 +7,13 @@ import pytest
 from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, made
 
-from conc_lab import runner
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.job import Job
+from conc_lab.engine import run as engine
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.student.job import Job
 
 
 class MadeRun:
-    """A call of `runner.run` that waits for the test to say how it goes on; also its own `Run`."""
+    """A call of `engine.run` that waits for the test to say how it goes on; also its own `Run`."""
 
     def __init__(self, experiment, params, timeout_s, on_start, on_progress, on_round):
         self.called_with = experiment, params, timeout_s
@@ -45,7 +45,7 @@ def runs(monkeypatch):
         started.append(MadeRun(experiment, params, timeout_s, on_start, on_progress, on_round))
         return started[-1].wait()
 
-    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setattr(engine, "run", run)
     yield started
     for one in started:
         one.end(RunStopped("the test is over"))

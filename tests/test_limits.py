@@ -51,8 +51,8 @@ def limited(limits=None, fill=(), read_only=(), **params):
 
 def assert_one_sentence(report):
     """The run ended with one sentence, left nothing, and the next run was whole."""
-    kind, sentence = report["found"][:2]
-    assert kind == "LabError" and "\n" not in sentence, report["found"]
+    kind, sentence = report["reached"][:2]
+    assert kind == "LabError" and "\n" not in sentence, report["reached"]
     advice = ("ask for ", "make room", "would fit", "close other programs")
     assert any(words in sentence for words in advice) and "failed with" not in sentence, sentence
     assert report["left"] == {} and report["again"][0] == "rows", report
@@ -67,9 +67,9 @@ def test_too_few_processes():
 def test_too_few_processes_for_the_pools_threads():
     """RLIMIT_NPROC reached by the threads that a pool starts when it has its processes: no run waits for ever."""
     for method, processes in (("fork", 6), ("forkserver", 8), ("spawn", 7)):
-        given = {"kinds": ["processes"], "workers": [4], "start_method": method}
+        given = {"kinds": [method], "workers": [4]}
         report = limited({"RLIMIT_NPROC": processes + 4}, **given)
-        if report["found"][0] == "rows":  # versions of Python differ in the threads that a pool has
+        if report["reached"][0] == "rows":  # versions of Python differ in the threads that a pool has
             assert report["left"] == {} and report["again"][0] == "rows"
         else:
             assert_one_sentence(report)
@@ -84,11 +84,13 @@ def test_full_shared_memory():
     """A /dev/shm without room for a semaphore is one sentence."""
     report = limited(fill=["/dev/shm"])
     assert_one_sentence(report)
-    assert "make room" in report["found"][1]
+    assert "make room" in report["reached"][1]
 
 
 def test_temporary_folder_that_cannot_be_written():
     """Where no temporary folder can be written, no run can be started, and the sentence says so."""
     report = limited(read_only=["/tmp", "/var/tmp"])
-    assert report["found"][:2] == report["again"][:2] and report["left"] == {}
-    assert report["found"][0] == "LabError" and "set TMPDIR to a folder that can be written to" in report["found"][1]
+    assert report["reached"][:2] == report["again"][:2] and report["left"] == {}
+    assert (
+        report["reached"][0] == "LabError" and "set TMPDIR to a folder that can be written to" in report["reached"][1]
+    )

@@ -9,7 +9,11 @@ import helpers
 import psutil
 import pytest
 
-from conc_lab import __main__, charts, experiments, parameters, runner, this_machine
+from conc_lab import __main__
+from conc_lab.drawing import picture
+from conc_lab.engine import experiment, parameters, run
+from conc_lab.engine.machine import machine
+from conc_lab.engine.session import STOPPED
 
 SMALL = ["--task", "count_primes", "--workers", "1", "2", "--kinds", "threads", "--task-ms", "0.2", "--rounds", "2"]
 TIMEOUT_S = 120  # each of these takes 2 to 5 s here
@@ -26,26 +30,26 @@ def command(*words, **how):
 def main(capsys):
     """Runs the command line here: (exit status, stdout, stderr)."""
 
-    def run(*words):
+    def main(*words):
         status = __main__.main(list(map(str, words)))
         return status, *capsys.readouterr()
 
-    return run
+    return main
 
 
 def test_machine(main):
     """`machine` prints every fact, one a line, each with its name."""
     status, out, err = main("machine")
     assert (status, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()] == list(this_machine.machine())
+    assert [line.split()[0] for line in out.splitlines()] == list(machine())
 
 
 def test_a_run_is_saved_and_drawn():
     """`speedup --save --chart` leaves a result and a picture, and says where, and what came out in a sentence."""
-    run = helpers.real_run("speedup")
-    saved, drew, said = run.printed.splitlines()
-    assert (saved, drew) == (f"saved {run.path}", f"drew {run.png}") and "threads" in said and said.endswith(".")
-    assert run.png.read_bytes().startswith(b"\x89PNG")
+    one = helpers.real_run("speedup")
+    saved, drew, said = one.printed.splitlines()
+    assert (saved, drew) == (f"saved {one.path}", f"drew {one.png}") and "threads" in said and said.endswith(".")
+    assert one.png.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_bad_value():
@@ -65,7 +69,7 @@ def test_words_become_numbers(main):
 @pytest.mark.parametrize("option", ["--save", "--chart"])
 def test_a_file_that_cannot_be_written(main, tmp_path, monkeypatch, option):
     """What cannot become a file is refused in one sentence before anything is run, and left as it was."""
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("it was run"))
+    monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("it was run"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a_file").write_text("")
     devices = [os.devnull, tmp_path / "link"] if os.name != "nt" else []
@@ -84,7 +88,7 @@ def test_a_file_that_cannot_be_written(main, tmp_path, monkeypatch, option):
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission(main, tmp_path, monkeypatch):
     """A folder without the permission to write is refused before the run."""
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("it was run"))
+    monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("it was run"))
     (tmp_path / "closed").mkdir(mode=0o500)
     status, _, err = main("speedup", *SMALL, "--save", tmp_path / "closed/new/out.json")
     assert status == 1 and "Permission denied" in err and err.count("\n") == 1
@@ -110,12 +114,12 @@ def test_an_unknown_command_or_option(main, capsys):
 
 def test_every_parameter_is_an_option(main, capsys):
     """Each experiment is a command, and each of its parameters an option with its help and its default."""
-    for name in experiments.NAMES:
+    for name in experiment.names():
         with pytest.raises(SystemExit) as caught:
             main(name, "--help")
         assert caught.value.code == 0
         shown = " ".join(capsys.readouterr().out.split())
-        for parameter in parameters.described(experiments.function(name)).values():
+        for parameter in parameters.described(experiment.function(name)).values():
             assert f"--{parameter.name.replace('_', '-')} VALUE" in shown
             assert f"{parameter.annotation.help} (default: {parameters.default(parameter)})" in shown
 
@@ -152,7 +156,7 @@ def test_ctrl_c_during_a_run():
             out, err = process.communicate(timeout=TIMEOUT_S)
         finally:
             process.kill()
-    assert (process.returncode, out, err) == (130, "", f"{runner.STOPPED}\n")
+    assert (process.returncode, out, err) == (130, "", f"{STOPPED}\n")
 
 
 def test_ctrl_c_while_drawing(main, monkeypatch):
@@ -161,8 +165,8 @@ def test_ctrl_c_while_drawing(main, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "run", lambda *_, **__: helpers.real("speedup"))
-    monkeypatch.setattr(charts, "show", interrupted)
+    monkeypatch.setattr(run, "run", lambda *_, **__: helpers.real("speedup"))
+    monkeypatch.setattr(picture, "show", interrupted)
     assert main("speedup") == (130, "", "stopped by Ctrl-C\n")
 
 

@@ -1,5 +1,6 @@
 """Memory: known amounts that a run must find, what it concludes from rows, what is refused, and the charts."""
 
+import math
 import os
 import re
 import subprocess
@@ -12,37 +13,38 @@ import pytest
 from made.memory import TOUCHED, TYPICAL, made, row
 from made.results import MACHINE
 
-from conc_lab import _memory_worker, charts, executors, experiments, parameters, runner
-from conc_lab.charts import memory as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import memory as module
-from conc_lab.experiments.memory import MB, added, conclusions, meter
+from conc_lab.drawing import picture
+from conc_lab.engine import experiment, kinds, parameters
+from conc_lab.engine.errors import LabError
+from conc_lab.engine.run import run
+from conc_lab.experiments.memory import chart, measure, worker
+from conc_lab.experiments.memory.chart import added, meter, summary
+from conc_lab.experiments.memory.measure import MB
 
+HERE = kinds.here(measure.KINDS)
 PSS = pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="this platform has no PSS")
-FORK = pytest.mark.skipif("fork" not in executors.start_methods(), reason="this platform has no fork")
+FORK = pytest.mark.skipif("fork" not in kinds.start_methods(), reason="this platform has no fork")
 
 
-def run(**params):
-    """The rows of a run with these parameters, by default of one worker, once."""
-    return runner.run("memory", {"workers": [1], "rounds": 1} | params, timeout_s=helpers.LIVENESS_S).rows
+def ran(**params):
+    """The result of a run with these parameters, by default of one worker, once."""
+    return run("memory", {"workers": [1], "rounds": 1} | params, timeout_s=helpers.LIVENESS_S)
 
 
 def check(free_mb=1000, **params):
     """Ask whether these parameters are allowed where so many MB are free."""
-    checked = parameters.checked(experiments.function("memory"), params)
-    module.check(checked, MACHINE | {"memory_free_bytes": free_mb * MB})
+    checked = parameters.checked(experiment.function("memory"), params)
+    measure.check(checked, MACHINE | {"memory_free_bytes": free_mb * MB})
 
 
 @PSS
 def test_rows_of_a_run():
     """Program, workers and helpers are counted, and each figure lies between those that bound it."""
     rows = helpers.real("memory").rows
-    assert [item["kind"] for item in sorted(rows, key=lambda item: module.kinds().index(item["kind"]))] == list(
-        module.HERE
-    )
+    assert sorted(item["kind"] for item in rows) == sorted(HERE)
     for item in rows:
         helpers_of = {"fork": 0, "spawn": 1, "forkserver": 2}  # none; the resource tracker; it and the server
-        inside = item["kind"] in module.INSIDE
+        inside = item["kind"] in measure.INSIDE
         assert item["processes"] == (1 if inside else 1 + 2 + helpers_of[item["kind"]]), item
         assert 0 < item["uss_bytes"] <= item["pss_bytes"] <= item["rss_bytes"] and item["missing"] is None
         assert (item["worker_rss_bytes"] is None) == inside and item["others_uss_bytes"] <= item["uss_bytes"]
@@ -56,7 +58,7 @@ COPIES = {  # kind: {(form, touch): how many copies of the data one worker adds}
         ("bytes", "read"): 0,
         ("bytes", "written"): 1,
         ("ints", "untouched"): 0,
-        ("ints", "read"): 0.8 if _memory_worker.size_of_int() == 32 else 1,  # 8 of 40 bytes an item are the list's
+        ("ints", "read"): 0.8 if worker.size_of_int() == 32 else 1,  # 8 of 40 bytes an item are the list's
         ("ints", "written"): 1,
     },
     "forkserver": {("bytes", "untouched"): 0, ("bytes", "read"): 1},
@@ -70,53 +72,53 @@ COPIES = {  # kind: {(form, touch): how many copies of the data one worker adds}
 def test_known_amounts():
     """A worker that touches 100 MB of its own adds 100 MB, within 3 %, and one that shares them adds none."""
     size = 100
-    for kind in (kind for kind in COPIES if kind in module.HERE):
-        (bare,) = run(kinds=[kind])
+    for kind in (kind for kind in COPIES if kind in HERE):
+        (bare,) = ran(kinds=[kind]).frame.assign(pss=lambda rows: added(rows, "pss")).itertuples()
         for form in {form for form, _ in COPIES[kind]}:
             touches = [touch for other, touch in COPIES[kind] if other == form]
-            for item in run(kinds=[kind], parent_data=form, data_mb=size, touch=touches):
-                which = kind, form, item["touch"]
-                wanted = pytest.approx(COPIES[kind][form, item["touch"]] * size, abs=0.03 * size)
-                assert (added(item, "pss") - added(bare, "pss")) / MB == wanted, which
+            rows = ran(kinds=[kind], parent_data=form, data_mb=size, touch=touches).frame
+            for item in rows.assign(pss=added(rows, "pss")).itertuples():
+                which = kind, form, item.touch
+                wanted = pytest.approx(COPIES[kind][form, item.touch] * size, abs=0.03 * size)
+                assert (item.pss - bare.pss) / MB == wanted, which
                 if kind == "fork":
-                    assert (item["worker_uss_bytes"] - bare["worker_uss_bytes"]) / MB == wanted, which
+                    assert (item.worker_uss_bytes - bare.worker_uss_bytes) / MB == wanted, which
 
 
 @PSS
 @FORK
 def test_writing_copies_what_is_written():
     """A forked worker that writes 20 MB adds them to the machine and has them to itself; one that reads does not."""
-    read, written = conclusions(run(kinds=["fork"], parent_data="bytes", data_mb=20, touch=["read", "written"]))
-    assert (read["touch"], written["touch"]) == ("read", "written")
-    for column in ("added_bytes", "worker_uss_bytes"):
-        assert (written[column] - read[column]) / MB == pytest.approx(20, abs=0.6)
-    assert written["rss_added_bytes"] - read["rss_added_bytes"] < 2 * MB  # RSS sees no difference
+    lines = summary(ran(kinds=["fork"], parent_data="bytes", data_mb=20, touch=["read", "written"])).set_index("touch")
+    more = lines.drop(columns="kind").diff().loc["written"] / MB
+    assert [more.added_bytes, more.worker_uss_bytes] == pytest.approx([20, 20], abs=0.6)
+    assert more.rss_added_bytes < 2  # RSS sees no difference
 
 
 def test_data(monkeypatch):
     """The data take the bytes asked for; reading leaves them, writing changes every page, leaving alone makes none."""
-    each = _memory_worker.size_of_int()
+    each = worker.size_of_int()
     for form in ("bytes", "ints"):
-        data = _memory_worker.make(form, 1_000_000)
+        data = worker.make(form, 1_000_000)
         if form == "bytes":
             assert len(data) == 1_000_000
         else:
             assert each >= sys.getsizeof(data[0]) and 0 <= 1_000_000 - len(data) * (8 + each) < 8 + each
             assert len({id(item) for item in data}) == len(data)
-        monkeypatch.setattr(_memory_worker, "_data", None)
-        _memory_worker.act(form, 1_000_000, "untouched")
-        assert _memory_worker._data is None
-        _memory_worker.act(form, 1_000_000, "read")
-        assert _memory_worker._data == data
-        _memory_worker.act(form, 1_000_000, "written")
-        after = _memory_worker._data
+        monkeypatch.setattr(worker, "_data", None)
+        worker.act(form, 1_000_000, "untouched")
+        assert worker._data is None
+        worker.act(form, 1_000_000, "read")
+        assert worker._data == data
+        worker.act(form, 1_000_000, "written")
+        after = worker._data
         assert all(after[i : i + 4096] != data[i : i + 4096] for i in range(0, len(data), 4096)), form
 
 
 @PSS
 def test_a_reading():
     """A process's figures are those that psutil adds up from its whole memory map."""
-    found, full = module.reading(os.getpid()), psutil.Process().memory_full_info()
+    found, full = measure.reading(os.getpid()), psutil.Process().memory_full_info()
     for name, value in found.items():
         assert value == pytest.approx(getattr(full, name), rel=0.05)
 
@@ -126,42 +128,41 @@ def test_meters():
     whole, no_pss, rss = (row("fork", 1, 3, lacks=lacks) for lacks in ((), ("pss",), ("pss", "uss")))
     cases = [([whole], "pss"), ([no_pss], "uss"), ([rss], "rss"), ([whole, no_pss], "uss"), ([no_pss, rss], "rss")]
     for rows, by in cases:
-        assert meter(rows) == by
-    item = row("fork", 2, 6, rss=30, own=2)
-    assert [added(item, by) / MB for by in ("pss", "rss", "uss")] == [6, 30, 4]
-    assert added(row("threads", 2, 6), "uss") == 3 * MB
+        assert meter(made(*rows).frame) == by
+    frame = made(row("fork", 2, 6, rss=30, own=2), row("threads", 2, 6)).frame
+    assert [list(added(frame, by) / MB) for by in ("pss", "rss", "uss")] == [[6, 6], [30, 6], [4, 3]]
 
 
-def test_conclusions():
+def test_summary():
     """Medians over the rounds, kinds and touches in their order, and the slope from fewest to most workers."""
     rows = [row("spawn", workers, 8 + 9 * workers + number, number=number) for workers in (4, 1) for number in range(3)]
     rows += [row("threads", 1, 0.1), row("spawn", 1, 100, touch="read"), row("fork", 2, 6, own=2.5)]
-    found = conclusions(rows)
-    assert [(item["kind"], item["touch"], item["workers"]) for item in found] == [
-        ("threads", "untouched", 1), ("fork", "untouched", 2),
-        ("spawn", "untouched", 1), ("spawn", "untouched", 4), ("spawn", "read", 1),
-    ]  # fmt: skip
-    assert [item["added_bytes"] / MB for item in found] == pytest.approx([0.1, 6, 18, 45, 100])
-    assert [item["each_bytes"] / MB for item in found] == pytest.approx([0.1, 3, 9, 9, 100])
-    assert found[0]["worker_uss_bytes"] is None and found[1]["worker_uss_bytes"] == 2.5 * MB
+    lines = summary(made(*rows))
+    assert list(lines.kind) == ["threads", "fork", "spawn", "spawn", "spawn"]
+    assert list(lines.touch) == ["untouched"] * 4 + ["read"] and list(lines.workers) == [1, 2, 1, 4, 1]
+    assert list(lines.added_bytes / MB) == pytest.approx([0.1, 6, 18, 45, 100])
+    assert list(lines.each_bytes / MB) == pytest.approx([0.1, 3, 9, 9, 100])
+    assert math.isnan(lines.worker_uss_bytes[0]) and lines.worker_uss_bytes[1] == 2.5 * MB
 
 
 @FORK
 def test_what_fits():
     """What free memory cannot hold is refused with what would fit, which does; what is shared is not counted twice."""
     large = {"kinds": ["spawn"], "parent_data": "ints", "data_mb": 100, "touch": ["read"]}
-    with pytest.raises(LabError, match=r"^64 spawn processes need about") as caught:
+    with pytest.raises(
+        LabError, match=r"^64 spawn processes beside a program with 100 MB of data need about"
+    ) as caught:
         check(**large, workers=[1, 64])
     fits = int(re.search(r"at most (\d+) would fit$", str(caught.value))[1])
     check(**large, workers=fits)
     shared = {"kinds": ["threads", "fork"], "workers": 64, "parent_data": "bytes", "data_mb": 100}
     check(**shared, touch=["untouched", "read"])
     refused = {
-        f"{fits + 1} spawn processes need": (1000, large | {"workers": fits + 1}),
-        "64 fork processes need": (1000, shared | {"touch": "written"}),
-        "64 fork processes need about .* MB": (1000, shared | {"parent_data": "ints", "touch": "read"}),
-        "a program with 100 MB of data needs.* at most 48 MB of data would fit": (90, shared),
-        "64 threads need about .* at most 9 would fit": (52, {"kinds": ["threads"], "workers": 64}),
+        f"{fits + 1} spawn processes beside": (1000, large | {"workers": fits + 1}),
+        "64 fork processes beside": (1000, shared | {"touch": "written"}),
+        "64 fork processes beside .* MB": (1000, shared | {"parent_data": "ints", "touch": "read"}),
+        "64 threads beside a program with 100 MB of data need .* and 0 MB are free": (90, shared),
+        "64 threads beside .* at most 9 would fit": (52, {"kinds": ["threads"], "workers": 64}),
     }
     for words, (free_mb, params) in refused.items():
         with pytest.raises(LabError, match=f"^{words}"):
@@ -169,12 +170,9 @@ def test_what_fits():
 
 
 def test_nothing_to_touch():
-    """Data that are not there cannot be read; a Python without subinterpreters says which has them."""
+    """Data that are not there cannot be read."""
     with pytest.raises(LabError, match=r"^with parent_data 'none' there is"):
         check(parent_data="none", touch=["untouched", "read"])
-    if "interpreters" not in module.HERE:
-        with pytest.raises(LabError, match=r"^interpreters need Python 3\.14; this is "):
-            check(kinds="interpreters")
 
 
 @PSS
@@ -186,16 +184,16 @@ def test_a_limit_on_memory(whose, monkeypatch, tmp_path):
         "    resource.setrlimit(resource.RLIMIT_AS, (110 << 20, 110 << 20))\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(LabError, match=r"^the program .* with spawn could not go on: .* less data or fewer workers$"):
-        run(kinds=["spawn"], parent_data="bytes", data_mb=100, touch=["written"])
+    with pytest.raises(LabError, match=r"^the program with spawn could not go on: .* less data or fewer workers$"):
+        ran(kinds=["spawn"], parent_data="bytes", data_mb=100, touch=["written"])
 
 
 BROKEN = """
-from conc_lab import _memory_worker
+from conc_lab.experiments.memory import worker
 def fails(**spec):
     raise RuntimeError("two\\nlines")
-_memory_worker._run = fails
-_memory_worker.main()
+worker.hold = fails
+worker.main()
 """
 
 
@@ -209,13 +207,14 @@ def test_a_program_that_fails(monkeypatch):
         with monkeypatch.context() as patch:
             helpers.instead_of_our_programs(patch, code)
             with pytest.raises(LabError, match=f"threads could not go on: {words}$"):
-                list(module.memory([1], ["threads"], "none", 0, ["untouched"], 1))
+                list(measure.memory([1], ["threads"], "none", 0, ["untouched"], 1))
 
 
 def test_workers_import_little():
     """What the workers of any experiment must import brings in no library."""
     heavy = {"pandas", "numpy", "matplotlib", "psutil"}
-    workers = (f"conc_lab.{path.stem}" for path in Path(_memory_worker.__file__).parent.glob("_*worker.py"))
+    folders = (path.parent.name for path in Path(worker.__file__).parents[1].glob("*/worker.py"))
+    workers = (f"conc_lab.experiments.{name}.worker" for name in folders)
     code = f"import sys, {', '.join(workers)}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "[]\n", done.stderr
@@ -223,13 +222,13 @@ def test_workers_import_little():
 
 def test_chart():
     """What was added stands above what one worker has to itself: a column for each touch, a line for each kind."""
-    top, own = drawn.CHARTS["memory"](TYPICAL, None, None)[0].axes
+    top, own = chart.CHARTS["memory"](TYPICAL, None, None)[0].axes
     assert top.get_ylabel() == "added to the\nmachine, MB (PSS)" and own.get_ylabel() == "one worker's\nown, MB (USS)"
     lines = {line.get_label(): line for line in top.lines}
     assert list(lines) == ["threads", "fork", "spawn"]
     assert lines["spawn"].get_xydata().tolist() == [[1, 17], [2, 26], [4, 44]]
     assert [line.get_label() for line in own.lines] == ["fork", "spawn"]
-    figure, alt, _ = drawn.CHARTS["memory"](TOUCHED, None, TOUCHED)
+    figure, alt, _ = chart.CHARTS["memory"](TOUCHED, None, TOUCHED)
     assert [ax.get_title() for ax in figure.axes] == ["untouched", "read", "", ""]
     untouched, read = ({line.get_label(): line for line in ax.lines} for ax in figure.axes[:2])
     assert list(untouched["fork"].get_ydata()) == [5] and list(read["fork"].get_ydata()) == [170]
@@ -237,30 +236,30 @@ def test_chart():
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() and figure.axes[0].get_ylim()[1] > 170
     assert "fork, run before" in untouched and "The run before" in alt
     flat = made(row("fork", 1, 3, size=100), parent_data="bytes")  # as high as for data that are copied
-    assert drawn.CHARTS["memory"](flat, None, None)[0].axes[0].get_ylim()[1] > 100
-    assert len(drawn.CHARTS["memory"](made(row("threads", 1, 0.1)), None, None)[0].axes) == 1
+    assert chart.CHARTS["memory"](flat, None, None)[0].axes[0].get_ylim()[1] > 100
+    assert len(chart.CHARTS["memory"](made(row("threads", 1, 0.1)), None, None)[0].axes) == 1
 
 
 def test_meters_chart():
     """The summed RSS stands beside the summed PSS, for the most workers of each kind and touch."""
-    (ax,) = drawn.CHARTS["meters"](TYPICAL, None, None)[0].axes
+    (ax,) = chart.CHARTS["meters"](TYPICAL, None, None)[0].axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["4 threads", "4 fork processes", "4 spawn processes"]
     rss, pss = ax.containers
     assert [bar.get_width() for bar in rss] == pytest.approx([0.08, 69, 72])
     assert [bar.get_width() for bar in pss] == pytest.approx([0.08, 11, 44])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["RSS, summed", "PSS, summed"]
-    (ax,) = drawn.CHARTS["meters"](TOUCHED, None, None)[0].axes
-    assert ax.get_yticklabels()[-1].get_text() == "2 fork processes\nread"
+    (ax,) = chart.CHARTS["meters"](TOUCHED, None, None)[0].axes
+    assert ax.get_yticklabels()[-1].get_text() == "2 fork processes\n(read)"
 
 
 def test_sentences_that_no_recording_has():
     """A missing meter is named first, pages that stayed shared are told, and so is RSS that agrees with PSS."""
     for lacks, shown in ((("pss",), "USS"), (("pss", "uss"), "RSS")):
         result = made(row("threads", 1, 3, lacks=lacks), row("fork", 1, 5, lacks=lacks))
-        figure, _, sentence = drawn.CHARTS["memory"](result, None, None)
+        figure, _, sentence = chart.CHARTS["memory"](result, None, None)
         assert sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds")
         assert f"MB ({shown})" in figure.axes[0].get_ylabel()
-    assert "RSS only" in charts.show(result, "meters").sentence
+    assert "RSS only" in picture.show(result, "meters").sentence
     shared = made(TOUCHED.rows[0], TOUCHED.rows[1] | {"worker_uss_bytes": 2.5 * MB}, parent_data="ints")
-    assert "2.5 MB when it has read it: the pages stay shared." in drawn.CHARTS["memory"](shared, None, None)[2]
-    assert "agree" in drawn.CHARTS["meters"](made(row("threads", 1, 0.1)), None, None)[2]
+    assert "2.5 MB when it has read it: the pages stay shared." in chart.CHARTS["memory"](shared, None, None)[2]
+    assert "agree" in chart.CHARTS["meters"](made(row("threads", 1, 0.1)), None, None)[2]

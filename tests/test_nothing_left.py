@@ -13,36 +13,34 @@ import helpers
 import pytest
 from helpers import RUNS
 
-from conc_lab import executors, experiments, parameters, runner
-from conc_lab.errors import LabError, RunStopped
+from conc_lab.engine import experiment, kinds, parameters, run, session
+from conc_lab.engine.errors import LabError, RunStopped
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and at sessions")
 
 # The same without an end in sight.
-LONG = {name: params | {"rounds": 99} for name, params in RUNS.items() if "rounds" in params} | {
+LONG = {name: params | {"rounds": 9999} for name, params in RUNS.items() if "rounds" in params} | {
     "sharing": {},
     "faults": RUNS["faults"] | {"faults": ["hang"], "patience_s": helpers.LIVENESS_S},
     "advise": RUNS["advise"] | {"within_s": helpers.LIVENESS_S},
 }
-WAYS = {"startup": "ways", "memory": "kinds", "sharing": "kinds"}  # where the start method is one of several
-# The switching questions whose workers are no processes of multiprocessing's, and how many processes such a run has.
-BARE = {"switching hand-over": 3, "switching echo": 3, "switching interval": 2}
+# Experiments whose workers are no processes of multiprocessing's, and how many processes such a run has.
+BARE = {"pingpong": 3, "echo": 3, "interval": 2}
 
 
-def params_of(params, case, method):
-    if case in BARE:
-        return params[case]
-    return params[case] | ({WAYS[case]: [method]} if case in WAYS else {"start_method": method})
+def by_method(params, name, method):
+    """The parameters with processes of this start method alone."""
+    return params if name in BARE else params | {"kinds": [method]}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", executors.start_methods()[1:])
+@pytest.mark.parametrize("method", kinds.start_methods()[1:])
 def test_done(nothing_left, method):
     """A run that is done leaves nothing behind, whatever the start method."""
-    for case in RUNS.keys() - BARE.keys():
+    for name in RUNS.keys() - BARE.keys():
         before = helpers.traces()
-        assert runner.run(case.split()[0], params_of(RUNS, case, method), timeout_s=helpers.LIVENESS_S).rows, case
-        assert helpers.left_since(before) == {}, case
+        assert run.run(name, by_method(RUNS[name], name, method), timeout_s=helpers.LIVENESS_S).rows, name
+        assert helpers.left_since(before) == {}, name
 
 
 @pytest.mark.parametrize(
@@ -62,14 +60,14 @@ def test_ended(nothing_left, case):
 
 def end(case, method, how):
     """The error of a run that is ended once it has workers, or None where it was over first."""
-    given, experiment = params_of(LONG, case, method), case.split()[0]
-    one = runner.Run(experiment, parameters.checked(experiments.function(experiment), given), helpers.LIVENESS_S)
+    given = parameters.checked(experiment.function(case), by_method(LONG[case], case, method))
+    one = run.Run(case, given, helpers.LIVENESS_S)
     over = threading.Event()
 
     def has_workers():
         # Beside the child and its watchdog, the resource tracker alone is not enough: a child that is killed while it
         # makes semaphores may leave the one that the tracker has not been told of yet.
-        return len(runner.alive(one.pid)) >= BARE.get(case, 4)
+        return len(session.alive(one.pid)) >= BARE.get(case, 4)
 
     def ending():
         helpers.becomes_true(lambda: over.is_set() or has_workers(), helpers.LIVENESS_S)

@@ -8,9 +8,9 @@ import helpers
 import pytest
 from made.results import MACHINE
 
-from conc_lab import charts
-from conc_lab.experiments import memory
-from conc_lab.result import Result
+from conc_lab.drawing.picture import show
+from conc_lab.engine.result import Result
+from conc_lab.experiments.memory import measure
 
 # What Python finds at its start on such a system; every Python process of the run imports it.
 SPAWN_ONLY = """
@@ -52,20 +52,23 @@ def test_spawn_only(spawn_only, tmp_path, case):
 
 def test_a_start_method_that_is_not_here(spawn_only):
     """A start method of other systems is refused as such, with those that there are here."""
-    status, out, err = spawn_only("speedup", "--start-method", "fork")
+    status, out, err = spawn_only("speedup", "--kinds", "threads", "fork")
     assert (status, out) == (1, "")
-    assert err == "start method 'fork' does not exist on this platform; one of: spawn\n"
+    there = "threads, processes, asyncio, spawn, interpreters"
+    assert err == f"kind 'fork' does not exist on this platform; one of: {there}\n"
 
 
 def test_memory_without_pss(monkeypatch):
     """Where the system has no PSS a run measures by USS, says why, and so does its chart."""
-    reading = memory.reading
-    monkeypatch.setattr(memory, "reading", lambda pid: reading(pid) | {"pss": None})
+    reading = measure.reading
+    monkeypatch.setattr(measure, "reading", lambda pid: reading(pid) | {"pss": None})
     rows = [
-        row for row in memory.memory([1, 2], ["threads", "spawn"], "none", 1, ["untouched"], 1) if isinstance(row, dict)
+        row
+        for row in measure.memory([1, 2], ["threads", "spawn"], "none", 1, ["untouched"], 1)
+        if isinstance(row, dict)
     ]
     assert {row["pss_bytes"] for row in rows} == {None} and all(row["uss_bytes"] > 0 for row in rows)
     assert all("no PSS" in row["missing"] for row in rows)
     params = {"workers": [1, 2], "kinds": ["threads", "spawn"], "parent_data": "none", "touch": ["untouched"]}
-    picture = charts.show(Result("memory", params | {"data_mb": 1}, MACHINE, rows, ""))
+    picture = show(Result("memory", params | {"data_mb": 1}, MACHINE, rows, ""))
     assert "USS" in picture.sentence and "no PSS" in picture.sentence

@@ -1,6 +1,7 @@
-"""conc_lab.own: a cell with `%%task` becomes a task that every kind of worker can run."""
+"""conc_lab.student.own_task: a cell with `%%task` becomes a task that every kind of worker can run."""
 
 import builtins
+import math
 import os
 import pickle
 import re
@@ -11,8 +12,10 @@ import time
 import helpers
 import pytest
 
-from conc_lab import __main__, executors, own, parameters, tasks
-from conc_lab.errors import LabError
+from conc_lab import __main__
+from conc_lab.engine import find_task, kinds, parameters, tasks
+from conc_lab.engine.errors import LabError
+from conc_lab.student import own_task
 
 DIGITS = """
 import math
@@ -43,8 +46,8 @@ def folder(tmp_path, monkeypatch):
 def refused(cell, name="digits"):
     """The one sentence that refuses the cell, which then leaves no task."""
     with pytest.raises(LabError) as caught:
-        own.define(name, cell)
-    assert name not in own.kept() and "\n" not in str(caught.value)
+        own_task.define(name, cell)
+    assert name not in find_task.own_tasks() and "\n" not in str(caught.value)
     return caught.value
 
 
@@ -57,28 +60,28 @@ def failure(**params):
 
 def test_every_kind_of_worker_runs_it():
     """Threads, spawned processes and subinterpreters find the function and agree with serial."""
-    own.define("digits", DIGITS)
-    kinds = ["threads", "processes", *([] if executors.unavailable("interpreters", "spawn") else ["interpreters"])]
-    rows = helpers.small(task="digits", kinds=kinds, start_method="spawn").rows
-    assert {row["kind"] for row in rows} == {"serial", *kinds} and all(row["results_equal"] for row in rows)
+    own_task.define("digits", DIGITS)
+    chosen = kinds.here(("threads", "spawn", "interpreters"))
+    rows = helpers.small(task="digits", kinds=chosen).rows
+    assert {row["kind"] for row in rows} == {"serial", *chosen} and all(row["results_equal"] for row in rows)
 
 
 def test_a_coroutine():
     """A task that is an async def runs on one event loop, or in a loop of each worker's own."""
-    own.define("nap", NAP)
-    rows = helpers.small(task="nap", kinds=["asyncio", "threads", "processes"]).rows
-    assert {row["kind"] for row in rows} == {"serial", "asyncio", "threads", "processes"}
+    own_task.define("nap", NAP)
+    rows = helpers.small(task="nap", kinds=["asyncio", "threads", "spawn"]).rows
+    assert {row["kind"] for row in rows} == {"serial", "asyncio", "threads", "spawn"}
 
 
 def test_asyncio_refuses_a_plain_function():
     """A task that is no coroutine does not go with asyncio, and the sentence says what would."""
-    own.define("digits", DIGITS)
+    own_task.define("digits", DIGITS)
     assert "an async def of your own" in str(failure(kinds=["asyncio"]))
 
 
 def test_the_module_is_the_same_here_and_in_a_worker():
     """The function that the cell defines here is pickled by the name that a worker imports."""
-    function = own.define("digits", DIGITS)
+    function = own_task.define("digits", DIGITS)
     assert function(4) == 6 and pickle.loads(pickle.dumps(function)) is function
     code = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read())(4))"
     printed = subprocess.run(
@@ -87,45 +90,45 @@ def test_the_module_is_the_same_here_and_in_a_worker():
     assert (printed.stdout, printed.stderr) == (b"6\n", b"")
 
 
-def test_an_edit_at_once_runs_the_new_code(monkeypatch):
+def test_a_quick_edit_runs_the_new_code(monkeypatch):
     """After an edit that changes neither the size nor the second, a worker runs the new code, and the old again."""
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     second_ns = int(time.time()) * 10**9
     for number, what in enumerate(("one", "two", "one")):
-        own.define("digits", IN_WORKER.format(what=what))
-        os.utime(own.path("digits"), ns=(0, second_ns + number))
-        error = failure(kinds=["processes"], start_method="spawn")
+        own_task.define("digits", IN_WORKER.format(what=what))
+        os.utime(find_task.own_tasks()["digits"], ns=(0, second_ns + number))
+        error = failure(kinds=["spawn"])
         assert str(error) == f"the task digits raised ValueError: {what}"
-    assert list(own.FOLDER.glob("__pycache__/digits_*"))  # else nothing stale could have been run
+    assert list(find_task.FOLDER.glob("__pycache__/digits_*"))  # else nothing stale could have been run
 
 
 def test_the_last_version_counts(monkeypatch):
     """Versions that are written without a pause are told apart, also where a file's time counts in steps of 2 s."""
-    step_ns = 2 * 10**9
-    monkeypatch.setattr(own, "_written_ns", lambda file: os.stat(file).st_mtime_ns // step_ns * step_ns)
+    step_ns, utime = 2 * 10**9, os.utime
+    monkeypatch.setattr(os, "utime", lambda file, ns: utime(file, ns=tuple(each // step_ns * step_ns for each in ns)))
     for what in "abcab":
-        own.define("digits", IN_WORKER.format(what=what))
-        assert own.source("digits") == IN_WORKER.format(what=what)
-    assert len(list(own.FOLDER.iterdir())) == 3
+        own_task.define("digits", IN_WORKER.format(what=what))
+        assert find_task.source("digits") == IN_WORKER.format(what=what)
+    assert len(list(find_task.FOLDER.iterdir())) == 3
 
 
 def test_old_versions_are_removed():
     """A version is removed once it is too old for a run to need it; other tasks, however named, are left alone."""
-    own.define("digits_1", DIGITS.replace("digits", "digits_1"))
-    own.define("digits", DIGITS)
-    (own.FOLDER / "digits_notes.py").write_text("")
-    old = time.time() - own.KEPT_S - 10
-    for path in own.FOLDER.iterdir():
+    own_task.define("digits_1", DIGITS.replace("digits", "digits_1"))
+    own_task.define("digits", DIGITS)
+    (find_task.FOLDER / "digits_notes.py").write_text("")
+    old = time.time() - own_task.KEPT_S - 10
+    for path in find_task.FOLDER.iterdir():
         os.utime(path, (old, old))
     for what in ("one", "two"):
-        own.define("digits", IN_WORKER.format(what=what))
-    assert sorted(re.sub("_[0-9a-f]{8}", "_#", path.name) for path in own.FOLDER.iterdir()) == [
+        own_task.define("digits", IN_WORKER.format(what=what))
+    assert sorted(re.sub("_[0-9a-f]{8}", "_#", path.name) for path in find_task.FOLDER.iterdir()) == [
         "digits_#.py",
         "digits_#.py",
         "digits_1_#.py",
         "digits_notes.py",
     ]
-    assert list(own.kept()) == ["digits", "digits_1"]
+    assert list(find_task.own_tasks()) == ["digits", "digits_1"]
 
 
 def test_names_that_the_cell_does_not_define(monkeypatch):
@@ -137,6 +140,8 @@ def test_names_that_the_cell_does_not_define(monkeypatch):
         ("class A:\n    b = 1\n    def c(self):\n        return b\ndef digits():\n    return A", "line 5 uses b"),
         ("print(total)\ndef digits():\n    return 1\ntotal = lab", "line 5 uses lab"),
         ("def digits():\n    display(1)", "line 3 uses display"),
+        ("def digits():\n    return a + b + a", "line 3 uses a and line 3 uses b"),
+        ("def digits():\n    b()\n    a()", "line 3 uses b and line 4 uses a"),
         ("@cache\ndef digits():\n    return 1", "line 2 uses cache"),
     ):
         assert str(refused(cell)).startswith(f"{uses}, which this cell does not define: "), uses
@@ -193,8 +198,8 @@ def digits(*numbers: int, **options):
 
 def test_names_that_the_cell_defines():
     """Whatever way of defining a name the cell uses, nothing is reported, and the function works."""
-    assert own.define("digits", KNOWN)() == 1
-    assert own.define("digits", "from math import *\ndef digits():\n    return sqrt(4)")() == 2
+    assert own_task.define("digits", KNOWN)() == 1
+    assert own_task.define("digits", "from math import *\ndef digits():\n    return sqrt(4)")() == 2
 
 
 def test_a_cell_that_cannot_be_a_task():
@@ -203,7 +208,10 @@ def test_a_cell_that_cannot_be_a_task():
         ("\ndef digits():\n    retrun 1", "line 4 of this cell is not Python: "),
         ("def digits():\n    return 1\nreturn 2", "line 4 of this cell is not Python: 'return' outside function"),
         ("!ls\ndef digits():\n    return 1", "line 2 of this cell is not Python: "),
-        ("def digits():\n    return '\0'", "line 3 of this cell has a null byte, which no Python file can hold"),
+        (
+            "def digits():\n    return '\0'",
+            "line 1 of this cell is not Python: source code string cannot contain null bytes",
+        ),
         ("", "this cell defines no function digits"),
         ("digits = 3", "this cell defines no function digits"),
         ("def digits(number):\n    return 1", "workers call digits(): give each of its parameters a default (missing"),
@@ -220,7 +228,14 @@ def test_a_cell_that_raises():
     ):
         error = refused(cell)
         assert str(error).startswith(sentence), cell
-        assert line in error.detail and "own.py" not in error.detail, cell
+        assert line in error.detail and "own_task.py" not in error.detail, cell
+
+
+def test_a_module_that_is_not_there():
+    """A package that is missing is one to install, a part that a package lacks is not."""
+    for module, cure in (("no_such.part", "; install it with %pip install no_such"), ("json.no_such", "")):
+        sentence = str(refused(f"import {module}\ndef digits():\n    return 1"))
+        assert sentence.endswith(cure) and ("%pip" in sentence) == bool(cure), module
 
 
 def test_a_name_that_no_function_can_have(folder):
@@ -232,26 +247,53 @@ def test_a_name_that_no_function_can_have(folder):
 
 
 def test_a_name_that_is_taken():
-    """A task of conc_lab's own cannot be replaced, neither by a cell nor by a file."""
-    assert (
-        str(refused("def sleep():\n    return 1", "sleep")) == "'sleep' is one of conc_lab's tasks: choose another name"
-    )
-    own.FOLDER.mkdir(parents=True)
-    (own.FOLDER / "sleep_01234567.py").write_text("")
-    assert own.kept() == {} and tasks.names() == list(tasks.TASKS)
+    """A task of conc_lab's, or a builtin, cannot be replaced by a cell, nor a task of conc_lab's by a file."""
+    for name, whose in (("sleep", "conc_lab"), ("sum", "Python"), ("Exception", "Python")):
+        sentence = str(refused(f"def {name}():\n    return 1", name))
+        assert sentence == f"{name!r} is one of {whose}'s own: choose another name"
+    find_task.FOLDER.mkdir(parents=True)
+    (find_task.FOLDER / "sleep_01234567.py").write_text("")
+    assert find_task.own_tasks() == {} and find_task.names() == list(tasks.TASKS)
 
 
-def test_a_cell_that_fails_leaves_the_version_before():
-    """After an edit that does not work, the task is still what it was."""
-    own.define("digits", DIGITS)
-    with pytest.raises(LabError):
-        own.define("digits", DIGITS + "\n1 / 0")
-    assert own.source("digits") == DIGITS
+def test_a_name_that_means_something_else(monkeypatch):
+    """`%%task` replaces a function of the notebook's own, or a task, but nothing else that the notebook names."""
+    import IPython
+
+    plain = type("Plain", (), {"__module__": "__main__"})()
+    names = {"digits": math, "join": "".join, "sqrt": math.sqrt, "count": 3, "count_primes": tasks.count_primes}
+    shell = type(
+        "Shell", (), {"user_ns": names | {"plain": plain}, "push": lambda self, new: self.user_ns.update(new)}
+    )()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    for name in [*names, "plain"]:
+        before = shell.user_ns[name]
+        with pytest.raises(LabError, match=f"^'{name}' is something else in this notebook already: choose another"):
+            own_task.magic(name, f"def {name}():\n    return 1")
+        assert shell.user_ns[name] is before and find_task.own_tasks() == {}, name
+    shell.user_ns["digits"] = type(refused)(refused.__code__, {"__name__": "__main__"}, "digits")
+    for number in (1, 2):
+        own_task.magic("digits", f"def digits():\n    return {number}")
+        assert shell.user_ns["digits"]() == number
+
+
+def test_an_edit_that_is_refused():
+    """After an edit that does not work, the version before is not measured, until a cell is accepted."""
+    own_task.define("digits", DIGITS)
+    for cell in (DIGITS + "\n1 / 0", "def digits():\n    retrun 1"):
+        with pytest.raises(LabError):
+            own_task.define("digits", cell)
+        sentence = "the last edit of the task 'digits' was refused: mend its %%task cell and run it again"
+        assert str(failure()) == sentence
+        with pytest.raises(LabError, match=sentence):
+            find_task.source("digits")
+        own_task.define("digits", DIGITS)
+        assert find_task.source("digits") == DIGITS and helpers.small(task="digits").rows
 
 
 def test_an_error_points_at_the_line_of_the_cell():
     """The traceback of a task that fails in a run shows the line of the cell, by number and by text."""
-    own.define("digits", "\ndef digits():\n    first = 1\n    return first / 0  # here\n")
+    own_task.define("digits", "\ndef digits():\n    first = 1\n    return first / 0  # here\n")
     for kind in ("threads", "processes"):
         error = failure(kinds=[kind])
         assert str(error) == "the task digits raised ZeroDivisionError: division by zero", kind
@@ -261,28 +303,28 @@ def test_an_error_points_at_the_line_of_the_cell():
 def test_a_folder_that_cannot_be_written(folder):
     """Where the file cannot be written, the cell says so in one sentence."""
     (folder / "my_work").write_text("a file where the folder should be")
-    assert str(refused(DIGITS)).startswith("the task could not be written to my_work/tasks: ")
+    assert str(refused(DIGITS)).startswith("the task could not be written to my_work/tasks/digits_")
 
 
 def test_the_function_itself_is_given():
     """The function that the cell defined is accepted in place of its name, by whose last version it is measured."""
-    function = own.define("digits", DIGITS)
-    own.define("digits", IN_WORKER.format(what="one"))
+    function = own_task.define("digits", DIGITS)
+    own_task.define("digits", IN_WORKER.format(what="one"))
     assert parameters.TaskName("").check("task", function) == "digits"
 
 
 def test_a_task_that_is_gone():
     """A task whose file was removed is refused with what to do."""
-    own.define("digits", DIGITS)
-    own.path("digits").unlink()
+    own_task.define("digits", DIGITS)
+    find_task.own_tasks()["digits"].unlink()
     assert str(failure()).startswith("unknown task 'digits'; one of: ")
     with pytest.raises(LabError, match="no task 'digits' in my_work/tasks: run its %%task cell first"):
-        own.importable("digits")
+        find_task.find("digits")
 
 
 def test_the_command_line_finds_it(capsys):
     """The command line runs a task of the folder that it is started in."""
-    own.define("digits", DIGITS)
+    own_task.define("digits", DIGITS)
     assert __main__.main(["speedup", "--task", "digits", "--workers", "2", "--rounds", "1"]) == 0
     printed = capsys.readouterr()
     assert "2 processes" in printed.out and printed.err == ""
@@ -305,8 +347,9 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
     print(list(pool.map(digits, [3, 4])))"""
-MEASURED = "print(len(lab.speedup(task='digits', kinds='processes', start_method='spawn', rounds=1).rows) > 3)"
-LIGHT = "import sys; print({'conc_lab.own', 'conc_lab.panels', 'pandas', 'matplotlib'} & set(sys.modules))"
+MEASURED = "print(len(lab.speedup(task='digits', kinds='spawn', rounds=1).rows) > 3)"
+HEAVY = {"conc_lab.student.own_task", "conc_lab.student.panel", "pandas", "matplotlib"}
+LIGHT = f"import sys; print({HEAVY} & set(sys.modules))"
 
 
 @pytest.mark.slow
@@ -326,7 +369,8 @@ def test_in_a_notebook_and_after_a_restart(folder):
 
 def test_outside_a_notebook():
     """Importing the package outside IPython imports neither IPython nor anything that a bare worker lacks."""
-    code = "import sys, conc_lab; print({'IPython', 'conc_lab.own', 'conc_lab.errors', 'numpy'} & set(sys.modules))"
+    heavy = {"IPython", "conc_lab.student.own_task", "conc_lab.engine.errors", "numpy"}
+    code = f"import sys, conc_lab; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path = {sys.path!r}; {code}"],
                           capture_output=True, text=True, timeout=60)  # fmt: skip
     assert (done.stdout, done.stderr) == ("set()\n", "")

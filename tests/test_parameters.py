@@ -1,15 +1,17 @@
-"""conc_lab.parameters: one test for each class of parameter; a bad value is refused before anything is started."""
+"""Parameters: one test for each class of them; a bad value is refused before anything is started."""
 
 import functools
+import itertools
 import math
 import sys
+import types
 
 import own_tasks
 import pytest
 
-from conc_lab import executors, experiments, parameters, runner, tasks, this_machine
-from conc_lab.errors import LabError
-from conc_lab.parameters import Number, OneOf, Several, TaskName
+from conc_lab.engine import experiment, find_task, kinds, machine, parameters, run, tasks
+from conc_lab.engine.errors import LabError
+from conc_lab.engine.parameters import Kinds, Number, OneOf, Several, TaskName
 
 MIB = 1 << 20
 
@@ -20,6 +22,7 @@ def made_up(
     shape_of_it: OneOf(lambda: ["round", "square"], "the shape", ["oval"]) = "round",
     task: TaskName("what a worker does") = "sleep",
     counts: Several(Number(1, 9, "how many"), "count") = (1, 2),
+    kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),
 ):
     """Every class of parameter, once."""
 
@@ -40,11 +43,11 @@ def refused(**given):
 @pytest.fixture
 def nothing_starts(monkeypatch):
     """A run that gets as far as a child fails the test."""
-    monkeypatch.setattr(runner, "Run", lambda *_, **__: pytest.fail("a child was started"))
+    monkeypatch.setattr(run, "Run", lambda *_, **__: pytest.fail("a child was started"))
 
 
-def machine(free_mib):
-    return this_machine.machine() | {"memory_free_bytes": free_mib * MIB}
+def facts(free_mib):
+    return machine.machine() | {"memory_free_bytes": free_mib * MIB}
 
 
 def test_whole_number():
@@ -86,10 +89,41 @@ def test_several():
         assert refused(counts=value) == f"count must be a whole number between 1 and 9, got {bad!r}"
 
 
+def test_too_many_values():
+    """More than 256 values are refused, also where they never end, and no more of them are looked at."""
+    assert checked(counts=[2] * 256)["counts"] == [2]
+    for values in ([2] * 257, itertools.repeat(2)):
+        assert refused(counts=values) == "counts must have at most 256 values, got more"
+
+
+def test_kinds(monkeypatch):
+    """Kinds become a list in which "processes" is this Python's default start method, once; which it was is told."""
+    monkeypatch.setattr(kinds, "start_methods", lambda: ["spawn", "fork"])
+    for given, kept, processes in (
+        (("threads", "processes"), ["threads", "spawn"], "spawn"),
+        (["processes", "fork", "spawn"], ["spawn", "fork"], "spawn"),
+        ("processes", ["spawn"], "spawn"),
+        ("spawn", ["spawn"], None),
+        (["threads", "fork"], ["threads", "fork"], None),
+    ):
+        assert checked(kinds=given)["kinds"] == kept, given
+        assert parameters.processes(made_up, {"kinds": given}) == processes, given
+    assert parameters.processes(made_up, {}) == "spawn" and parameters.processes(lambda: None, {}) is None
+    there = "threads, processes, fork, spawn, interpreters"
+    assert refused(kinds=["forkserver"]) == f"kind 'forkserver' does not exist on this platform; one of: {there}"
+    assert refused(kinds=["thread"]) == f"unknown kind 'thread'; one of: {there}"
+
+
+def test_kinds_of_other_platforms(monkeypatch):
+    """Where the experiment itself says what it skips, kinds that this platform lacks are allowed."""
+    monkeypatch.setattr(kinds, "start_methods", lambda: ["spawn"])
+    assert Kinds("threads", "fork", elsewhere=True).check("kinds", ["fork", "threads"]) == ["fork", "threads"]
+
+
 def test_unknown_parameter():
     """An unknown parameter is refused with the list of those that the experiment has."""
-    wanted = "made_up has no parameter 'cuont'; its parameters are: count, length_ms, shape_of_it, task, counts"
-    assert refused(cuont=2) == wanted
+    names = "count, length_ms, shape_of_it, task, counts, kinds"
+    assert refused(cuont=2) == f"made_up has no parameter 'cuont'; its parameters are: {names}"
 
 
 def test_long_value():
@@ -106,7 +140,7 @@ from_a_cell.__module__ = "__main__"
 
 def test_function_that_no_worker_can_import():
     """A function that cannot be imported by name is refused, with the %%task cell that helps."""
-    for function, name in ((from_a_cell, "from_a_cell"), (lambda: 1, "function"), (functools.partial(int), "function")):
+    for function, name in ((from_a_cell, "from_a_cell"), (lambda: 1, "my_task"), (functools.partial(int), "my_task")):
         sentence = refused(task=function)
         assert "no worker can import it" in sentence
         assert sentence.endswith(f"begins with %%task {name}, and give task='{name}'")
@@ -128,7 +162,7 @@ def test_module_of_a_task(package):
     """A task in a module is found, and looked at, without importing the module in the kernel."""
     for name, coroutine in (("pkg.mod", True), ("bare.below.mod", None), ("latin", None), ("pkg", None)):
         assert checked(task=f"{name}:f")["task"] == f"{name}:f"
-        assert tasks.outline(f"{name}:f").coroutine is coroutine, name
+        assert find_task.outline(f"{name}:f").coroutine is coroutine, name
     assert not {"pkg", "bare", "latin"} & set(sys.modules)
 
 
@@ -144,12 +178,13 @@ def test_own_defaults():
     for profile in parameters.PROFILES:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CONC_LAB_PROFILE", profile)
-            for name in experiments.NAMES:
-                described = parameters.described(experiments.function(name))
-                kept = parameters.checked(experiments.function(name), {})
-                for parameter in described.values():
+            for name in experiment.names():
+                kept = parameters.checked(experiment.function(name), {})
+                for parameter in parameters.described(experiment.function(name)).values():
                     value = parameters.default(parameter)
                     wanted = list(value) if isinstance(value, tuple) else value
+                    if parameter.name == "kinds":
+                        wanted = [kinds.start_methods()[0] if kind == "processes" else kind for kind in wanted]
                     assert kept[parameter.name] == wanted and parameter.annotation.help, (profile, parameter)
 
 
@@ -157,26 +192,30 @@ def test_unknown_profile(monkeypatch):
     """A misspelt profile is refused with the list of those that exist."""
     monkeypatch.setenv("CONC_LAB_PROFILE", "fast")
     with pytest.raises(LabError, match=r"^CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'$"):
-        parameters.checked(experiments.function("speedup"), {})
+        parameters.checked(experiment.function("speedup"), {})
 
 
 def test_refused_before_the_start(nothing_starts, monkeypatch):
     """A run is refused in the kernel for its experiment, a parameter, parameters that do not go together, or memory."""
-    monkeypatch.setattr(runner, "machine", lambda: machine(100))
-    for experiment, params, words in (
-        ("speedups", {}, "unknown experiment 'speedups'; one of: speedup"),
+    monkeypatch.setattr(run, "machine", lambda: facts(100))
+    monkeypatch.setattr(kinds, "sys", types.SimpleNamespace(version_info=(3, 13)))
+    for name, params, words in (
+        ("speedups", {}, "unknown experiment 'speedups'; one of: advise, "),
         ("speedup", {"rounds": 0}, "rounds must be a whole number"),
         ("speedup", {"task": "count_primes", "kinds": ["asyncio"]}, "asyncio cannot run count_primes"),
         ("speedup", {"task": "own_tasks:fine", "kinds": ["asyncio"]}, "asyncio cannot run own_tasks:fine"),
-        ("speedup", {"kinds": ["processes"], "workers": [200]}, "would fit"),
+        ("speedup", {"task": "matmul", "kinds": ["interpreters"]}, "interpreters cannot run matmul: NumPy cannot be"),
+        ("speedup", {"kinds": ["interpreters"]}, "interpreters need Python 3.14"),
+        ("speedup", {"kinds": ["processes"], "workers": [2, 200]}, "would fit"),
     ):
         with pytest.raises(LabError, match=words):
-            runner.run(experiment, params)
+            run.run(name, params)
 
 
 def test_memory_that_does_not_suffice():
     """More worker processes than the free memory holds, the task's memory included, are refused with what would fit."""
     for method, task_bytes, fit in (("fork", 0, 20), ("spawn", 0, 8), ("spawn", 8 * MIB, 5)):
-        executors.check_room(fit, method, task_bytes, machine(100))
+        kinds.check_kinds(["threads", method], fit, facts(100), task_bytes)
         with pytest.raises(LabError, match=rf"21 {method} processes .* at most {fit} would fit"):
-            executors.check_room(21, method, task_bytes, machine(100))
+            kinds.check_kinds(["threads", method], 21, facts(100), task_bytes)
+    kinds.check_kinds(["threads"], 256, facts(0), MIB)

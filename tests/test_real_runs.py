@@ -3,25 +3,20 @@
 import helpers
 import pytest
 
-from conc_lab import charts, experiments, parameters
-from conc_lab.experiments import switching
+from conc_lab.drawing import picture
+from conc_lab.engine import experiment, parameters
 
 
-def test_every_experiment_is_here():
-    """Every experiment has a run here, and so has every question of the one that has several."""
-    assert {case.split()[0] for case in helpers.RUNS} == set(experiments.NAMES)
-    assert {params["question"] for params in helpers.RUNS.values() if "question" in params} == set(switching.QUESTIONS)
-
-
-@pytest.mark.parametrize("case", helpers.RUNS)
-def test_real_run(case):
-    """A run keeps its checked parameters and rows of the same columns, draws, says its sentence and leaves nothing."""
-    result, _, png, printed, left = helpers.real_run(case)
-    experiment = case.split()[0]
+@pytest.mark.parametrize("name", helpers.RUNS)
+def test_real_run(name):
+    """A run keeps its checked parameters and the declared columns, draws, says its sentence and leaves nothing."""
+    result, _, png, printed, left = helpers.real_run(name)
     assert left == {}
-    assert result.experiment == experiment
-    assert result.params == parameters.checked(experiments.function(experiment), helpers.RUNS[case])
-    assert {tuple(row) for row in result.rows} == {tuple(result.rows[0])}
-    picture = charts.show(result)
-    assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" == picture.png[:8]
-    assert printed.splitlines()[-1] == picture.sentence
+    assert result.experiment == name
+    assert result.params == parameters.checked(experiment.function(name), helpers.RUNS[name])
+    documented = experiment.function(name).__doc__
+    assert [column for column in experiment.part(name, "measure").COLUMNS if column not in documented] == []
+    drawn = picture.show(result)
+    assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" == drawn.png[:8]
+    assert printed.splitlines()[-1] == drawn.sentence
+    assert len(picture.table(result))

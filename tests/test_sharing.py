@@ -7,30 +7,28 @@ import helpers
 import pytest
 from made.sharing import RESULT, TRUTH, made
 
-from conc_lab import charts, executors, runner, this_machine
-from conc_lab.charts import sharing as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import sharing as module
-from conc_lab.experiments.sharing import FILE, INTERPRETER, KINDS, OBJECT, PID, THINGS, THREAD
+from conc_lab.drawing import picture
+from conc_lab.engine import kinds, machine, run
+from conc_lab.engine.errors import LabError
+from conc_lab.experiments.sharing import chart, measure, worker
+from conc_lab.experiments.sharing.measure import FILE, INTERPRETER, KINDS, OBJECT, PID, THINGS, THREAD
 
 
 def test_every_cell():
     """Each cell is what this kind of worker is known to do, the same on every run, or absent with the reason."""
-    kinds = list(KINDS)
     whole, again = (
-        runner.run("sharing", {"kinds": asked}, timeout_s=helpers.LIVENESS_S).rows for asked in (kinds, kinds[::-1])
+        run.run("sharing", {"kinds": asked}, timeout_s=helpers.LIVENESS_S).rows for asked in (KINDS, KINDS[::-1])
     )
     assert [(row["kind"], row["thing"]) for row in whole] == list(itertools.product(KINDS, THINGS))
     assert sorted(again, key=str) == sorted(whole, key=str)
     for row in whole:
-        if reason := executors.unavailable(*KINDS[row["kind"]]):
+        if reason := kinds.unavailable(row["kind"]):
             assert (row["cell"], row["evidence"], row["reason"]) == ("absent", None, reason)
             continue
         assert (row["cell"], row["reason"]) == (TRUTH[row["kind"]][row["thing"]], None), row
         assert len(row["evidence"]) > 20 and "None" not in row["evidence"]
         if row["thing"] in (PID, THREAD, INTERPRETER):
-            workers = 1 if row["thing"] == INTERPRETER else module.WORKERS
-            assert row["different_ids"] == (1 if row["cell"] == "shared" else workers + 1), row
+            assert row["different_ids"] == (1 if row["cell"] == "shared" else measure.WORKERS + 1), row
             assert f"have {row['different_ids']} " in row["evidence"]
         else:
             assert row["different_ids"] is None
@@ -42,53 +40,50 @@ def test_only_the_same_file_is_read(tmp_path):
     (tmp_path / "other").write_bytes(b"." * 8)
     with open(tmp_path / "one", "rb", buffering=0) as one, open(tmp_path / "other", "rb", buffering=0) as other:
         status, descriptor = os.fstat(one.fileno()), one.fileno()
-        identity = (status.st_dev, status.st_ino)
-        assert module.far.read(descriptor, identity) and one.tell() == module.far.BYTES
-        assert not module.far.read(other.fileno(), identity) and other.tell() == 0
-    assert not module.far.read(descriptor, identity)
+        identity = status.st_dev, status.st_ino
+        assert worker.read(descriptor, *identity) and one.tell() == worker.BYTES
+        assert not worker.read(other.fileno(), *identity) and other.tell() == 0
+    assert not worker.read(descriptor, *identity)
 
 
 def test_an_offset_of_its_own_is_no_sharing(monkeypatch):
     """A worker that has the same file, but moves an offset of its own, does not share it."""
-    monkeypatch.setattr(module.far, "read", lambda *_: True)
-    (row,) = [row for row in module.sharing(["thread"]) if isinstance(row, dict) and row["thing"] == FILE]
+    monkeypatch.setattr(worker, "read", lambda *_: True)
+    (row,) = [row for row in measure.sharing(["threads"]) if isinstance(row, dict) and row["thing"] == FILE]
     assert row["cell"] == "copied" and "from 0 to 0" in row["evidence"]
 
 
 def test_nothing_to_look_at(monkeypatch):
     """Only kinds that this machine lacks are refused before the start; beside another one they are absent rows."""
-    monkeypatch.setattr(executors, "start_methods", lambda: ["spawn"])
+    monkeypatch.setattr(kinds, "start_methods", lambda: ["spawn"])
     with pytest.raises(LabError, match=r"^nothing to look at: start method 'fork' does not exist on this platform"):
-        module.check({"kinds": ["fork"]}, this_machine.machine())
-    module.check({"kinds": ["fork", "spawn"]}, this_machine.machine())
-    rows = [row for row in module.sharing(["fork"]) if isinstance(row, dict)]
+        run.checked("sharing", {"kinds": ["fork"]})
+    assert run.checked("sharing", {"kinds": ["fork", "spawn"]})[0] == {"kinds": ["fork", "spawn"]}
+    rows = [row for row in measure.sharing(["fork"]) if isinstance(row, dict)]
     assert {row["cell"] for row in rows} == {"absent"} and {row["evidence"] for row in rows} == {None}
     assert all("one of: spawn" in row["reason"] for row in rows) and len(rows) == len(THINGS)
 
 
 def test_no_room(monkeypatch):
-    """Workers that the free memory does not hold, and a temporary file that cannot be written, are one sentence."""
+    """Workers that the free memory does not hold are refused with one sentence."""
+    facts = machine.machine() | {"memory_free_bytes": 13 << 20}
+    monkeypatch.setattr(run, "machine", lambda: facts)
     with pytest.raises(LabError, match=r"3 spawn processes .* at most 1 would fit"):
-        module.check({"kinds": ["thread", "spawn"]}, this_machine.machine() | {"memory_free_bytes": 13 << 20})
-
-    def full(**_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("tempfile.TemporaryFile", full)
-    with pytest.raises(LabError, match=r"^no temporary file could be written \(No space left on device\); make room"):
-        list(module.sharing(["thread"]))
+        run.checked("sharing", {"kinds": ["threads", "spawn"]})
 
 
 def test_a_worker_that_raises(monkeypatch):
     """What goes wrong in a worker comes back as one sentence with the worker's traceback."""
-    monkeypatch.setattr(module.far, "interpreter", lambda: 1 / 0)
+    monkeypatch.setattr(worker, "append", lambda items: 1 / 0)
     with pytest.raises(LabError, match=r"^a worker raised ZeroDivisionError: division by zero$") as caught:
-        list(module.sharing(["thread"]))
+        list(measure.sharing(["threads"]))
     assert "Traceback" in caught.value.detail
 
 
-def axes(result, chart):
-    return drawn.CHARTS[chart](result, None, None)[0].axes
+def axes(result, name):
+    """The axes of a chart."""
+    (ax,) = chart.CHARTS[name](result, None, None)[0].axes
+    return ax
 
 
 def texts(ax):
@@ -97,13 +92,12 @@ def texts(ax):
 
 def test_chart():
     """The table has a line for each thing, a column for each kind, and each word in a rectangle of its own look."""
-    (ax,) = axes(RESULT, "sharing")
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["thread", "spawn", "fork"]
+    ax, shown = axes(RESULT, "sharing"), ["threads", "spawn", "fork"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == shown
     assert [tick.get_text() for tick in ax.get_yticklabels()] == list(THINGS)
     written = {text.get_position(): text.get_text() for text in ax.texts}
-    for column, kind in enumerate(("thread", "spawn", "fork")):
-        for line, thing in enumerate(THINGS):
-            assert written[column + 0.5, line + 0.5] == TRUTH[kind][thing], (kind, thing)
+    for (column, kind), (line, thing) in itertools.product(enumerate(shown), enumerate(THINGS)):
+        assert written[column, line] == TRUTH[kind][thing], (kind, thing)
     assert len(ax.patches) == len(ax.texts) == 27
     looks = {}
     for patch, text in zip(ax.patches, ax.texts, strict=True):
@@ -114,51 +108,52 @@ def test_chart():
 
 def test_boxes_chart():
     """One thread, many threads, and each other kind of worker stand below each other, each in its boxes."""
-    one, many, spawn, fork, interpreters = axes(made("thread", "spawn", "fork", "subinterpreter"), "boxes")
-    assert [ax.get_title("left") for ax in (one, many, spawn, fork)] == [
-        "one thread in one process",
-        "many threads in one process",
-        "many processes, by spawn",
-        "many processes, by fork",
-    ]
-    assert [texts(ax).count("process") for ax in (one, many, spawn, fork, interpreters)] == [1, 1, 2, 2, 1]
-    assert [texts(ax).count("thread") for ax in (one, many, spawn, fork, interpreters)] == [1, 2, 2, 2, 2]
-    assert texts(interpreters).count("interpreter") == 2 and "together: open files" in texts(interpreters)
-    assert texts(many).count("modules (code), globals (data), objects (heap), open files") == 1
-    assert texts(many).count("locals (stack)") == 2
-    assert texts(spawn).count("modules (code): re-imported") == 2 and texts(spawn).count("open files: absent") == 2
-    assert texts(fork).count("together: open files") == 1 and texts(fork).count("objects (heap): copied") == 2
+    written = texts(axes(made("threads", "spawn", "fork", "interpreters"), "boxes"))
+    titles = ["one thread in one process", "many threads in one process"]
+    titles += ["many processes, by spawn", "many processes, by fork", "many interpreters in one process"]
+    starts = [written.index(title) for title in titles]
+    parts = [written[start:end] for start, end in itertools.pairwise([*starts, len(written)])]
+    one, many, spawn, fork, interpreters = parts
+    assert [part.count("process") for part in parts] == [1, 1, 2, 2, 1]
+    assert [part.count("thread") for part in parts] == [1, 2, 2, 2, 2]
+    assert interpreters.count("interpreter") == 2 and "together: open files" in interpreters
+    assert many.count("modules (code), globals (data), objects (heap), open files") == 1
+    assert many.count("locals (stack)") == 2 and one.count("locals (stack)") == 1
+    assert spawn.count("modules (code): re-imported") == 2 and spawn.count("open files: absent") == 2
+    assert fork.count("together: open files") == 1 and fork.count("objects (heap): copied") == 2
 
 
 def test_boxes_stand_inside_each_other():
-    """Every thread's box lies within one process's, and every line of text within the picture."""
-    for ax in axes(made("thread", "spawn", "fork", "subinterpreter"), "boxes"):
-        edges = {"process": [], "interpreter": [], "thread": []}
-        labels = [text for text in ax.texts if text.get_text() in edges]
-        for label, patch in zip(labels, ax.patches, strict=True):
-            edges[label.get_text()].append(patch.get_extents().transformed(ax.transData.inverted()))
-        for inner in edges["thread"] + edges["interpreter"]:
-            assert sum(box.x0 <= inner.x0 and inner.x1 <= box.x1 for box in edges["process"]) == 1
-        lowest = max(text.get_position()[1] for text in ax.texts)
-        assert lowest + 1 <= ax.get_ylim()[0] and ax.get_ylim()[1] == 0
+    """Around a thread's label are its box and a process's, a smaller one always before a larger one."""
+    ax = axes(made("threads", "spawn", "fork", "interpreters"), "boxes")
+    for text in ax.texts:
+        x, y = text.get_position()
+        around = [
+            (patch.get_height(), -patch.zorder)
+            for patch in sorted(ax.patches, key=lambda patch: patch.get_width())
+            if 0 < x - patch.get_x() < patch.get_width() and 0 < y - patch.get_y() < patch.get_height()
+        ]
+        assert len(set(around)) == len(around) and around == sorted(around)
+        assert text.get_text() != "thread" or len(around) in (2, 3)
+    assert max(text.get_position()[1] for text in ax.texts) + 1 <= ax.get_ylim()[0] and ax.get_ylim()[1] == 0
 
 
 def test_boxes_come_from_the_rows():
     """A cell that says something else puts the thing into another box."""
-    result = made("thread", "spawn")
+    result = made("threads", "spawn")
     (row,) = [row for row in result.rows if (row["kind"], row["thing"]) == ("spawn", OBJECT)]
     row["cell"] = "shared"
-    assert "together: objects (heap)" in texts(axes(result, "boxes")[-1])
-    assert "share objects (heap)." in charts.show(result, "boxes").sentence
+    assert "together: objects (heap)" in texts(axes(result, "boxes"))
+    assert "share objects (heap)." in picture.show(result, "boxes").sentence
 
 
 def test_kinds_that_are_not_there():
     """A kind that this machine lacks is told and not drawn; boxes need threads and another kind."""
-    result = made("thread", "fork", lacking=["fork"])
-    figure, alt, sentence = drawn.CHARTS["sharing"](result, None, None)
+    result = made("threads", "fork", lacking=["fork"])
+    figure, alt, sentence = chart.CHARTS["sharing"](result, None, None)
     assert sentence.endswith("thread-local value. Fork does not exist here.") and "fork" not in alt
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["thread"]
-    assert list(charts.table(result).columns) == ["thing", "thread"]
-    for other in (result, made("thread"), made("spawn", "fork")):
-        with pytest.raises(LabError, match="the boxes need a thread and another kind"):
-            charts.show(other, "boxes")
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["threads"]
+    assert list(picture.table(result).columns) == ["thing", "threads"]
+    for other in (result, made("threads"), made("spawn", "fork")):
+        with pytest.raises(LabError, match="the boxes need threads and another kind"):
+            picture.show(other, "boxes")

@@ -8,20 +8,18 @@ import re
 
 import helpers
 import pytest
-from made.results import TWO, TYPICAL, MadeBet, made
+from made.results import MACHINE, TWO, TYPICAL, MadeBet, made
 
-from conc_lab import charts, executors, experiments
-from conc_lab.charts import speedup as drawn
-from conc_lab.charts import style
-from conc_lab.errors import LabError
-from conc_lab.experiments import speedup as module
-from conc_lab.experiments.speedup import character, conclusions, decompose, serial_busy
-from conc_lab.summary import interval
+from conc_lab.drawing import kit, picture
+from conc_lab.engine import kinds, pools
+from conc_lab.engine.errors import LabError
+from conc_lab.engine.result import Result
+from conc_lab.engine.stats import character, interval
+from conc_lab.experiments.speedup import chart as drawn
+from conc_lab.experiments.speedup import measure
+from conc_lab.experiments.speedup.measure import decompose
+from conc_lab.experiments.speedup.summary import summary
 
-COLUMNS = {
-    "round", "order", "kind", "workers", "repeat", "cpu", "tasks", "setup_s", "wall_s", "teardown_s", "cpu_s",
-    "voluntary_switches", "involuntary_switches", "results_equal", "speedup", "cores_busy", "cpu_cost",
-}  # fmt: skip
 SCATTERED = [0.7, 1.3, 1.0, 0.9, 1.6]
 
 
@@ -42,7 +40,8 @@ def recorded(monkeypatch):
 def row(kind="serial", wall_s=1.0, cpu_s=1.0, workers=1, repeat=None, cpu=None, tasks=10, number=0, switches=0):
     return {
         "round": number, "kind": kind, "workers": workers, "repeat": repeat, "cpu": cpu, "tasks": tasks,
-        "wall_s": wall_s, "cpu_s": cpu_s, "voluntary_switches": switches, "involuntary_switches": 0,
+        "wall_s": wall_s, "cpu_s": cpu_s, "voluntary_switches": switches, "involuntary_switches": 0, "order": 0,
+        "setup_s": 0.0, "teardown_s": 0.0, "results_equal": True,
     }  # fmt: skip
 
 
@@ -67,13 +66,18 @@ def rounds(walls, busy=1.9, alone=1.0, control=1.0, unlike=1.0, gave_up=0):
     return made
 
 
+def result_of(rows):
+    """A result with these rows."""
+    return Result("speedup", {"task": "count_primes", "workers": [2]}, MACHINE, rows, "")
+
+
 def one(rows):
-    """The only conclusion."""
-    (found,) = conclusions(rows)
-    return found
+    """The only line of the summary."""
+    (line,) = summary(result_of(rows)).to_dict("records")
+    return line
 
 
-# What is concluded from rows
+# The summary of rows
 
 
 def test_decompose():
@@ -139,25 +143,26 @@ def test_character():
         (0.6, 1, "mixed"),
         (0.05, 1, "waits"),
     ):
-        assert character(rounds([1.0], alone=alone, gave_up=gave_up)) == nature, (alone, gave_up)
+        frame = result_of(rounds([1.0], alone=alone, gave_up=gave_up)).frame
+        assert character(frame) == nature, (alone, gave_up)
     uncounted = [item | {"voluntary_switches": None} for item in rounds([1.0], alone=0.1)]
-    assert character(uncounted) == "waits"
+    assert character(result_of(uncounted).frame) == "waits"
 
 
-def test_conclusions():
-    """There is one conclusion for each kind and number of workers, in their order, with medians of its rounds."""
+def test_summary():
+    """There is one line for each kind and number of workers, in their order, with medians of its rounds."""
     serial = [row(repeat="A"), row(repeat="B")]
     variants = [("asyncio", 2), ("processes", 4), ("threads", 2), ("processes", 1)]
     rows = decompose(serial + [row(kind, workers=workers) for kind, workers in variants])
-    found = [(item["kind"], item["workers"]) for item in conclusions(rows)]
-    assert found == [("threads", 2), ("processes", 1), ("processes", 4), ("asyncio", 2)]
-    assert conclusions(decompose(serial)) == []
-    found = one(rounds([0.5, 0.8, 0.4, 1.0, 0.625]))
-    assert (found["kind"], found["workers"], found["rounds"]) == ("processes", 2, 5)
-    assert found["speedup"] == pytest.approx(1 / 0.625)
-    assert (found["low"], found["high"], found["coverage"]) == (pytest.approx(1.0), pytest.approx(2.5), 0.9375)
-    assert found["cores_busy"] == pytest.approx(1.9)
-    assert found["cpu_cost"] == pytest.approx(1.9 * 0.625)
+    lines = summary(result_of(rows))
+    order = [("threads", 2), ("processes", 1), ("processes", 4), ("asyncio", 2)]
+    assert list(zip(lines.kind, lines.workers, strict=True)) == order
+    line = one(rounds([0.5, 0.8, 0.4, 1.0, 0.625]))
+    assert (line["kind"], line["workers"], line["rounds"]) == ("processes", 2, 5)
+    assert line["speedup"] == pytest.approx(1 / 0.625)
+    assert (line["low"], line["high"]) == (pytest.approx(1.0), pytest.approx(2.5))
+    assert line["cores_busy"] == pytest.approx(1.9)
+    assert line["cpu_cost"] == pytest.approx(1.9 * 0.625)
 
 
 def test_doubt():
@@ -182,8 +187,7 @@ def test_doubt():
     ):
         assert one(rounds([wall_s] * 5, **{"busy": 2.0} | how))["doubt"] == doubt, (wall_s, how)
     waits = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1)
-    assert serial_busy(waits) == pytest.approx(0.01)
-    assert one(waits)["cpu_cost"] is None and one(waits)["doubt"] is None  # what little CPU it uses tells nothing
+    assert math.isnan(one(waits)["cpu_cost"]) and one(waits)["doubt"] is None  # what little CPU it uses tells nothing
 
 
 # The experiment
@@ -192,11 +196,10 @@ def test_doubt():
 def test_rows_of_a_run():
     """A run has every variant once a round, and all columns hold what they say; waiting is not probed on CPUs."""
     given = {"kinds": ["threads", "processes", "asyncio"], "workers": [1, 3], "rounds": 2, "task_ms": 0.5}
-    if not executors.unavailable("interpreters"):
-        given["kinds"].append("interpreters")
+    given["kinds"] += kinds.here(["interpreters"])
     for result in (helpers.real("speedup"), helpers.small(task="sleep", **given)):
         rows, params = result.rows, result.params
-        assert all(item.keys() == COLUMNS and item["results_equal"] is True for item in rows)
+        assert all(item.keys() == measure.COLUMNS.keys() and item["results_equal"] is True for item in rows)
         wanted = [*itertools.product(params["kinds"], params["workers"], [""]), ("serial", 1, "A"), ("serial", 1, "B")]
         for number in range(params["rounds"]):
             mine = [item for item in rows if item["round"] == number]
@@ -211,27 +214,15 @@ def test_rows_of_a_run():
                 allowed = os.sched_getaffinity(0)
                 probed = 0 if params["task"] == "sleep" else min(2, len(allowed))
                 assert len({item["cpu"] for item in probes} & allowed) == probed
-            (count,) = {item["tasks"] for item in timed}
-            assert count >= max(16, 4 * max(params["workers"]))
+            assert all(item["tasks"] >= 16 for item in timed)
+            assert {item["tasks"] for item in timed if item["kind"] == "serial"} == {16}
         for item in rows:
             assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["teardown_s"] >= 0 and item["cpu_s"] >= 0
             counted = item["voluntary_switches"], item["involuntary_switches"]
             # Windows does not count, nor does macOS, which has no RUSAGE_THREAD
             assert counted == (None, None) or all(isinstance(value, int) and value >= 0 for value in counted)
         json.dumps(rows, allow_nan=False)
-        assert {item["rounds"] for item in conclusions(rows)} == {params["rounds"]}
-
-
-def test_the_order_is_shuffled():
-    """Every round has every variant once, in an order of its own, and its last one ends it."""
-    found = list(experiments.in_rounds("abcdef", 20))
-    by_round = [found[start : start + 6] for start in range(0, 120, 6)]
-    for number, mine in enumerate(by_round):
-        assert sorted(variant for _, _, variant, _ in mine) == list("abcdef")
-        assert [item[:2] for item in mine] == [(number, place) for place in range(6)]
-        assert [item[-1].round_done for item in mine] == [False] * 5 + [True]
-    assert len({tuple(item[2] for item in mine) for mine in by_round}) > 3  # 20 alike would be 1 in 720**19
-    assert found[-1][-1].fraction == 1
+        assert set(summary(result).rounds) == {params["rounds"]}
 
 
 def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):
@@ -243,7 +234,7 @@ def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):
 
 def test_different_results_show_no_times():
     """Where workers return something else than serial did, no time is shown."""
-    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else with .*: times .* so none is shown"):
+    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else in .*: times .* so none is shown"):
         helpers.small(task="own_tasks:pid", kinds=["processes"])
 
 
@@ -253,13 +244,14 @@ def test_a_limit_on_cpu_time(monkeypatch):
     for task, quota, count in (("count_primes", 0.5, 50), ("count_primes", None, 16), ("sleep", 0.5, 16)):
         timed = []
 
-        def stand_in(task, args, expected, count, kind, workers, start_method, timed=timed):
+        def stand_in(task, args, expected, count, kind, workers, timed=timed):
             timed.append((kind, workers, count))
-            return row(kind, workers=workers, tasks=count)
+            known = row(kind, workers=workers, tasks=count)
+            return {name: value for name, value in known.items() if name not in ("repeat", "cpu", "order", "round")}
 
-        monkeypatch.setattr(module, "_timed", stand_in)
-        monkeypatch.setattr(module.this_machine, "cpu_quota", lambda quota=quota: quota)
-        list(module.speedup(task, [2], ["threads"], None, task_ms=20, rounds=1))
+        monkeypatch.setattr(measure, "timed", stand_in)
+        monkeypatch.setattr(measure.machine, "cpu_quota", lambda quota=quota: quota)
+        list(measure.speedup(task, [2], ["threads"], task_ms=20, rounds=1))
         assert ("threads", 2, count) in timed, (task, quota)
 
 
@@ -267,7 +259,7 @@ def test_a_limit_on_cpu_time(monkeypatch):
 def test_the_affinity_is_restored():
     """After a pinned probe this thread may run where it could before."""
     before = os.sched_getaffinity(0)
-    with pytest.raises(KeyError), executors.pinned(max(before)):
+    with pytest.raises(KeyError), pools.pinned(max(before)):
         assert os.sched_getaffinity(0) == {max(before)}
         raise KeyError
     assert os.sched_getaffinity(0) == before
@@ -309,14 +301,14 @@ def test_speedup_chart():
     ]  # fmt: skip
     assert cost.get_xlabel() == "workers, each running count_primes"
     assert [tick.get_text() for tick in cost.get_xticklabels()] == ["1", "2"]
-    assert set(labels(top)) == {"threads", "processes", "ideal"}
+    assert set(labels(top)) == {"threads", "processes (forkserver)", "ideal"}
     assert line(top, "threads").get_ydata() == pytest.approx([1.0, 1.2])
-    faint = [each.get_ydata()[1] for each in top.lines if each.get_alpha() == 0.25]
-    assert sorted(faint) == pytest.approx([1.0, 1.2, 1.4, 1.9, 1.9, 1.9])
+    faint = [value for each in top.lines if each.get_alpha() == 0.25 for value in each.get_ydata()[1::3]]
+    assert sorted(faint) == pytest.approx([1.0, 1.2, 1.4, 1.9, 1.9, 1.9])  # each round's one and two workers, a gap
     for ax, medians in ((busy, [1.0, 1.2]), (cost, [1.0, 1.0])):
         assert ax.lines[0].get_ydata() == pytest.approx(medians)
         markers = [each.get_marker() for each in ax.lines if each.get_marker() != "None" and len(each.get_xdata())]
-        assert markers == [style.STYLES[kind]["marker"] for kind in ("threads", "processes")]
+        assert markers == [kit.LOOKS[kind]["marker"] for kind in ("threads", "processes")]
 
 
 def test_setup_chart():
@@ -333,15 +325,15 @@ def test_setup_chart():
 
 
 def test_error_bars_are_the_interval():
-    """The bar on a median goes from the low to the high end of its interval, as `conclusions` has them."""
+    """The bar on a median goes from the low to the high end of its interval, as `summary` has them."""
     result = made({("threads", 2): SCATTERED, ("threads", 4): [1.0, 1.2, 3.0], ("processes", 2): 1.9})
     shown = {container.get_label(): container.lines[2][0].get_segments() for container in axes(result)[0].containers}
-    assert set(shown) == {"threads", "processes"}
-    for kind, segments in shown.items():
+    assert set(shown) == {"threads", "processes (forkserver)"}
+    lines = summary(result)
+    for label, segments in shown.items():
         ends = [(low, high) for (_, low), (_, high) in segments]
-        assert ends == [
-            pytest.approx((item["low"], item["high"])) for item in conclusions(result.rows) if item["kind"] == kind
-        ]
+        wanted = lines[lines.kind == label.split()[0]]
+        assert ends == [pytest.approx(pair) for pair in zip(wanted.low, wanted.high, strict=True)]
 
 
 def test_ideal():
@@ -436,7 +428,7 @@ def test_a_bet():
     result, bet = made(TYPICAL), MadeBet(("threads", 2, 1.5), ("threads", 64, 30.0))
     marked = line(axes(result, bet)[0], "your bet")
     assert list(marked.get_ydata()) == [1.5] and round(marked.get_xdata()[0]) == 1
-    assert marked.get_marker() not in [style.STYLES[kind]["marker"] for kind in executors.KINDS]
+    assert marked.get_marker() not in [kit.LOOKS[kind]["marker"] for kind in kinds.KINDS]
     assert alt(result, bet).endswith("; your bet: 2 threads 1.50×.")
     for none in (None, MadeBet()):
         assert "your bet" not in labels(axes(result, none)[0]) and "bet" not in alt(result, none)
@@ -448,7 +440,7 @@ def test_an_earlier_run_is_laid_over():
     top = axes(made(TYPICAL), earlier=earlier)[0]
     before = line(top, "threads, run before")
     assert before.get_ydata() == pytest.approx([1.3])
-    assert before.get_color() == style.STYLES["threads"]["color"] and before.get_linestyle() == "--"
+    assert before.get_color() == kit.LOOKS["threads"]["color"] and before.get_linestyle() == "--"
     assert "asyncio, run before" in labels(top)
     assert alt(made(TYPICAL), earlier=earlier).endswith("; the run before: 2 threads 1.30×, 2 asyncio tasks 1.20×.")
     less_free = made(TYPICAL)
@@ -468,6 +460,6 @@ def test_what_is_not_drawn_is_not_told(recorded):
     recorded["count_primes"] = elsewhere
     here, bet = made({("threads", 2): 1.0}, usable=1), MadeBet(("threads", 64, 30.0))
     assert set(labels(axes(here, bet, elsewhere)[0])) == {"threads", "ideal on one CPU"}
-    picture = charts.show(here, bet=bet, earlier=elsewhere)
-    assert picture.alt.endswith("nine rounds: threads 1.00× with 2.")
-    assert "Beside it" not in picture.sentence
+    shown = picture.show(here, bet=bet, earlier=elsewhere)
+    assert shown.alt.endswith("nine rounds: threads 1.00× with 2.")
+    assert "Beside it" not in shown.sentence

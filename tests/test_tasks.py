@@ -1,4 +1,4 @@
-"""conc_lab.tasks: pure functions with values that can be checked, calibrated to a duration."""
+"""Tasks: pure functions with values that can be checked, calibrated to a duration."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,8 @@ import helpers
 import pytest
 
 import conc_lab
-from conc_lab import tasks
+from conc_lab.engine import find_task, tasks
+from conc_lab.engine.errors import LabError
 
 
 @pytest.fixture(autouse=True)
@@ -40,27 +41,26 @@ def test_value(prepared, name):
     value = task.function(*args)
     assert task.function(*args) == value != task.function(*more)
     assert not task.coroutine or asyncio.run(task.coroutine(*args)) == value
-    assert task.name == name and task.kind in tasks.KINDS and task.summary and task.worker_bytes >= 0
+    assert task.name == name and task.nature in tasks.NATURES and task.what and task.worker_bytes >= 0
 
 
-@pytest.mark.parametrize("name", ["sleep", "http"])
-def test_coroutine_waits_without_blocking(prepared, name):
+def test_coroutine_waits_without_blocking(prepared):
     """While the coroutine waits, the event loop runs something else."""
-    args = prepared(name)
-    order = []
+    for name in ("sleep", "http"):
+        args, order = prepared(name), []
 
-    async def main():
-        async def other():
+        async def other(order=order):
             order.append("other")
 
-        async def twin():
+        async def twin(name=name, args=args, order=order):
             await tasks.TASKS[name].coroutine(*args)
             order.append("twin")
 
-        await asyncio.gather(twin(), other())
+        async def both(twin=twin, other=other):
+            await asyncio.gather(twin(), other())
 
-    asyncio.run(main())
-    assert order == ["other", "twin"]
+        asyncio.run(both())
+        assert order == ["other", "twin"], name
 
 
 def test_known_values():
@@ -73,7 +73,7 @@ def test_known_values():
 def test_equal_values_in_another_process():
     """A fresh interpreter, with another hash seed, returns the same value for the same amount."""
     names = ["sha256", "zlib", "matmul"]
-    code = f"from conc_lab import tasks; print(*[tasks.TASKS[name].function(2) for name in {names}])"
+    code = f"from conc_lab.engine import tasks; print(*[tasks.TASKS[name].function(2) for name in {names}])"
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     printed = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     assert printed.split() == [str(tasks.TASKS[name].function(2)) for name in names]
@@ -81,13 +81,45 @@ def test_equal_values_in_another_process():
 
 def test_find(monkeypatch):
     """A task is found by its name; an own function by module and name, with what its `_item` function makes."""
-    assert tasks.find("sleep") is tasks.TASKS["sleep"]
+    assert find_task.find("sleep") is find_task.outline("sleep") is tasks.TASKS["sleep"]
     monkeypatch.syspath_prepend(helpers.TESTS)
     for name, expected in (("own_tasks:fine", ()), ("advised_tasks:tiny", (41,))):
-        own = tasks.find(name)
-        assert (own.name, own.kind) == (name, tasks.OWN)
+        own = find_task.find(name)
+        assert (own.name, own.nature) == (name, tasks.OWN)
         with own.prepare(0.01) as args:
             assert args == expected
+    for name in ("no_such_function", "not_callable"):
+        with pytest.raises(LabError, match=f"the module of the task 'own_tasks:{name}' has no such function"):
+            find_task.find(f"own_tasks:{name}")
+
+
+def test_find_what_a_student_wrote(tmp_path, monkeypatch):
+    """A task in my_work/tasks is found by its name, in the version written last, a coroutine by both its sides."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    find_task.FOLDER.mkdir(parents=True)
+    for number, (name, text) in enumerate(
+        {
+            "later_00000001": "async def later():\n    return 1\n",
+            "later_00000000": "async def later():\n    return 2\n",
+            "plain_00000002": "def plain():\n    return 3\n",
+            "sleep_00000003": "def sleep():\n    return 4\n",
+            "notes": "",
+        }.items()
+    ):
+        path = find_task.FOLDER / f"{name}.py"
+        path.write_text(f"# %%task\n{text}")
+        os.utime(path, (number, number))
+    assert find_task.names() == [*tasks.TASKS, "later", "plain"]
+    assert find_task.source("later") == "async def later():\n    return 2\n"
+    assert [find_task.outline(name).coroutine for name in ("later", "plain")] == [True, None]
+    later, plain = find_task.find("later"), find_task.find("plain")
+    assert (later.function(), asyncio.run(later.coroutine()), plain.function(), plain.coroutine) == (2, 2, 3, None)
+    assert find_task.name_of(plain.function) == "plain"
+    find_task.refused("later").write_text("no")
+    for use in (find_task.source, find_task.find, find_task.checked):
+        with pytest.raises(LabError, match="the last edit of the task 'later' was refused: mend its %%task cell"):
+            use("later")
 
 
 def test_the_file_is_removed():
@@ -167,12 +199,15 @@ def test_calibrate_a_coarse_clock(monkeypatch):
 
 
 def test_alike():
-    """Values are compared by `==`, and by their pickles where that does not decide, as for NumPy's arrays."""
+    """Values are compared by `==`, and by their pickles where that does not decide, as for NumPy's arrays and NaN."""
     import numpy
 
     for one, same, other in (
         (42, 42, 43),
+        (1, 1.0, 1.5),
+        (float("nan"), float("nan"), 0.0),
+        ([1, float("nan")], [1, float("nan")], [2, float("nan")]),
         (numpy.arange(3), numpy.arange(3), numpy.arange(4)),
         ([numpy.arange(3)], [numpy.arange(3)], [numpy.arange(3.0)]),
     ):
-        assert tasks.alike(one, same) and not tasks.alike(one, other)
+        assert tasks.alike(one, same) and not tasks.alike(one, other), one

@@ -1,4 +1,4 @@
-"""The timeline: what counts as running, what counts as at once, and how it is drawn and told."""
+"""The timeline: what counts as running, what counts as running at the same time, and how it is drawn and told."""
 
 import contextlib
 import itertools
@@ -6,19 +6,21 @@ import random
 import types
 
 import helpers
+import pandas
 import pytest
 from made.timeline import SIDE_BY_SIDE, TURNS, block, made
 
-from conc_lab import parameters, runner
-from conc_lab.charts import timeline as drawn
-from conc_lab.errors import LabError
-from conc_lab.experiments import timeline
-from conc_lab.experiments.timeline import at_once, shares
-
-COLUMNS = {"round", "task", "kind", "worker", "start_ms", "end_ms", "cpu_ms", "running"}
+from conc_lab.engine import parameters, run
+from conc_lab.experiments.timeline import measure
+from conc_lab.experiments.timeline.chart import both_ran, summary, timeline_chart
 
 
-def test_at_once():
+def shares(result):
+    """The summary as {(task, kind): share}."""
+    return {(task, kind): share for task, kind, share in summary(result).itertuples(index=False)}
+
+
+def test_both_ran():
     """The share counts the time in which both run, out of the time in which both record."""
     for name, rows, share in (
         ("turns", TURNS, 0),
@@ -28,10 +30,10 @@ def test_at_once():
         ("late start", [block(0, 0, 10), block(1, 4, 30)], 1),
         ("apart", [block(0, 0, 10), block(1, 12, 20)], 0),
     ):
-        assert at_once(rows) == pytest.approx(share), name
+        assert both_ran(pandas.DataFrame(rows)) == pytest.approx(share), name
 
 
-def test_at_once_of_many_blocks():
+def test_both_ran_in_many_blocks():
     """The share that is found in one pass is what comparing every block with every other one gives."""
     random_ = random.Random(7)
     rows = []
@@ -44,24 +46,23 @@ def test_at_once_of_many_blocks():
         max(0, min(a["end_ms"], b["end_ms"]) - max(a["start_ms"], b["start_ms"]))
         for a, b in itertools.product(*running)
     )
-    assert at_once(rows) == pytest.approx(both / end) and both > 0
+    assert both_ran(pandas.DataFrame(rows)) == pytest.approx(both / end) and both > 0
 
 
 def test_shares_are_medians_over_the_rounds():
     """A variant's share is the median of its rounds; variants are kept apart."""
     rows = [row | {"round": number} for number in (0, 1) for row in SIDE_BY_SIDE]
     rows += [row | {"round": 2} for row in TURNS] + [row | {"kind": "processes"} for row in TURNS]
-    assert shares(rows) == {("sleep", "threads"): 1, ("sleep", "processes"): 0}
+    assert shares(made(rows)) == {("sleep", "threads"): 1, ("sleep", "processes"): 0}
 
 
 def test_rows_of_a_run():
     """Both workers of every kind have blocks that follow each other, and one that computes uses CPU time."""
-    rows = helpers.real("timeline").rows
-    assert {frozenset(row) for row in rows} == {frozenset(COLUMNS)}
+    result = helpers.real("timeline")
     lanes = {}
-    for row in rows:
+    for row in result.rows:
         lanes.setdefault((row["round"], row["task"], row["kind"], row["worker"]), []).append(row)
-    assert set(lanes) == set(itertools.product([0], ["count_primes"], ["threads", "processes"], [0, 1]))
+    assert set(lanes) == set(itertools.product([0], ["count_primes"], ["threads", result.processes], [0, 1]))
     for lane in lanes.values():
         assert all(before["end_ms"] == after["start_ms"] for before, after in itertools.pairwise(lane))
         assert all(row["end_ms"] > row["start_ms"] >= 0 for row in lane)
@@ -69,60 +70,45 @@ def test_rows_of_a_run():
 
 
 def test_sleepers_never_run():
-    """Two sleepers are under way at once and run at once for no time at all."""
-    given = {"work": ["sleep"], "kinds": ["threads"], "window_ms": 20, "rounds": 2}
-    rows = runner.run("timeline", given, timeout_s=helpers.LIVENESS_S).rows
-    assert {row["round"] for row in rows} == {0, 1} and not any(row["running"] for row in rows)
-    assert shares(rows) == {("sleep", "threads"): 0}
+    """Two sleepers are under way at the same time and run at the same time for no time at all."""
+    given = {"tasks": ["sleep"], "kinds": ["threads"], "window_ms": 20, "rounds": 2}
+    result = run.run("timeline", given, timeout_s=helpers.LIVENESS_S)
+    assert {row["round"] for row in result.rows} == {0, 1} and not any(row["running"] for row in result.rows)
+    assert shares(result) == {("sleep", "threads"): 0}
 
 
 def test_running(monkeypatch):
     """A block is running from CPU time for half of its wall time on; times count from the first block."""
     blocks = [(0, 1000, 490), (1000, 2000, 500), (2000, 3000, 510)]
-    crew = types.SimpleNamespace(meet=lambda *args: None, together=lambda *args: [(blocks, None), (blocks, None)])
-    monkeypatch.setattr(timeline.executors, "open_crew", lambda *args: contextlib.nullcontext(crew))
-    params = parameters.checked(timeline.timeline, {"work": ["sleep"], "kinds": ["threads"], "rounds": 1})
-    rows = [item for item in timeline.timeline(**params) if isinstance(item, dict)]
+    pool = types.SimpleNamespace(usages=lambda *args: None, together=lambda *args: [(blocks, None), (blocks, None)])
+    monkeypatch.setattr(measure.pools, "opened", lambda *args: contextlib.nullcontext(pool))
+    params = parameters.checked(measure.timeline, {"tasks": ["sleep"], "kinds": ["threads"], "rounds": 1})
+    rows = [item for item in measure.timeline(**params) if isinstance(item, dict)]
     assert [row["running"] for row in rows] == [False, True, True] * 2
     assert rows[2] | {"running": None} == rows[5] | {"running": None, "worker": 0}
     assert (rows[2]["start_ms"], rows[2]["end_ms"], rows[2]["cpu_ms"]) == (0.002, 0.003, 0.00051)
 
 
-def test_what_does_not_fit():
-    """Worker processes that the free memory cannot hold are refused; threads need none."""
-    params = parameters.checked(timeline.timeline, {"work": ["matmul"]})
-    with pytest.raises(LabError, match=r"^2 .* processes need about"):
-        timeline.check(params, {"memory_free_bytes": 1 << 20})
-    timeline.check(params | {"kinds": ["threads"]}, {"memory_free_bytes": 1 << 20})
-
-
 def test_chart():
-    """A panel for each task and kind, threads above processes; bars where a worker ran, a line where it waited."""
-    names = ["count_primes", "sha256", "sleep", "matmul"]  # three panels side by side, and two blank ones
-
-    def panels(count):
-        kinds = ("threads", "processes")
-        rows = [row | {"task": name, "kind": kind} for name in names[:count] for kind in kinds for row in TURNS]
-        axes = drawn.CHARTS["timeline"](made(rows), None, None)[0].axes
-        return [ax for ax in axes if ax.get_title()]
-
-    for count in (1, 3, 4):
-        titles = sorted(ax.get_title() for ax in panels(count))
-        assert titles == sorted(f"{name}\nboth at once: 0%" for name in names[:count] for _ in range(2)), count
-    labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in panels(1)]
-    assert labels == [["thread 1", "thread 2"], ["process 1", "process 2"]]
-    running, waiting, *_ = panels(1)[0].collections
-    assert running.get_label() == "running" and waiting.get_label() == "waiting"
-    heights = [abs(bars.get_paths()[0].get_extents().height) for bars in (running, waiting)]
-    assert heights[0] > 4 * heights[1]  # told apart by more than colour
+    """A panel for each task and kind, threads beside processes; bars where a worker ran, a line where it waited."""
+    names = ["sha256", "count_primes"]  # in the order of the parameter
+    rows = [row | {"task": name, "kind": kind} for kind in ("processes", "threads") for name in names for row in TURNS]
+    panels = timeline_chart(made(rows), None, None)[0].axes
+    assert [ax.get_title() for ax in panels] == [f"{name}\nboth running: 0%" for name in names for _ in range(2)]
+    labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in panels]
+    assert labels == [["thread 1", "thread 2"], ["process 1", "process 2"]] * 2
+    running, waiting = panels[0].collections[:2]
+    assert {running.get_label(), waiting.get_label()} == {"running", "waiting"}
+    heights = {bars.get_label(): abs(bars.get_paths()[0].get_extents().height) for bars in (running, waiting)}
+    assert heights["running"] > 4 * heights["waiting"]  # told apart by more than colour
 
 
 def test_what_held_two_workers_up():
-    """The sentence says where one CPU, a limit on CPU time or a busy host kept two workers from running at once."""
+    """The sentence says where one CPU, a limit on CPU time or a busy host kept two workers from running together."""
 
     def said(usable=2, quota=None, task="sha256", kind="processes"):
         rows = [row | {"task": task, "kind": kind} for row in TURNS]
-        return drawn.CHARTS["timeline"](made(rows, usable, quota), None, None)[2]
+        return timeline_chart(made(rows, usable, quota), None, None)[2]
 
     one, limit, busy = "only one of two runs", "leaves this notebook 1 CPU's worth of time", "measure again when it is"
     for case, words in (

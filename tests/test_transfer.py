@@ -15,57 +15,63 @@ from multiprocessing import forkserver
 import helpers
 import pytest
 from made.results import MACHINE
-from made.transfer import THOUSANDTH, made, rows_of
+from made.transfer import THOUSANDTH, made
 
-from conc_lab import _transfer_worker as far
-from conc_lab import executors, experiments, parameters, runner
-from conc_lab.charts import transfer as drawn
-from conc_lab.errors import LabError, RunStopped
-from conc_lab.experiments import transfer as module
-from conc_lab.experiments.transfer import crossing, medians, rate_mb_s
+from conc_lab.drawing.words import label
+from conc_lab.engine import kinds, parameters, pools, session
+from conc_lab.engine.errors import LabError, RunStopped
+from conc_lab.experiments.transfer import chart, measure
+from conc_lab.experiments.transfer import worker as far
 
-METHODS = executors.start_methods()
+METHODS = kinds.start_methods()
+DEFAULT = METHODS[0]
 
 
 @pytest.fixture(autouse=True)
 def no_server_left(nothing_left):
     """After a test nothing is left of it, and no forkserver that it started in this process."""
-    executors.settle()
+    pools.wait_for_threads()
     yield
-    executors.settle()
+    pools.wait_for_threads()
     forkserver._forkserver._stop()
 
 
 def checked(**params):
-    return parameters.checked(experiments.function("transfer"), params)
+    return parameters.checked(measure.transfer, params)
 
 
 def check(free=8 << 30, **params):
     """Ask whether these parameters are allowed where so many bytes are free."""
-    module.check(checked(**params), MACHINE | {"memory_free_bytes": free})
+    measure.check(checked(**params), MACHINE | {"memory_free_bytes": free})
 
 
 def test_rows_of_a_run():
-    """A run has every way and size and every chunk once a round, with times where there are any."""
+    """A run has every channel of its kinds and size and every chunk once a round, with times where there are any."""
     result = helpers.real("transfer")
-    assert sorted((row["way"], row["size_bytes"] or row["chunk"]) for row in result.rows) == sorted(
-        [(way, 1000) for way in result.params["ways"]] + [("map", 1)]
+    sent = ["pickle", "new block", "same block"]
+    assert sorted((row["kind"], row["channel"], row["size_bytes"] or row["chunk"]) for row in result.rows) == sorted(
+        [("threads", "reference", 1000), (DEFAULT, "map", 1), *((DEFAULT, channel, 1000) for channel in sent)]
     )
     assert sorted(row["order"] for row in result.rows) == list(range(len(result.rows)))
     for row in result.rows:
         assert row["content_equal"] is True and row["handover_s"] > 0 and row["tasks"] >= 1, row
-        assert (row["read_s"] is None) == (row["way"] == "map")
+        assert (row["read_s"] is None) == (row["channel"] == "map")
+
+
+def handed_over(worker, channel, payload, times=1):
+    return list(measure._handed_over(channel, *worker, payload, times))
 
 
 def test_every_byte_arrives():
     """What the worker reports is the CRC-32 of exactly the bytes that were handed over, whatever their number."""
-    ways = ["reference", "pickle", "same block", "new block"]
-    with module._workers(ways, METHODS[0]) as workers:
-        for way in ways:
+    kind_of = {"reference": "threads"} | dict.fromkeys(("pickle", "same block", "new block"), DEFAULT)
+    kind_of |= {"queue": "interpreters"} if kinds.here(["interpreters"]) else {}
+    for channel, kind in kind_of.items():
+        with measure._thread(kind) if kind not in METHODS else measure._process(kind) as worker:
             for size in (1, 4095, 4097, 70_000):
                 payload = random.Random(size).randbytes(size)
-                found = module._handed_over(way, *workers[module._kind(way)], payload, 2)
-                assert [check for _, check, _ in found] == [zlib.crc32(payload)] * 2, (way, size)
+                seen = handed_over(worker, channel, payload, 2)
+                assert [crc for _, crc, _ in seen] == [zlib.crc32(payload)] * 2, (channel, size)
 
 
 def test_a_block_is_gone_after_its_hand_over():
@@ -75,15 +81,14 @@ def test_a_block_is_gone_after_its_hand_over():
     def spying(item):
         names.append(item)
         if item[1] is not None:
-            far.attached(item[0]).close()
+            far.SharedMemory(item[0], **far.UNTRACKED).close()
         send(item)
 
-    with module._workers(["new block"], METHODS[0]) as workers:
-        send, answer = workers["processes"]
-        module._handed_over("new block", spying, answer, b"a" * 100, 1)
+    with measure._process(DEFAULT) as (send, answer):
+        handed_over((spying, answer), "new block", b"a" * 100)
     assert names[0][1] == 100 and names[-1] == (names[0][0], None)
     with pytest.raises(FileNotFoundError):
-        far.attached(names[0][0])
+        far.SharedMemory(names[0][0], **far.UNTRACKED)
 
 
 def test_a_thread_is_handed_the_object_itself(monkeypatch):
@@ -91,57 +96,55 @@ def test_a_thread_is_handed_the_object_itself(monkeypatch):
     seen, proof = [], far._proof
     monkeypatch.setattr(far, "_proof", lambda view: seen.append(view) or proof(view))
     payload = b"to be handed over"
-    with module._workers(["reference"], None) as workers:
-        module._handed_over("reference", *workers["threads"], payload, 1)
+    with measure._thread("threads") as worker:
+        handed_over(worker, "reference", payload)
     assert seen[-1] is payload
 
 
 def test_the_first_hand_overs_do_not_count(monkeypatch):
     """The hand-overs that get new memory for their size come before those whose median is the row's figure."""
 
-    def handed_over(way, send, answer, payload, times):
-        seconds = [9.0] * module.UNCOUNTED + [1.0] * (times - module.UNCOUNTED)
+    def handed_over(channel, send, answer, payload, times):
+        seconds = [9.0] * measure.UNCOUNTED + [1.0] * (times - measure.UNCOUNTED)
         return [(each, zlib.crc32(payload), each / 2) for each in seconds]
 
-    monkeypatch.setattr(module, "_handed_over", handed_over)
-    monkeypatch.setattr(module, "_workers", lambda *args: contextlib.nullcontext({"processes": (None, None)}))
-    row = next(item for item in module.transfer([2000], ["pickle"], [1], METHODS[0], 1) if isinstance(item, dict))
-    assert (row["handover_s"], row["read_s"], row["tasks"]) == (1.0, 0.5, 3)
+    monkeypatch.setattr(measure, "_handed_over", handed_over)
+    row = measure._transferred("threads", "reference", b"abc")
+    assert (row["handover_s"], row["read_s"]) == (1.0, 0.5) and row["tasks"] >= 3
 
 
 def test_other_bytes_show_no_times(monkeypatch):
     """Where other bytes arrive than were sent, the run ends in a sentence, and no row of them is given."""
     monkeypatch.setattr(far, "_proof", lambda view: (0, 0.0))
     with pytest.raises(LabError, match="reference: other bytes arrived than the 1000 that were sent"):
-        list(module.transfer([1], ["reference"], [1], METHODS[0], 1))
+        list(measure.transfer([1], ["threads"], ["reference"], [1], 1))
 
 
 @pytest.mark.skipif(
     (3, 12) <= sys.version_info < (3, 12, 2), reason="this Python crashes after a failed send (python/cpython#111049)"
 )
 def test_a_worker_that_dies():
-    """A worker process that is killed in the middle is a sentence with its exit code, and its block goes."""
-    with pytest.raises(LabError) as caught, module._workers(["new block"], METHODS[0]) as workers:
+    """A worker process that is killed in the middle is a sentence with how it ended, and its block goes."""
+    with pytest.raises(LabError) as caught, measure._process(DEFAULT) as worker:
         (child,) = multiprocessing.active_children()
         child.kill()
-        module._handed_over("new block", *workers["processes"], b"abc", 3)
-    assert str(caught.value) == "the worker process ended in a hand-over (exit code -9)"
+        handed_over(worker, "new block", b"abc", 3)
+    assert str(caught.value) == "the worker process ended before it was done (killed by SIGKILL)"
 
 
 def test_a_block_that_cannot_be_opened():
     """A worker that cannot open what it was told of says why, and serves on."""
-    with module._workers(["pickle"], METHODS[0]) as workers:
-        send, answer = workers["processes"]
+    with measure._process(DEFAULT) as worker:
         with pytest.raises(LabError, match="could not open what was sent: FileNotFoundError"):
-            module._sent(send, answer, ("psm_no_such", 5), 0)
-        assert module._handed_over("pickle", send, answer, b"abc", 1)[0][1] == zlib.crc32(b"abc")
+            measure._sent(*worker, ("psm_no_such", 5), 0)
+        assert handed_over(worker, "pickle", b"abc")[0][1] == zlib.crc32(b"abc")
 
 
 def test_receive(monkeypatch):
     """The answer "here" comes before the bytes are read; of a block longer than its data only the data are taken."""
     answers, proof = [], far._proof
     monkeypatch.setattr(far, "_proof", lambda view: answers.append("reading") or proof(view))
-    block = module.SharedMemory(create=True, size=100)
+    block = measure.SharedMemory(create=True, size=100)
     try:
         block.buf[:3] = b"abc"
         far.receive(iter([(block.name, 3), (block.name, None), far.END]).__next__, answers.append)
@@ -157,7 +160,7 @@ def test_sigterm_waits_for_a_block():
     taken, before = [], signal.getsignal(signal.SIGTERM)
     signal.signal(signal.SIGTERM, lambda *_: taken.append("taken"))
     try:
-        with executors.uninterrupted():
+        with pools.uninterrupted():
             os.kill(os.getpid(), signal.SIGTERM)
             assert signal.SIGTERM in signal.sigpending() and taken == []
             thread = threading.Thread(
@@ -181,23 +184,32 @@ def test_too_little_memory():
         check(200_000_000, sizes_kb=sizes)
 
 
+def test_no_channel_of_these_kinds():
+    """Channels none of which is of a kind that was asked for are refused with the kinds of each."""
+    with pytest.raises(LabError, match=r"none of these kinds has one of these channels; .*'reference': \('threads',\)"):
+        check(kinds=["threads"], channels=["pickle"])
+
+
 @pytest.fixture
 def small_shm(monkeypatch, tmp_path):
     """A /dev/shm of which 64 MB are free, as in many containers."""
-    monkeypatch.setattr(module, "SHM", str(tmp_path))
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 64_000_000}))
+    monkeypatch.setattr(measure, "SHM", str(tmp_path))
+    monkeypatch.setattr(measure.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 64_000_000}))
 
 
 def test_too_little_shared_memory(small_shm, monkeypatch):
     """A block over half of what /dev/shm has free is refused, before the run and again when it is made."""
-    for way in module.THROUGH_BLOCK:
-        with pytest.raises(LabError, match=r"^a block of 32\.001 MB is more than half .*sizes_kb up to 32000 would f"):
-            check(sizes_kb=[32_001], ways=[way])
+    for channel in measure.BLOCKS:
+        with pytest.raises(
+            LabError, match=r"^a block in .* needs about 33 MB and 32 MB are free: sizes_kb up to 32000 w"
+        ):
+            check(sizes_kb=[33_000], channels=[channel])
     check(sizes_kb=[32_000])
-    with pytest.raises(LabError, match=r"a block of 40 MB is more than half .* would fit"):
-        module._handed_over("new block", None, None, bytes(40_000_000), 1)
-    check(sizes_kb=[90_000], ways=["pickle"])
-    monkeypatch.setattr(module, "SHM", "/no/such/folder")
+    with pytest.raises(LabError, match=r"^a block in .* needs about 40 MB .* would fit"):
+        handed_over((None, None), "new block", bytes(40_000_000))
+    check(sizes_kb=[90_000], channels=["pickle"])
+    check(sizes_kb=[90_000], kinds=["threads"])
+    monkeypatch.setattr(measure, "SHM", "/no/such/folder")
     check(sizes_kb=[90_000])
 
 
@@ -206,9 +218,9 @@ def test_the_default_sizes_fit(small_shm, monkeypatch):
     monkeypatch.setenv("CONC_LAB_PROFILE", "class")
     assert checked()["sizes_kb"] == [1, 10, 100, 1000, 10_000]
     check()
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 0}))
+    monkeypatch.setattr(measure.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 0}))
     assert checked()["sizes_kb"] == [1]
-    monkeypatch.setattr(module, "SHM", "/no/such/folder")
+    monkeypatch.setattr(measure, "SHM", "/no/such/folder")
     assert max(checked()["sizes_kb"]) == 100_000
 
 
@@ -216,45 +228,34 @@ def test_the_default_sizes_fit(small_shm, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /dev/shm and at sessions")
 def test_cancels_leave_nothing():
     """Cancels at any moment leave no block, no semaphore and no process, with every start method."""
-    params = {"sizes_kb": [1, 3000], "ways": list(module.THROUGH_BLOCK), "rounds": 99}
+    params = {"sizes_kb": [1, 3000], "channels": list(measure.BLOCKS), "rounds": 99}
     for number, method in itertools.product(range(7), METHODS):
-        one = runner.Run("transfer", checked(**params, start_method=method), helpers.LIVENESS_S)
+        one = session.Run("transfer", checked(**params, kinds=[method]), helpers.LIVENESS_S)
         timer = threading.Timer(0.2 + 0.037 * number, one.stop)
         timer.start()
         with contextlib.closing(one), pytest.raises(RunStopped):
             one.wait(lambda event: None)
         timer.join()
-        assert runner.alive(one.pid) == []
+        assert session.alive(one.pid) == []
 
 
 def test_no_warning_of_leaked_blocks(monkeypatch):
     """Neither a resource tracker nor a fork has anything to complain of in a run, with every start method."""
     monkeypatch.setenv("PYTHONWARNINGS", "always")
-    for method in METHODS:
-        params = checked(sizes_kb=[1, 30], chunks=[1], rounds=2, start_method=method)
-        one = runner.Run("transfer", params, helpers.LIVENESS_S)
-        with contextlib.closing(one):
-            one.wait(lambda event: None)
-        assert one._printed.decode() == "", method
+    params = checked(sizes_kb=[1, 30], kinds=["threads", *METHODS], chunks=[1], rounds=2)
+    one = session.Run("transfer", params, helpers.LIVENESS_S)
+    with contextlib.closing(one):
+        one.wait(lambda event: None)
+    assert one._printed.decode() == ""
 
 
-def test_medians():
-    """The median of the rounds for each way and size, ways and sizes in their order, chunks under "map"."""
-    rows = rows_of({"pickle": [[3, 1, 2], 5, 6], "reference": [1, 1, 1]}, chunks={100: 1, 1: 60})
-    found = medians(rows[::-1])
-    assert found == {
-        "reference": {1000: 1, 10_000: 1, 100_000: 1},
-        "pickle": {1000: 2, 10_000: 5, 100_000: 6},
-        "map": {1: 60, 100: 1},
-    }
-    assert list(found) == ["reference", "pickle", "map"] and list(found["map"]) == [1, 100]
-
-
-def test_rate():
-    """The rate is further bytes over further time between the ends, None where time hardly grew."""
-    assert rate_mb_s({1000: 1e-3, 50_000: 9.0, 2_001_000: 1.001}) == pytest.approx(2)
-    for times in ({1000: 1e-3, 100_000: 2.9e-3}, {1000: 1e-3, 100_000: 0.5e-3}, {1000: 1e-3}):
-        assert rate_mb_s(times) is None, times
+def test_summary():
+    """The median of the rounds for each channel and size, channels and sizes in their order, chunks under "map"."""
+    lines = chart.summary(made({"pickle": [[3, 1, 2], 5, 6], "reference": [1, 1, 1]}, chunks={100: 1, 1: 60}))
+    assert list(lines.channel) == ["reference"] * 3 + ["pickle"] * 3 + ["map"] * 2
+    assert list(lines.handover_s) == [1, 1, 1, 2, 5, 6, 60, 1]
+    assert list(lines.size_bytes[:3]) == [1000, 10_000, 100_000] and list(lines.chunk[6:]) == [1, 100]
+    assert list(lines.kind.unique()) == ["threads", "processes"]
 
 
 CROSSINGS = {  # of a new block and a pickle's times 1, 2, 3: up to where it lost, and from where on it won
@@ -268,46 +269,52 @@ CROSSINGS = {  # of a new block and a pickle's times 1, 2, 3: up to where it los
 }
 
 
+def sentence(*args, name="transfer", **kwargs):
+    return chart.CHARTS[name](made(*args, **kwargs), None, None)[2]
+
+
 def test_crossing():
     """Lines cross between the last size lost in every round and the first from which on every round is won."""
-    for name, (block, found) in CROSSINGS.items():
-        times = {"pickle": [1, 2, 3], "new block": block}
-        assert crossing(rows_of(times), "new block", "pickle") == found, name
-        sentence, (lost, won) = drawn.CHARTS["transfer"](made(times), None, None)[2], found
-        assert ("slower than the pipe in every round up to" in sentence) == bool(lost), name
-        assert ("faster than the pipe in every round from" in sentence) == bool(won), name
-        assert ("at the largest size not in all" in sentence) == (not lost and not won), name
-    assert crossing(rows_of({"new block": [1, 1, 1]}), "new block", "pickle") == (None, None)
+    for name, (block, sizes) in CROSSINGS.items():
+        times, (lost, won) = {"pickle": [1, 2, 3], "new block": block}, sizes
+        assert chart.crossing(made(times), ("processes", "new block"), ("processes", "pickle")) == sizes, name
+        words = sentence(times)
+        assert ("slower than the pipe in every round up to" in words) == bool(lost), name
+        assert ("faster than the pipe in every round from" in words) == bool(won), name
+        assert ("at the largest size not in all" in words) == (not lost and not won), name
 
 
 def test_sentences_that_no_recording_has():
-    """With one size there is no rate, nor ever for a reference; chunks that save nothing, and one alone, are told."""
-    (one,) = (drawn.CHARTS["transfer"](made({"pickle": [1e-3], "same block": [2e-3]}, (1000,)), None, None)[2],)
+    """Where time hardly grew there is no rate, nor ever for a reference; one chunk alone is told."""
+    one = sentence({"pickle": [1e-3], "same block": [2e-3]}, (1000,))
     assert one.startswith("Process, by a pickle through a pipe: 1 ms for 1 kB; process, by the same block again: 2 ms")
-    assert "MB/s" not in one + drawn.CHARTS["transfer"](made({"reference": [1e-6, 1e-3, 1e-3]}), None, None)[2]
-    chunks = {
-        "took 6 µs, with 10 it took 6 µs, which is no less.": {1: 6e-6, 10: 6e-6},
-        "With five tasks in a message a small task took 6 µs.": {5: 6e-6},
-    }
-    for words, times in chunks.items():
-        assert drawn.CHARTS["chunks"](made(chunks=times), None, None)[2].endswith(words)
+    assert "MB/s" not in one + sentence({"reference": [1e-6, 1e-3, 1e-3]}) + sentence({"pickle": [1e-3, 2e-3, 2.9e-3]})
+    assert "3 ms for 100 kB (33 MB/s)" in sentence({"pickle": [1e-3, 2e-3, 3e-3]})
+    words = sentence(chunks={5: 6e-6}, name="chunks")
+    assert words.endswith("With five tasks in a message a small task took 6 µs.")
+    with pytest.raises(LabError, match="this chart is about a pool of processes"):
+        result = made({"reference": [1e-6] * 3})
+        result.rows[:] = [row for row in result.rows if row["channel"] != "map"]
+        chart.CHARTS["chunks"](result, None, None)
 
 
 def test_charts():
-    """Each way has its marker and a line through its medians on two logarithmic axes; chunks have their figures."""
-    earlier = made({"pickle": [7e-3, 8e-3, 9e-3]})
-    figure, alt, _ = drawn.CHARTS["transfer"](made(), None, earlier)
+    """Each channel has its marker and a line through its medians on two logarithmic axes; chunks have their figures."""
+    earlier, result = made({"pickle": [7e-3, 8e-3, 9e-3]}), made()
+    figure, alt, _ = chart.CHARTS["transfer"](result, None, earlier)
     (ax,) = figure.axes
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == [*(drawn.WAYS[way][0] for way in THOUSANDTH), "run before"]
+    kind_of = {"reference": "threads"}
+    names = [f"{label(kind_of.get(channel, 'processes'), result)}: {channel}" for channel in THOUSANDTH]
+    assert labels == [*names, "run before"] and names[1] == "processes (fork): pickle"
     assert "The run before: process, by a pickle through a pipe: 1 kB 7 ms, 10 kB 8 ms, 100 kB 9 ms." in alt
-    lines = [line for line in ax.lines if line.get_label() in labels[:-1]]
+    lines = [line for line in ax.lines if line.get_label() in names]
     assert [list(line.get_ydata()) for line in lines] == list(THOUSANDTH.values())
     assert len({line.get_marker() for line in lines}) == len({line.get_color() for line in lines}) == 3
     ticks = [ax.xaxis.get_major_formatter()(place) for place in ax.xaxis.get_major_locator()()]
     assert ticks == ["1 kB", "10 kB", "100 kB"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("size of the object", "until the worker answers")
-    (ax,) = drawn.CHARTS["chunks"](made(), None, None)[0].axes
+    (ax,) = chart.CHARTS["chunks"](result, None, None)[0].axes
     assert [text.get_text() for text in ax.texts] == ["60 µs", "1 µs"]
     assert ax.get_xlabel() == "tasks in a message (chunksize)" and ax.get_ylabel() == "time per task"

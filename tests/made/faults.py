@@ -1,8 +1,8 @@
 """Rows of the faults experiment made by hand, for its tests and its chart's."""
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.faults import IN_PROCESS
-from conc_lab.result import Result
+from conc_lab.engine import experiment, parameters
+from conc_lab.engine.result import Result
+from conc_lab.experiments.faults.measure import IN_PROCESS
 from made.results import MACHINE
 
 LIVED = {"others_finished": True, "usable_again": True, "stoppable": None, "survived": True, "ended": "by itself"}
@@ -14,31 +14,30 @@ ABSENT = dict.fromkeys(LIVED) | {"told": None}
 ENDS = {"exit": "exit code 3", "segfault": "SIGSEGV", "kill": "SIGKILL"}  # the faults that no code can catch
 
 
-def expected(fault, worker):
+def expected(fault, api):
     """What must come of a case: the columns of its row that are neither its name nor a reason."""
     if fault == "hang":
-        return STUCK if worker in IN_PROCESS else HUNG
+        return STUCK if api in IN_PROCESS else HUNG
     if fault in ENDS:
         pools = {
             "Process": LIVED | {"told": ENDS[fault]},
             "ProcessPoolExecutor": BROKEN,
             "Pool": LIVED | {"told": "nothing"},
         }
-        return DIED | {"ended": ENDS[fault]} if worker in IN_PROCESS else pools[worker]
+        return DIED | {"ended": ENDS[fault]} if api in IN_PROCESS else pools[api]
     error = {"raise": "ValueError", "memory": "MemoryError"}[fault]
-    return LIVED | {"told": {"Thread": "nothing", "Process": "exit code 1"}.get(worker, error)}
+    return LIVED | {"told": {"Thread": "nothing", "Process": "exit code 1"}.get(api, error)}
 
 
-def row(fault, worker, reason=None, start_method="spawn", **changes):
+def row(fault, api, reason=None, method="spawn", **changes):
     """A whole row, as expected unless `changes` say otherwise; with a reason, nothing else."""
-    method = None if worker in IN_PROCESS else start_method
-    found = ABSENT if reason else expected(fault, worker)
-    return {"fault": fault, "worker": worker, "start_method": method} | found | {"reason": reason} | changes
+    outcome = ABSENT if reason else expected(fault, api)
+    case = {"fault": fault, "api": api, "kind": IN_PROCESS.get(api, method)}
+    return case | outcome | {"reason": reason} | changes
 
 
 def made(*rows, **params):
     """A result of these rows, or of the lesson's cases."""
-    described = parameters.described(experiments.function("faults"))
-    whole = {name: parameters.default(parameter) for name, parameter in described.items()} | params
-    rows = rows or [row(fault, worker) for fault in whole["faults"] for worker in whole["workers"]]
+    whole = parameters.checked(experiment.function("faults"), params)
+    rows = rows or [row(fault, api) for fault in whole["faults"] for api in whole["apis"]]
     return Result("faults", whole, MACHINE, list(rows), "2026-01-31T12:00:00+00:00")

@@ -2,9 +2,9 @@
 
 import itertools
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.memory import INSIDE, MB
-from conc_lab.result import Result
+from conc_lab.engine import experiment, parameters
+from conc_lab.engine.result import Result
+from conc_lab.experiments.memory.measure import INSIDE, MB
 from made.results import MACHINE
 
 
@@ -32,7 +32,7 @@ def made(*rows, **params):
     """A result of these rows, whose parameters fit them."""
     given = {name: list(dict.fromkeys(item[name] for item in rows)) for name in ("workers", "touch")}
     given |= {"kinds": list(dict.fromkeys(item["kind"] for item in rows))}
-    defaults = parameters.described(experiments.function("memory"))
+    defaults = parameters.described(experiment.function("memory"))
     whole = {name: parameters.default(parameter) for name, parameter in defaults.items()} | given | params
     return Result("memory", whole, MACHINE, list(rows), "2026-01-31T12:00:00+00:00")
 

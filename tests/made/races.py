@@ -1,36 +1,34 @@
 """Rows and results of the races made by hand."""
 
-from conc_lab.result import Result
+from conc_lab.engine.result import Result
 from made.results import MACHINE
 
-OPEN = [("threads", "none"), ("shared", "none")]
-GUARDED = [("threads", "lock"), ("shared", "lock")]
-OWNED = [("processes", "none"), ("queue", "none")]
+OPEN = [("threads", "shared", "none"), ("fork", "shared", "none")]
+GUARDED = [("threads", "shared", "lock"), ("fork", "shared", "lock")]
+OWNED = [("fork", "own", "none"), ("threads", "queue", "none")]
 
 
-def row(method="handshake", way="threads", lock="none", lost=0, expected=1000, number=0):
-    return {
-        "round": number,
-        "method": method,
-        "way": way,
-        "lock": lock,
+def row(method="handshake", kind="threads", count="shared", lock="none", lost=0, expected=1000, number=0):
+    row = {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
+    counted = expected - lost
+    return row | {
         "what": "threads" if method == "deadlock" else "updates",
         "expected": expected,
-        "counted": expected - lost,
+        "counted": counted,
         "lost": lost,
-        "seen_by_parent": 0 if way == "processes" else expected - lost,
+        "seen_by_parent": 0 if count == "own" else counted,
     }
 
 
 def made(*rows, usable=2, quota=None, gil=True):
     machine = MACHINE | {"usable_cpus": usable, "cpu_quota": quota, "gil": gil}
-    return Result("races", {"rounds": 1}, machine, list(rows), "2026-01-31T12:00:00+00:00")
+    return Result("races", {"rounds": 1}, machine, list(rows), "2026-01-31T12:00:00+00:00", "fork")
 
 
 def update_rows(method, lost, expected=1000):
-    """A row for each way and lock; without a lock `lost` updates are lost where memory is shared."""
-    return [row(method, *pair, lost, expected) for pair in OPEN] + [
-        row(method, *pair, 0, expected) for pair in GUARDED + OWNED
+    """A row for each kind, count and lock; without a lock `lost` updates are lost where the count is shared."""
+    return [row(method, *variant, lost, expected) for variant in OPEN] + [
+        row(method, *variant, 0, expected) for variant in GUARDED + OWNED
     ]
 
 

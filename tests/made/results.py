@@ -1,8 +1,8 @@
 """Results made by hand: known speeds and CPU times, so that a chart or a sentence can be held to them."""
 
-from conc_lab import experiments, parameters
-from conc_lab.experiments.speedup import decompose
-from conc_lab.result import Result
+from conc_lab.engine import experiment, parameters
+from conc_lab.engine.result import Result
+from conc_lab.experiments.speedup.measure import decompose
 
 ALONE_S = 0.16  # the serial run of every round: 16 tasks of 10 ms
 
@@ -42,19 +42,25 @@ def made(speeds, *, busy=None, alone=1.0, waits=False, usable=2, rounds=9, contr
         for (kind, workers), speed in speeds.items():
             wall_s = ALONE_S / (speed[number % len(speed)] if isinstance(speed, list) else speed)
             cores = busy.get((kind, workers), ALONE_S / wall_s * alone)
-            one_round.append(row(kind, workers, wall_s, wall_s * cores))
+            one_round.append(row(resolved(kind), workers, wall_s, wall_s * cores))
         one_round += [row("serial", 1, ALONE_S / 4, ALONE_S / 4 * alone, tasks=4, cpu=cpu) for cpu in range(usable)]
         for item in one_round:
             item["voluntary_switches"] = item["tasks"] if waits else 0
         rows += [{"round": number, "order": place} | item for place, item in enumerate(decompose(one_round))]
     given = {
-        "kinds": list(dict.fromkeys(kind for kind, _ in speeds)),
+        "kinds": list(dict.fromkeys(resolved(kind) for kind, _ in speeds)),
         "workers": sorted({workers for _, workers in speeds}),
         "rounds": rounds,
     }
-    defaults = parameters.described(experiments.function("speedup"))
+    defaults = parameters.described(experiment.function("speedup"))
     whole = {name: parameters.default(parameter) for name, parameter in defaults.items()} | given | params
-    return Result("speedup", whole, MACHINE | {"usable_cpus": usable}, rows, "2026-01-31T12:00:00+00:00")
+    machine = MACHINE | {"usable_cpus": usable}
+    return Result("speedup", whole, machine, rows, "2026-01-31T12:00:00+00:00", resolved("processes"))
+
+
+def resolved(kind):
+    """The kind that a row has where "processes" was asked for on this machine."""
+    return MACHINE["start_methods"][0] if kind == "processes" else kind
 
 
 def row(kind, workers, wall_s, cpu_s, *, repeat=None, tasks=16, cpu=None):
@@ -82,5 +88,5 @@ TWO = {("threads", 2): 1.0, ("processes", 2): 1.9}
 class MadeBet:
     """A bet with these points (kind, workers, value), and an answer in words."""
 
-    def __init__(self, *points, said=""):
-        self.points, self.said = list(points), said
+    def __init__(self, *points, words=""):
+        self.points, self.words = list(points), words

@@ -2,7 +2,8 @@
 
 import itertools
 
-from conc_lab.experiments.sharing import (
+from conc_lab.engine.result import Result
+from conc_lab.experiments.sharing.measure import (
     FILE,
     INTERPRETER,
     LOCAL,
@@ -14,18 +15,17 @@ from conc_lab.experiments.sharing import (
     VALUE,
     WRITE,
 )
-from conc_lab.result import Result
 from made.results import MACHINE
 
 NEW_INTERPRETER = {VALUE: "re-imported", WRITE: "own", OBJECT: "copied", LOCALS: "own", LOCAL: "own"}
 NEW_PROCESS = {PID: "own", THREAD: "own", INTERPRETER: "own"}
 TRUTH = {
-    "thread": dict.fromkeys(THINGS, "shared") | {THREAD: "own", LOCALS: "own", LOCAL: "own"},
+    "threads": dict.fromkeys(THINGS, "shared") | {THREAD: "own", LOCALS: "own", LOCAL: "own"},
     "spawn": NEW_PROCESS | NEW_INTERPRETER | {FILE: "absent"},
     "forkserver": NEW_PROCESS | NEW_INTERPRETER | {FILE: "absent"},
     "fork": NEW_PROCESS
     | {VALUE: "copied", WRITE: "own", OBJECT: "copied", FILE: "shared", LOCALS: "own", LOCAL: "copied"},
-    "subinterpreter": {PID: "shared", THREAD: "own", INTERPRETER: "own"} | NEW_INTERPRETER | {FILE: "shared"},
+    "interpreters": {PID: "shared", THREAD: "own", INTERPRETER: "own"} | NEW_INTERPRETER | {FILE: "shared"},
 }
 
 
@@ -41,4 +41,4 @@ def made(*kinds, lacking=()):
     return Result("sharing", {"kinds": list(kinds)}, MACHINE, rows, "2026-01-31T12:00:00+00:00")
 
 
-RESULT = made("thread", "spawn", "fork")
+RESULT = made("threads", "spawn", "fork")

@@ -1,8 +1,8 @@
 """Timeline results made by hand: blocks in which two workers ran or waited."""
 
-from conc_lab import experiments, parameters
-from conc_lab.result import Result
-from made.results import MACHINE
+from conc_lab.engine import experiment, parameters
+from conc_lab.engine.result import Result
+from made.results import MACHINE, resolved
 
 
 def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads", number=0):
@@ -14,12 +14,13 @@ def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads
 
 def made(rows, usable=2, quota=None, **given):
     """A timeline result with these rows."""
-    defaults = parameters.described(experiments.function("timeline"))
+    defaults = parameters.described(experiment.function("timeline"))
     params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
-    params |= {"work": list(dict.fromkeys(row["task"] for row in rows))} | given
-    return Result(
-        "timeline", params, MACHINE | {"usable_cpus": usable, "cpu_quota": quota}, rows, "2026-01-31T12:00:00+00:00"
-    )
+    params |= {"tasks": list(dict.fromkeys(row["task"] for row in rows))} | given
+    params["kinds"] = [resolved(kind) for kind in params["kinds"]]
+    rows = [row | {"kind": resolved(row["kind"])} for row in rows]
+    machine = MACHINE | {"usable_cpus": usable, "cpu_quota": quota}
+    return Result("timeline", params, machine, rows, "2026-01-31T12:00:00+00:00", resolved("processes"))
 
 
 TURNS = [block(0, 0, 10), block(0, 10, 20, False), block(1, 0, 10, False), block(1, 10, 20)]

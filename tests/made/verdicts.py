@@ -2,10 +2,12 @@
 
 import itertools
 
-from conc_lab import verdicts
-from conc_lab.experiments import sharing as shared
-from conc_lab.result import Result
-from made import faults, memory, races, startup, switching, timeline, transfer
+from conc_lab.engine import experiment, parameters
+from conc_lab.engine.result import Result
+from conc_lab.experiments.pingpong.measure import PLACES
+from conc_lab.experiments.sharing import measure as shared
+from conc_lab.experiments.switches.measure import WORKS
+from made import faults, memory, pingpong, races, startup, switches, timeline, transfer
 from made import sharing as table
 from made.results import MACHINE, TWO, made
 
@@ -18,19 +20,19 @@ def sharing(*kinds, pids=None, lacking=(), **changes):
     result = table.made(*kinds, lacking=lacking)
     for row in result.rows:
         if row["thing"] == shared.PID:
-            row["different_ids"] = ({"thread": 1} if pids is None else pids).get(row["kind"], 4)
+            row["different_ids"] = ({"threads": 1} if pids is None else pids).get(row["kind"], 4)
         elif row["thing"] == shared.THREAD:
             row["different_ids"] = 4
-        if row["kind"] == "thread":
+        if row["kind"] == "threads":
             row["cell"] = changes.get(row["thing"].replace(" ", "_"), row["cell"])
     return result
 
 
 def alike(value, opened):
     """Two start methods that give a worker the same."""
-    result = sharing("thread", "spawn", "fork")
+    result = sharing("threads", "spawn", "fork")
     for row in result.rows:
-        if row["kind"] != "thread" and row["thing"] in (shared.VALUE, shared.OBJECT, shared.FILE):
+        if row["kind"] != "threads" and row["thing"] in (shared.VALUE, shared.OBJECT, shared.FILE):
             row["cell"] = opened if row["thing"] == shared.FILE else value
     return result
 
@@ -54,7 +56,7 @@ def waits(threads, processes, dearer=True, workers=16, **how):
 
 
 def recorded(pure, hashing, usable=2, processes=0.9, rounds=5):
-    """A timeline whose two threads, and two processes at pure Python, ran at once for these shares of the time."""
+    """A timeline whose two threads, and two processes at pure Python, both ran for these shares of the time."""
     cases = (
         ("count_primes", "threads", pure),
         ("sha256", "threads", hashing),
@@ -79,26 +81,26 @@ def kept(threads, process, lacks=()):
 
 def counted(threads, **how):
     """Voluntary switches of threads by work, where processes have 0, 1 and 1000."""
-    values = {(work, "threads"): (value, 1) for work, value in zip(verdicts.switching.WORKS, threads, strict=True)}
-    values |= {(work, "processes"): (n, 1) for work, n in zip(verdicts.switching.WORKS, (0, 1, 1000), strict=True)}
-    return switching.counts(values, **how)
+    values = {(work, "threads"): (value, 1) for work, value in zip(WORKS, threads, strict=True)}
+    values |= {(work, "processes"): (n, 1) for work, n in zip(WORKS, (0, 1, 1000), strict=True)}
+    return switches.made(values, **how)
 
 
 def crash(threads=None, processes=None, reason=None):
     rows = [("ThreadPoolExecutor", threads), ("ProcessPoolExecutor", processes)]
-    return faults.made(*(faults.row("segfault", worker, reason, **(changes or {})) for worker, changes in rows))
+    return faults.made(*(faults.row("segfault", api, reason, **(changes or {})) for api, changes in rows))
 
 
 def starts(rounds=5, **milliseconds):
     """A start-up result with a thread of 0.1 ms."""
-    costs = {("thread", False): 0.1} | {(way, False): value for way, value in milliseconds.items()}
+    costs = {("threads", False): 0.1} | {(kind, False): value for kind, value in milliseconds.items()}
     return startup.made_startup(costs, rounds=rounds)
 
 
 def handed(threads, processes, lock, **how):
     base = {("threads", "pipe"): threads, ("processes", "pipe"): processes, ("threads", "lock"): lock}
-    values = {(place, *key): value for place in verdicts.switching.PLACES for key, value in base.items()}
-    return switching.handover(values, **how)
+    values = {(place, *key): value for place in PLACES for key, value in base.items()}
+    return pingpong.made(values, **how)
 
 
 def moved(reference, pickle, rounds=5):
@@ -107,20 +109,21 @@ def moved(reference, pickle, rounds=5):
 
 
 def raced(lost=500):
-    params = {"methods": ["handshake"], "ways": ["threads"], "rounds": 1}
+    given = {"methods": ["handshake"], "kinds": ["threads"], "counts": ["shared"], "rounds": 1}
+    params = parameters.checked(experiment.function("races"), given)
     rows = [races.row(lost=lost), races.row(lock="lock")]
     return Result("races", params, MACHINE, rows, "2026-01-31T12:00:00+00:00")
 
 
 QUICK = [20e-6] * 3
-ALL = ("thread", "spawn", "fork", "forkserver")
+ALL = ("threads", "spawn", "fork", "forkserver")
 BIG = kept(0.05, 9)
 OUTCOMES = {  # (claim, what the rows say): the results that the claim is decided by
-    ("C1", "true"): [sharing("thread", "spawn")],
-    ("C1", "a process for each thread"): [sharing("thread", "spawn", pids={})],
-    ("C2", "true"): [sharing("thread", "spawn")],
-    ("C2", "an open file of its own"): [sharing("thread", open_file="own")],
-    ("C2", "shared locals"): [sharing("thread", local_variables="shared")],
+    ("C1", "true"): [sharing("threads", "spawn")],
+    ("C1", "a process for each thread"): [sharing("threads", "spawn", pids={})],
+    ("C2", "true"): [sharing("threads", "spawn")],
+    ("C2", "an open file of its own"): [sharing("threads", open_file="own")],
+    ("C2", "shared locals"): [sharing("threads", local_variables="shared")],
     ("C3", "true"): [sharing(*ALL), BIG],
     ("C3", "spawn only"): [sharing(*ALL, lacking=("fork", "forkserver")), BIG],
     ("C3", "all copied"): [alike("copied", "copied"), BIG],
@@ -200,7 +203,7 @@ OUTCOMES = {  # (claim, what the rows say): the results that the claim is decide
     ("C14", "noise"): [moved([[1, 3, 1, 3, 1], [3, 1, 1, 1, 3], [1, 1, 3, 3, 1]], [2, 2, 2]), raced()],
 }
 ALL_RESULTS = {
-    "sharing": sharing("thread", "spawn"),
+    "sharing": sharing("threads", "spawn"),
     "start methods": sharing(*ALL),
     "memory": kept(0.05, 9),
     "computing": speeds(1.0, task="count_primes"),
@@ -208,7 +211,7 @@ ALL_RESULTS = {
     "waiting": waits(14.0, 13.5, task="sleep"),
     "timeline": recorded(0.02, 0.9),
     "start-up": starts(spawn=40),
-    "hand-over": handed(5.0, 6.0, 14.0),
+    "ping-pong": handed(5.0, 6.0, 14.0),
     "switches": counted((38, 2, 1001)),
     "faults": faults.made(),
     "transfer": moved(QUICK, [1e-3, 1e-2, 1e-1]),

@@ -1,0 +1,79 @@
+"""What all charts share: the look of each kind of worker, figures and axes.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; each kind of worker has a marker
+of its own too.
+"""
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+
+LOOKS = {
+    "serial": {"color": "#555555", "marker": "d"},
+    "threads": {"color": "#0072B2", "marker": "o"},
+    "processes": {"color": "#D55E00", "marker": "s"},
+    "asyncio": {"color": "#009E73", "marker": "X"},
+    "interpreters": {"color": "#CC79A7", "marker": "v"},
+    "fork": {"color": "#E69F00", "marker": "^"},
+    "forkserver": {"color": "#56B4E9", "marker": "D"},
+    "spawn": {"color": "#882255", "marker": "P"},
+}
+STRONG = {"linewidth": 2.2, "markersize": 8}  # medians
+FAINT = {"linestyle": "", "alpha": 0.25, "markersize": 5, "markeredgewidth": 0}  # every run, under its median
+BEFORE = {"linestyle": (0, (4, 3)), "fillstyle": "none", "alpha": 0.6}  # the run before
+BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
+REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
+
+
+def figure(height: float = 4.8) -> Figure:
+    """An empty figure as wide as a page, `height` inches high."""
+    return Figure(figsize=(7.2, height), layout="constrained")
+
+
+def finish(figure):
+    """Set the look that all charts share on the figure itself: matplotlib's settings are the student's."""
+    for ax in figure.axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.label.set_size(11)
+            if "labelsize" not in axis.get_tick_params():
+                axis.set_tick_params(labelsize=11)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a task's name may hold a $
+
+
+def legend(ax, columns):
+    """A legend above the axes, where a label that several lines have stands once."""
+    labelled = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    place = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0)}
+    ax.legend(labelled.values(), labelled, ncols=columns, frameon=False, fontsize=10, **place)
+
+
+def lines(ax, names):
+    """The y axis as lines with these names, from the top."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def columns(ax, names):
+    """The x axis as columns with these names."""
+    ax.set_xticks(range(len(names)), names)
+    ax.set_xlim(-0.4, len(names) - 0.6)
+    ax.grid(axis="y", alpha=0.3)
+
+
+def log(ax, axis, say, ticks=None, base=10):
+    """Make ax's "x" or "y" axis logarithmic; say(value) names its ticks, by default powers, and 2 and 5 if few."""
+    getattr(ax, f"set_{axis}scale")("log", base=base)
+    which = getattr(ax, f"{axis}axis")
+    least, most = sorted(which.get_view_interval())
+    powers = LogLocator(base, (1, 2, 5) if most < 50 * least else (1,), numticks=9)
+    which.set_major_locator(FixedLocator(ticks) if ticks else powers)
+    which.set_minor_locator(NullLocator())
+    which.set_major_formatter(lambda value, _: say(value))
+    ax.grid(axis=axis, alpha=0.3)
+
+
+def dodge(kind):
+    """How far beside its place a kind is drawn, so that no marker hides another."""
+    return {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}.get(kind, 0)

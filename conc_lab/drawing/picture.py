@@ -1,0 +1,107 @@
+"""A result -> a picture and its words. Every figure in a picture or a sentence is computed from the rows.
+
+One module for each experiment, of the experiment's name: `CHARTS` holds a function for each of its charts, its own
+first, from (result, bet, earlier) to (figure, alt text, sentence); `table` gives what they draw, a dict a line.
+"""
+
+import base64
+import dataclasses
+import html
+import io
+import threading
+from dataclasses import dataclass
+
+from ..engine import experiment
+from ..engine.errors import LabError
+from ..engine.result import Result, recording
+from . import kit, words
+
+_LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
+
+# JupyterLab says on <body> which theme is on; elsewhere the picture keeps its light paper.
+CSS = """<style>
+.conc-lab img {max-width: 100%; width: 720px; height: auto; border-radius: 4px}
+.conc-lab p {max-width: 720px; margin: .4em 0}
+[data-jp-theme-light="false"] .conc-lab img {filter: invert(.92) hue-rotate(180deg)}
+</style>"""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn chart: `png` bytes, its alt text, the sentence that says what it shows, and one to stand beside it."""
+
+    png: bytes
+    alt: str
+    sentence: str
+    beside: "Picture | None" = None
+
+    def _repr_html_(self) -> str:
+        image = f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{base64.b64encode(self.png).decode()}">'
+        here = f'{CSS}<div class="conc-lab">{image}<p>{html.escape(self.sentence)}</p></div>'
+        return here + (self.beside._repr_html_() if self.beside else "")
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+
+def show(
+    result: Result, chart: str | None = None, bet=None, earlier: Result | None = None, recorded: Result | None = None
+) -> Picture:
+    """The result as a picture with alt text and one sentence.
+
+    chart: one of the experiment's charts, by default the one of its own name. bet and earlier are laid over the
+    chart where it can show them; a bet that it cannot show is said in words. recorded (see `recording`) is drawn
+    below it; where one usable CPU cannot show what the chart is about, a recording of the same case is taken by
+    itself. Raises LabError for an unknown chart.
+    """
+    charts, chart = chart_module(result).CHARTS, chart or result.experiment
+    if chart not in charts:
+        raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(charts)}")
+    picture = drawn(charts[chart], result, bet, earlier)
+    answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
+    if answer and "your bet" not in picture.alt:
+        picture = Picture(picture.png, f"{picture.alt} Your bet: {answer}.", f"{picture.sentence} Your bet: {answer}.")
+    recorded = recorded or _recorded_beside(result)
+    return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
+
+
+def _recorded_beside(result):
+    """For experiments that need two CPUs to show their point; the chart of speedup lays its recording over itself."""
+    module = chart_module(result)
+    if result.machine["usable_cpus"] > 1 or not getattr(module, "NEEDS_TWO_CPUS", False):
+        return None
+    found = recording(result.experiment, gil=result.machine["gil"])
+    if found is None or found.machine["usable_cpus"] == 1:
+        return None
+    covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
+    return found if all(set(result.params[name]) <= set(found.params[name]) for name in covered) else None
+
+
+def _of_recording(recorded, chart):
+    facts, picture = recorded.machine, show(recorded, chart)
+    python = facts["python"] if facts["gil"] else f"{facts['python']} without the GIL"
+    whence = f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
+    whence += f"{facts['system']}, Python {python}. "
+    return Picture(picture.png, whence + picture.alt, whence + picture.sentence)
+
+
+def drawn(maker, *args) -> Picture:
+    """The picture of what maker(*args) returns: (a matplotlib Figure, its alt text, its sentence)."""
+    with _LOCK:
+        figure, alt, sentence = maker(*args)
+        kit.finish(figure)
+        figure.savefig(buffer := io.BytesIO(), format="png", dpi=150, metadata={"Software": None})
+    return Picture(buffer.getvalue(), alt, sentence)
+
+
+def table(result: Result):
+    """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity, three digits each."""
+    module = chart_module(result)
+    frame = module.table(result) if hasattr(module, "table") else module.summary(result)
+    frame = frame.map(lambda value: float(f"{value:.3g}") if isinstance(value, float) else value)
+    return frame.rename(columns=lambda name: name.replace("_", " "))
+
+
+def chart_module(result):
+    """The module that draws this result."""
+    return experiment.part(result.experiment, "chart")

@@ -1,0 +1,47 @@
+"""How rows decide a claim: the deciders stand beside their experiments and are found by the claim's id."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import words
+
+WORDS = ("holds", "does not hold", "depends", "cannot tell", "missing")
+FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
+TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
+TOO_FEW = "there are too few rounds"
+NOISE = "the rounds differ too much"
+ONE_CPU = "with one usable CPU all workers together get one CPU's time at most, whatever their kind"
+DECIDERS: dict[str, Callable] = {}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`word` is one of `WORDS`, `why` what it depends on, or why it is so or cannot be told; `figure` decided it."""
+
+    word: str
+    why: str
+    figure: str = ""
+
+
+def decides(claim: str) -> Callable:
+    """Make a function, from the results that claims.json names for the claim to a `Verdict`, its decider.
+
+    None goes beyond its rows: where these cannot tell, the verdict says why.
+    """
+
+    def keep(function):
+        DECIDERS[claim] = function
+        return function
+
+    return keep
+
+
+def ranged(values, say: Callable = lambda value: words.digits(value, 3)) -> str:
+    """The median of a Series with its least and greatest value, in words."""
+    return between(values.min(), values.median(), values.max(), say)
+
+
+def between(low, middle, high, say: Callable = lambda value: words.digits(value, 3)) -> str:
+    """A value with its range, in words."""
+    low, middle, high = say(low), say(middle), say(high)
+    return f"{middle} (in every round)" if low == high else f"{middle} ({low} to {high})"

@@ -1,0 +1,72 @@
+"""How figures and names are said in words: numbers with units, lists, kinds of worker, sentences."""
+
+ONE = {"threads": "thread", "processes": "process", "asyncio": "asyncio task", "interpreters": "interpreter"}
+ONE |= {method: f"{method} process" for method in ("fork", "forkserver", "spawn")}
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+
+
+def sentence(*texts):
+    """Each text with a capital and a full stop."""
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts)
+
+
+def listed(things):
+    """Things as a list in a sentence: a, b and c."""
+    *most, last = things
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def digits(value, number=2):
+    """A number in so many digits, its thousands set apart: 0.83, 4.1, 1,400."""
+    return f"{float(f'{value:.{number}g}'):,g}"
+
+
+def times(value):
+    """A ratio with as many digits as rounds of it agree on: 0.98×, 1.86×, 14×."""
+    return f"{value:.2f}×" if value < 10 else f"{value:.0f}×"
+
+
+def duration(seconds):
+    """Seconds in the unit that fits: with two digits or none behind the point, from a second on with three digits."""
+    if seconds >= 0.9995:
+        return f"{digits(seconds, 3)} s"
+    value, unit = (1e3 * seconds, "ms") if seconds >= 0.0009995 else (1e6 * seconds, "µs")
+    return f"{value:.0f} {unit}" if value >= 9.95 else f"{value:.2g} {unit}"
+
+
+def size(count):
+    """Bytes as kilobytes or megabytes, of a thousand and a million bytes."""
+    return f"{count / 1e6:g} MB" if count >= 1e6 else f"{count / 1e3:g} kB"
+
+
+def name(kind, workers):
+    """How many workers of a kind, in words: "1 thread", "4 processes", "2 fork processes", "serial"."""
+    one = ONE.get(kind, kind)
+    return kind if kind == "serial" else f"{workers} {one if workers == 1 else one + ('es' if one[-1] == 's' else 's')}"
+
+
+def one(kind):
+    """One worker of a kind, or of an API, with its article: "a thread", "an interpreter", "a Pool"."""
+    word = ONE.get(kind, kind)
+    return f"{'an' if word[0] in 'aiI' else 'a'} {word}"
+
+
+def count(number, what):
+    """A number up to twelve as a word, with its noun in the singular or plural."""
+    word = NUMBERS[number - 1] if number in range(1, len(NUMBERS) + 1) else f"{number:g}"
+    return f"{word} {what}{'' if number == 1 else 's'}"
+
+
+def rounds(result):
+    """How many rounds a result has, in words."""
+    return count(result.frame["round"].nunique(), "round")
+
+
+def label(kind, result):
+    """A kind of worker in a legend: where it was asked for as "processes", with the start method that this meant."""
+    return f"processes ({result.processes})" if kind == "processes" and result.processes else kind
+
+
+def items(number):
+    """A number of items with its noun: "1 item", "10,000 items"."""
+    return f"{number:,} item{'' if number == 1 else 's'}"

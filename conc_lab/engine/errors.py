@@ -1,0 +1,83 @@
+"""What goes wrong is said in one sentence that tells the reader what to do."""
+
+import errno
+import signal
+import threading
+from collections.abc import Callable
+
+
+class LabError(Exception):
+    """A sentence for the student; `detail` is what is worth unfolding: a traceback, a task's output."""
+
+    def __init__(self, sentence: str, detail: str = ""):
+        super().__init__(sentence)
+        self.detail = detail
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows this instead of a traceback through conc_lab, which would bury the sentence."""
+        return [f"{type(self).__name__}: {self}", *self.detail.splitlines()]
+
+
+class RunStopped(LabError):
+    """The run was stopped by the student: by Stop, or by interrupting the cell."""
+
+
+class Busy(LabError):
+    """Another experiment is running in this kernel."""
+
+
+TEMPORARY = "make room, or set TMPDIR to a folder that can be written to"
+
+
+def cannot_start(what: str, error: BaseException) -> str:
+    """The sentence for workers, or what they need, that the system refused."""
+    full = getattr(error, "errno", None) == errno.ENOSPC
+    advice = "make room in /dev/shm" if full else "ask for fewer workers, or close other programs"
+    return f"this machine could not start {what} ({getattr(error, 'strerror', None) or error}); {advice}"
+
+
+def died(what: str, code: int | None) -> str:
+    """The sentence for a process that ended before it was done, with how it ended."""
+    return f"{what} ended before it was done ({fate(code)})"
+
+
+def fate(code: int | None) -> str:
+    """A process's exit code in words: "exit code 3", or the signal that ended it, "killed by SIGSEGV"."""
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    # most real-time signals have no name
+    return f"killed by {next((known.name for known in signal.Signals if known == -code), f'signal {-code}')}"
+
+
+def limit_reached(error: BaseException | None) -> str | None:
+    """The sentence for the limit of the system that an error, or the one before it, comes from; None without one."""
+    while error is not None:
+        number, text = getattr(error, "errno", None), str(error)
+        if isinstance(error, MemoryError):
+            return "this machine, or a limit set on memory here, gave no more; ask for less data or fewer workers"
+        if "No usable temporary directory" in text:
+            return f"no temporary file can be written; {TEMPORARY}"
+        if number == errno.ENOSPC:
+            return "no room is left for a file or for shared memory; make room, or ask for less data"
+        if number in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE) or text in ("can't start new thread", "unexpected EOF"):
+            return cannot_start("another worker", error)  # "unexpected EOF": forkserver's server could not fork
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def in_one_line(error: BaseException, what: str = "it") -> str:
+    """What a program says of its end: the sentence for this error, without a line break."""
+    sentence = str(error) if isinstance(error, LabError) else limit_reached(error)
+    return (sentence or f"{what} failed with {type(error).__name__}: {error}").replace("\n", " ")
+
+
+def end_when_out_of_threads(fail: Callable[[BaseException], None]) -> None:
+    """Call fail(error) when a thread could not start another: a pool whose own thread ends so never answers."""
+
+    def hook(dead):
+        if str(dead.exc_value) == "can't start new thread":
+            fail(dead.exc_value)
+        else:
+            threading.__excepthook__(dead)
+
+    threading.excepthook = hook

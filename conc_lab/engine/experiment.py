@@ -1,0 +1,59 @@
+"""How experiments are found, and how their rounds are dealt out.
+
+An experiment is a folder in experiments/: measure.py holds the generator of the folder's name, which runs in a clean
+child interpreter and yields a dict for each observation and a `Progress` between them; chart.py draws its rows in the
+kernel. measure.py also declares COLUMNS ({column of a row: its type}) and SMALL (parameters of the smallest run), and
+may define check(params, machine), run in the kernel before the start, to refuse parameters that do not go together.
+"""
+
+import importlib
+import pkgutil
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from .. import experiments
+from .errors import LabError
+from .parameters import Number
+
+ROUNDS = Number(1, 9999, "rounds of all variants")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the experiment is: `fraction` from 0 to 1, what it is doing, and whether a round is complete."""
+
+    fraction: float
+    doing: str
+    round_done: bool = False
+
+
+def in_rounds(variants: Sequence, rounds: int) -> Iterator[tuple]:
+    """Every variant once a round, shuffled anew: (round, place in it, variant, the Progress to yield after it)."""
+    for number in range(rounds):
+        for place, variant in enumerate(random.sample(variants, len(variants))):
+            yield number, place, variant, step(number, place, len(variants), rounds)
+
+
+def step(number: int, place: int, places: int, rounds: int) -> Progress:
+    """The Progress when this place of this round is done."""
+    done = number + (place + 1) / places
+    return Progress(done / rounds, f"round {number + 1} of {rounds}", round_done=place + 1 == places)
+
+
+def names() -> list[str]:
+    """The names of all experiments: the folders in experiments/."""
+    return sorted(found.name for found in pkgutil.iter_modules(experiments.__path__) if found.ispkg)
+
+
+def part(name: str, what: str) -> ModuleType:
+    """The module `what` ("measure", "chart") of the experiment called `name`."""
+    if name not in names():
+        raise LabError(f"unknown experiment {name!r}; one of: {', '.join(names())}")
+    return importlib.import_module(f"{experiments.__name__}.{name}.{what}")
+
+
+def function(name: str):
+    """The generator function of the experiment called `name`."""
+    return getattr(part(name, "measure"), name)

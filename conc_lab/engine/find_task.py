@@ -1,0 +1,138 @@
+"""A task by its name: one of conc_lab's, one that the student wrote with `%%task`, or "module:function".
+
+A student's task is a module file in my_work/tasks, beside the notebook. Its first line stands for the magic's, so that
+its lines have the numbers that JupyterLab shows; its name ends in a hash of the content, because a worker that found
+the same name after an edit could run the old bytecode.
+"""
+
+import contextlib
+import importlib.util
+import inspect
+import re
+from functools import partial
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from .errors import LabError
+from .tasks import OWN, TASKS, Task
+
+FOLDER = Path("my_work/tasks")
+FILE = re.compile(r"([^\W\d]\w*)_[0-9a-f]{8}\.py")
+
+
+def own_tasks() -> dict[str, Path]:
+    """The file of each of the student's tasks, by the task's name: the version that was written last."""
+    paths = sorted(FOLDER.glob("*.py"), key=lambda path: path.stat().st_mtime_ns)
+    files = {match[1]: path for path in paths if (match := FILE.fullmatch(path.name))}
+    return dict(sorted((name, path) for name, path in files.items() if name not in TASKS))
+
+
+def names() -> list[str]:
+    """The names of all tasks, the student's own last."""
+    return [*TASKS, *own_tasks()]
+
+
+def source(name: str) -> str:
+    """The cell of the student's task `name`, without the magic's line; raises LabError where there is none."""
+    return _path(name).read_text(encoding="utf-8").partition("\n")[2]
+
+
+def _path(name):
+    if not (path := own_tasks().get(name)):
+        raise LabError(f"there is no task {name!r} in {FOLDER.as_posix()}: run its %%task cell first")
+    if refused(name).exists():
+        raise LabError(f"the last edit of the task {name!r} was refused: mend its %%task cell and run it again")
+    return path
+
+
+def refused(name: str) -> Path:
+    """The file that says why the last edit of the student's task was refused; it is there only then."""
+    return FOLDER / f"{name}.refused"
+
+
+def module_name(path: Path) -> str:
+    """The module that a file in `FOLDER` is imported as."""
+    return ".".join((*FOLDER.parts, path.stem))
+
+
+def name_of(function) -> str:
+    """The task's name, or "module:function", of a function object; raises LabError where no worker can import it."""
+    if known := [task.name for task in TASKS.values() if task.function is function]:
+        return known[0]
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
+    if name in own_tasks() and module.startswith(".".join(FOLDER.parts)):
+        return name
+    if module in (None, "__main__") or not name.isidentifier():
+        plain = name if name.isidentifier() else "my_task"
+        cure = f"define it in a cell of its own that begins with %%task {plain}, and give task='{plain}'"
+        raise LabError(f"{name} lives in this notebook, where no worker can import it: {cure}")
+    return f"{module}:{name}"
+
+
+def checked(value) -> str | None:
+    """The name where it is that of a task that can be found, else None; LabError for a module that is not there."""
+    value = name_of(value) if callable(value) else value
+    if not isinstance(value, str) or (":" not in value and value not in names()):
+        return None
+    if ":" not in value:
+        if value not in TASKS:
+            _path(value)  # refuses it where its last edit was refused
+        return value
+    module, _, function = value.partition(":")
+    if _spec(module) is None:
+        raise LabError(f"no file for the task {value!r}: there is no module {module!r} beside this notebook")
+    if not function.isidentifier():
+        raise LabError(f"the task {value!r} must name a function of the module {module!r}, as in '{module}:function'")
+    return value
+
+
+def find(name: str) -> Task:
+    """The task with its functions, in the child.
+
+    A function of the student's own is called without arguments, or with what `function_item()` makes where its
+    module has that; a coroutine is run by asyncio, or by a worker in a loop of its own.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    module, _, function = (name if ":" in name else f"{module_name(_path(name))}:{name}").partition(":")
+    home = importlib.import_module(module)
+    prepare = partial(_prepare, getattr(home, f"{function}_item", None))
+    function = getattr(home, function, None)
+    if not callable(function):
+        raise LabError(f"the module of the task {name!r} has no such function")
+    coroutine = function if inspect.iscoroutinefunction(function) else None
+    return Task(name, OWN, "", partial(_awaited, function) if coroutine else function, prepare, coroutine)
+
+
+def outline(name: str) -> Task:
+    """`find` without the functions, since a kernel does not import a student's module: coroutine is True or None."""
+    if name in TASKS:
+        return TASKS[name]
+    module, colon, function = name.rpartition(":")
+    text = ""
+    with contextlib.suppress(ImportError, SyntaxError, UnicodeError, AttributeError):  # none: the run's child says so
+        text = (spec := _spec(module)).loader.get_source(spec.name) if colon else source(name)
+    coroutine = re.search(rf"^async\s+def\s+{function}\b", text or "", re.MULTILINE) and True
+    return Task(name, OWN, "", None, None, coroutine)
+
+
+def _spec(module):
+    """The import spec of a module, None where there is no file for it; neither it nor its packages are imported."""
+    first, *below = module.split(".")
+    try:
+        spec = importlib.util.find_spec(first)
+        for part in below:
+            spec = spec and PathFinder.find_spec(part, spec.submodule_search_locations or ())
+    except (ImportError, ValueError):
+        return None
+    return spec if spec and spec.loader else None  # a folder without __init__.py has no loader
+
+
+def _prepare(make, seconds):
+    return contextlib.nullcontext((make(),) if make else ())
+
+
+def _awaited(coroutine, *args):
+    import asyncio
+
+    return asyncio.run(coroutine(*args))

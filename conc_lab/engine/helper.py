@@ -1,0 +1,50 @@
+"""Bare helper programs, each in an interpreter of its own: what is measured or broken, and who answers.
+
+A program is the function `main` of a module, which calls `run`. Its parameters are one JSON object in its arguments,
+what it says are JSON lines on stdout.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+from .errors import LabError, cannot_start, end_when_out_of_threads, fate, in_one_line
+
+
+def start(module: str, spec: dict | None = None, **pipes) -> subprocess.Popen:
+    """Start `main` of one of conc_lab's modules with these parameters; `pipes` as for Popen."""
+    command = [sys.executable, "-P", "-c", f"from conc_lab.{module} import main; main()", json.dumps(spec or {})]
+    try:
+        return subprocess.Popen(command, **pipes)
+    except OSError as error:
+        raise LabError(cannot_start("a Python process", error)) from error
+
+
+def heard(program: subprocess.Popen, what: str):
+    """What the program says next; a LabError where that is {"error": a sentence}, or where the program ends."""
+    line = program.stdout.readline()
+    said = json.loads(line) if line else {"error": f"it ended with {fate(program.wait())}"}
+    if isinstance(said, dict) and "error" in said:
+        raise LabError(f"{what} could not go on: {said['error']}")
+    return said
+
+
+def run(work: Callable) -> None:
+    """The program's end: call `work` with its parameters, and say what went wrong if something did."""
+
+    def fail(error):
+        say({"error": in_one_line(error)})
+        os._exit(1)
+
+    end_when_out_of_threads(fail)
+    try:
+        work(**json.loads(sys.argv[1]))
+    except BaseException as error:
+        fail(error)
+
+
+def say(value) -> None:
+    """Say a value as a JSON line."""
+    os.write(1, json.dumps(value).encode() + b"\n")

@@ -1,0 +1,135 @@
+"""What this machine can show: CPUs and memory that may really be used, and the Python that runs here.
+
+Facts come from the operating system; no host name, user name or path is among them.
+"""
+
+import contextlib
+import html
+import math
+import os
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+
+from . import cgroups, kinds
+
+
+class Facts(dict):
+    """Facts about this machine; in a cell, a sentence and a table."""
+
+    def sentence(self) -> str:
+        """What the facts mean for an experiment, in words."""
+        cpus = f"{self['usable_cpus']} of this machine's {self['logical_cpus']} logical CPUs"
+        quota = f" (a quota of {self['cpu_quota']:g})" if self["cpu_quota"] else ""
+        alone = " With one usable CPU no kind of worker computes faster than serial." * (self["usable_cpus"] == 1)
+        return f"This notebook may use {cpus}{quota} and {self['memory_free_bytes'] / 2**30:.1f} GiB of memory.{alone}"
+
+    def _repr_html_(self):
+        cell = '<td style="text-align: left">'
+        rows = [f"<tr>{cell}{name}</td>{cell}{html.escape(str(value))}</td></tr>" for name, value in self.items()]
+        return f"<p>{html.escape(self.sentence())}</p><table>{''.join(rows)}</table>"
+
+
+def machine() -> Facts:
+    """The facts, as plain values: what a result keeps and `conc-lab machine` prints.
+
+    usable_cpus: whole CPUs that this process may use (see `usable_cpus`); cpu_quota: the fraction behind it,
+    None without a quota; logical_cpus, physical_cpus: of the hardware, None where unknown; memory_bytes,
+    memory_limit_bytes (None without a limit), memory_free_bytes; cpu, system, architecture; the `python_facts`, of
+    which start_methods has this Python's default first; binder: whether this is a Binder session.
+    """
+    import psutil
+
+    quota = cpu_quota()
+    return Facts(
+        usable_cpus=usable_cpus(quota),
+        cpu_quota=quota,
+        logical_cpus=psutil.cpu_count(),
+        physical_cpus=psutil.cpu_count(logical=False),
+        memory_bytes=psutil.virtual_memory().total,
+        memory_limit_bytes=memory_limit(),
+        memory_free_bytes=memory_free(),
+        cpu=_cpu_name(),
+        system=system(),
+        architecture=platform.machine(),
+        **python_facts(),
+        binder="BINDER_SERVICE_HOST" in os.environ or "BINDER_LAUNCH_HOST" in os.environ,
+    )
+
+
+def system() -> str:
+    """What people call this system: Linux, macOS, Windows."""
+    return {"Darwin": "macOS"}.get(platform.system(), platform.system())
+
+
+def python_facts() -> dict:
+    """python (version), implementation, free_threaded (how it was built), gil (whether on now), start_methods."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+        "start_methods": kinds.start_methods(),
+    }
+
+
+def capacity(facts: dict) -> float:
+    """CPUs' worth of time: a quota of 1.5 is two usable CPUs, and no more than 1.5 of them at the same time."""
+    return min(facts["usable_cpus"], facts["cpu_quota"] or math.inf)
+
+
+def capped(facts: dict) -> bool:
+    """Whether it is a limit on CPU time, not the number of CPUs, that leaves one usable: then two may overlap."""
+    return facts["usable_cpus"] == 1 and bool(facts["cpu_quota"]) and facts["logical_cpus"] != 1
+
+
+def usable_cpus(quota: float | None) -> int:
+    """The least of the CPUs in the affinity mask and the quota rounded up.
+
+    `os.process_cpu_count` and `os.cpu_count` do not know quotas.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, math.ceil(quota) if quota else allowed))
+
+
+def cpu_quota(root: Path = Path("/")) -> float | None:
+    """CPUs' worth of time this process may use: the least cgroup quota (v1 or v2, any level) or CPU_LIMIT."""
+    quotas = _from_environment("CPU_LIMIT")
+    for folder in cgroups.folders("cpu", root):
+        pairs = [cgroups.numbers(folder / "cpu.max")]  # v2: "max 100000" or "150000 100000"; v1: -1 without a quota
+        pairs.append(cgroups.numbers(folder / "cpu.cfs_quota_us") + cgroups.numbers(folder / "cpu.cfs_period_us"))
+        quotas += [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and 0 < pair[0] < math.inf]
+    return min(quotas, default=None)
+
+
+def memory_limit(root: Path = Path("/")) -> int | None:
+    """Bytes this process and its neighbours may use: the least cgroup limit (v1 or v2) or MEM_LIMIT."""
+    limits = [limit for limit, _ in cgroups.memory(root)] + _from_environment("MEM_LIMIT")
+    return int(min(limits)) if limits else None
+
+
+def memory_free(root: Path = Path("/")) -> int:
+    """Bytes that can still be taken: what the system calls available, or what is left below a limit."""
+    import psutil
+
+    free = [psutil.virtual_memory().available, *(left for _, left in cgroups.memory(root))]
+    for limit in _from_environment("MEM_LIMIT"):
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                limit -= process.memory_info().rss
+        free.append(limit)
+    return int(max(0, min(free)))
+
+
+def _from_environment(name):
+    with contextlib.suppress(ValueError):
+        return [value] if (value := float(os.environ.get(name, ""))) > 0 else []
+    return []
+
+
+def _cpu_name():
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return platform.processor() or None

@@ -1,0 +1,270 @@
+"""Who does the work: a kind of worker -> a pool around a `concurrent.futures.Executor`, its workers started and known.
+
+Only one pool may be open at a time: a second fork pool would fork beside the first one's threads.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import resource_tracker
+
+from . import in_worker
+from .errors import LabError, cannot_start, died
+from .kinds import START_METHODS, unavailable
+
+_staying = set()  # the system's ids of threads that `wait_for_threads` has waited for once
+
+
+@dataclass(frozen=True)
+class WorkerPool:
+    """A started executor, the kind and number of its workers, and the barrier where they meet.
+
+    barrier: (arrived, go), semaphores shared with the workers; None where there is one worker only. processes: those
+    of the workers, by id; None where they are none.
+    """
+
+    executor: Executor
+    kind: str
+    workers: int
+    barrier: tuple | None = None
+    processes: dict | None = None
+
+    @property
+    def scope(self) -> str:
+        return "process" if self.kind in START_METHODS else "thread"
+
+    def together(self, function, *args) -> list:
+        """What function(*args) returns in each worker: one call a worker, all let go when all are there."""
+        with self._failures_told():
+            return [call.result() for call in self.meet(function, args)]
+
+    def meet(self, function, args) -> list[Future]:
+        """The futures of `together`; every call has begun, or failed on its way."""
+        calls = []
+        try:
+            for _ in range(self.workers):
+                calls.append(self.executor.submit(in_worker.at_barrier, function, args))
+            if self.barrier:
+                for call in calls:
+                    call.add_done_callback(self._count_as_arrived)
+                for _ in calls:
+                    self.barrier[0].acquire()
+        finally:
+            # Also when a worker could not be started: those that wait would keep the executor waiting for ever,
+            # and its own call is in the queue by then, where another worker takes it.
+            for _ in range(self.workers if self.barrier else 0):
+                self.barrier[1].release()
+        return calls
+
+    def usages(self, function=None, args=()) -> list[in_worker.Usage]:
+        """One `Usage` from each worker, after each has run `function` once if one is given."""
+        return self.together(in_worker.usage, self.scope, function, args)
+
+    def ask(self, function, *args):
+        """What function(*args) returns in a worker; a LabError with the worker's traceback where it fails there."""
+        with self._failures_told():
+            outcome = self.executor.submit(in_worker.call, function, args).result()
+        return value(outcome)
+
+    def map(self, task, calls, chunksize: int = 1) -> Iterator:
+        """The outcome of the task for each of the calls (tuples of arguments): a value or a `Failure`."""
+        with self._failures_told():
+            if isinstance(self.executor, Coroutines):
+                yield from self.executor.map(partial(in_worker.call_async, task.coroutine), calls)
+            else:
+                yield from self.executor.map(partial(in_worker.call, task.function), calls, chunksize=chunksize)
+
+    @contextlib.contextmanager
+    def _failures_told(self):
+        """A LabError for a worker that died, or for a task that no subinterpreter can import."""
+        try:
+            yield
+        except BrokenExecutor as error:
+            raise LabError(died(f"a worker ({self.kind})", self._exit_code())) from error
+        except TypeError as error:
+            if type(error).__name__ != "NotShareableError":  # a class that came with 3.14
+                raise
+            detail = str(error.__cause__ or error)
+            why = next((line for line in detail.splitlines() if line.partition(":")[0].endswith("Error")), error)
+            raise LabError(f"a subinterpreter cannot run this task ({why}); choose another kind", detail) from error
+
+    def _exit_code(self):
+        """That of the process that died by itself: the executor ends the others by SIGTERM."""
+        self.executor.shutdown()  # it joins them; a second join of forkserver's would take the code away
+        codes = [process.exitcode for process in (self.processes or {}).values() if process.exitcode]
+        return next((code for code in codes if code != -signal.SIGTERM), codes[0] if codes else None)
+
+    def _count_as_arrived(self, call):
+        if call.cancelled() or call.exception():  # it failed on its way, say while its task was imported
+            self.barrier[0].release()
+
+
+def value(outcome, what: str = "a worker raised"):
+    """The outcome of an `in_worker.call`, or a LabError that says what failed, how, and where."""
+    if not isinstance(outcome, in_worker.Failure):
+        return outcome
+    message, cure = f": {outcome.message}" * bool(outcome.message), ""
+    if outcome.type == "ModuleNotFoundError" and (name := outcome.message.split("'")[1:2]) and name[0].isidentifier():
+        cure = f"; install it with %pip install {name[0]}"  # of a package that is there, no part
+    elif outcome.type == "EOFError" and "input(" in outcome.traceback:
+        cure = "; a task cannot ask for input"
+    raise LabError(f"{what} {outcome.type}{message}{cure}", outcome.traceback)
+
+
+class Serial(Executor):
+    """Runs each call in the submitting thread: `map` is Python's own, `submit` returns when the call is done."""
+
+    map = staticmethod(lambda function, calls, chunksize=1: map(function, calls))
+
+    def submit(self, function, /, *args, **kwargs) -> Future:
+        future = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+class Coroutines(Serial):
+    """One event loop: `map` runs a coroutine function in `workers` coroutines that take from one iterator."""
+
+    def __init__(self, workers):
+        import asyncio  # brings 60 modules along: a fork would copy what they take
+
+        self.workers, self._runner = workers, asyncio.Runner()
+        self._gather = asyncio.gather
+
+    def map(self, coroutine, calls):
+        return self._runner.run(self._all(coroutine, calls))
+
+    async def _all(self, coroutine, calls):
+        results, numbered = [None] * len(calls), iter(enumerate(calls))
+
+        async def worker():
+            for number, args in numbered:
+                results[number] = await coroutine(args)
+
+        await self._gather(*(worker() for _ in range(self.workers)))
+        return results
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        self._runner.close()
+
+
+@contextlib.contextmanager
+def opened(kind: str, workers: int) -> Iterator[WorkerPool]:
+    """Open a pool of `workers` workers of this kind, every one of them started; close it on leaving.
+
+    `kind` is "serial" or one of `KINDS`. Raises LabError where this machine lacks the kind or cannot start so many.
+    """
+    if problem := unavailable(kind):
+        raise LabError(problem)
+    wait_for_threads()
+    with contextlib.ExitStack() as closing:
+        if kind in ("serial", "asyncio"):
+            in_worker.set_barrier()
+            executor = Serial() if kind == "serial" else Coroutines(workers)
+            yield WorkerPool(closing.enter_context(executor), "serial", 1)
+        else:
+            executor, barrier = POOLS.get(kind, _processes)(kind, workers, closing)
+            processes = getattr(closing.enter_context(executor), "_processes", None)
+            yield _started(WorkerPool(executor, kind, workers, barrier, processes))
+
+
+def _threads(kind, workers, closing):
+    barrier = threading.Semaphore(0), threading.Semaphore(0)
+    return ThreadPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=barrier), barrier
+
+
+def _processes(kind, workers, closing):
+    context = multiprocessing.get_context(kind)
+    try:
+        with uninterrupted(kind):
+            barrier = context.Semaphore(0), context.Semaphore(0)
+            return ProcessPoolExecutor(workers, context, in_worker.set_barrier, barrier), barrier
+    except OSError as error:
+        raise LabError(cannot_start(f"{workers} {kind} processes", error)) from error
+
+
+def _interpreters(kind, workers, closing):
+    from concurrent.futures import InterpreterPoolExecutor
+
+    pipes = os.pipe(), os.pipe()
+    for descriptor in (*pipes[0], *pipes[1]):
+        closing.callback(os.close, descriptor)
+    start = in_worker.set_barrier_in_interpreter
+    executor = InterpreterPoolExecutor(workers, initializer=start, initargs=(*pipes, tuple(sys.path)))
+    return executor, tuple(in_worker.PipeSemaphore(*pipe) for pipe in pipes)
+
+
+POOLS = {"threads": _threads, "interpreters": _interpreters}
+
+
+def _started(pool):
+    what = f"{pool.kind} processes" if pool.processes is not None else pool.kind
+    try:
+        usages = [call.result() for call in pool.meet(in_worker.usage, (pool.scope,))]
+    except (OSError, RuntimeError) as error:
+        raise LabError(cannot_start(f"{pool.workers} {what}", error)) from error
+    identities = {usage.pid if pool.scope == "process" else usage.thread_id for usage in usages}
+    if len(identities) != pool.workers:
+        raise LabError(f"{pool.workers} {what} were asked for and {len(identities)} answered")
+    return pool
+
+
+@contextlib.contextmanager
+def uninterrupted(start_method=None):
+    """Hold SIGTERM back while a semaphore or a block of shared memory gets its name, or loses it.
+
+    One that is made, but not yet known to the resource tracker, stays in /dev/shm for ever: on a busy machine
+    1 of 100 cancels left one. The tracker of semaphores for this start method is started first, because its start
+    lets the signal through. A thread inherits the mask that it is started under.
+    """
+    if os.name == "nt":
+        yield
+        return
+    if start_method not in (None, "fork"):  # fork's semaphores lose their names at once
+        resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
+def pinned(cpu: int):
+    """Keep this thread on one CPU, and then let it use those that it might use before."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def wait_for_threads():
+    """Wait until the threads of the pool before are gone, so that a fork copies none of their locks.
+
+    Before 3.13 join() may return while the OS thread is still leaving. A thread that stays for a second, say one
+    that a student's task has left running, is waited for once and not again.
+    """
+    global _staying
+    deadline = time.monotonic() + 1
+    while (now := _other_threads()) - _staying and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    _staying = now
+
+
+def _other_threads():
+    """The system's ids of this process's threads, less the main one and this one."""
+    listed = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ()
+    return set(listed) - {str(os.getpid()), str(threading.get_native_id())}

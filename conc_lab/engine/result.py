@@ -1,0 +1,194 @@
+"""What an experiment found: raw rows, the parameters and the machine; kept as JSON, nothing personal in it."""
+
+import datetime
+import gzip
+import json
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import cached_property, wraps
+from pathlib import Path
+
+from . import experiment as experiments
+from . import files
+from .errors import LabError
+
+SCHEMA = 2
+KEPT = Path("my_work/results")  # beside the notebook: what its cells and panels found
+KIND = "conc_lab result"
+PACKAGE = Path(__file__).parent.parent
+RECORDINGS = PACKAGE / "recordings"
+ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)  # what rows raise that are not whole
+TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
+FACTS = {"usable_cpus": "int", "cpu_quota": "float?", "logical_cpus": "int?", "system": "str", "python": "str"}
+FACTS |= {"gil": "bool", "free_threaded": "bool", "start_methods": "list"}
+
+
+def now() -> str:
+    """The time in UTC, as a result keeps it: 2026-01-31T12:00:00+00:00."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of an experiment: `rows` is a list of dicts, one observation each, with units in the names.
+
+    processes: the start method that "processes" stood for among the kinds asked for, None where it was not.
+    """
+
+    experiment: str
+    params: dict
+    machine: dict
+    rows: list = field(repr=False)
+    started: str
+    processes: str | None = None
+
+    @cached_property
+    def frame(self):
+        """The rows as a tidy pandas DataFrame: one row an observation, one column a quantity."""
+        import pandas
+
+        return pandas.DataFrame(self.rows)
+
+    @cached_property
+    def shown(self):
+        """The frame as charts show it: the kind is "processes" where it was asked for under this name."""
+        return self.frame.replace({"kind": {self.processes: "processes"}}) if self.processes else self.frame
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write the result as JSON, one row a line, gzipped where the name ends in .gz; return the path."""
+        head = {"kind": KIND, "schema": SCHEMA} | {item.name: getattr(self, item.name) for item in fields(self)}
+        rows = ",\n".join(json.dumps(row, allow_nan=False) for row in head.pop("rows"))
+        text = f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{rows}\n]\n}}\n'
+        data = gzip.compress(text.encode(), mtime=0) if str(path).endswith(".gz") else text
+        return files.write(path, data, "the result")
+
+    def keep(self) -> Path:
+        """Save the result where `claims` finds it; it replaces an earlier one with the same parameters."""
+        digest = zlib.crc32(json.dumps(self.params, sort_keys=True).encode())
+        return self.save(KEPT / f"{self.experiment}-{digest:08x}.json")
+
+
+def once(function: Callable) -> Callable:
+    """Make a function of a result compute once for each result, which keeps the value."""
+
+    @wraps(function)
+    def kept(result):
+        values = result.__dict__.setdefault("_once", {})
+        if function not in values:
+            values[function] = function(result)
+        return values[function]
+
+    return kept
+
+
+def load(path: str | os.PathLike) -> Result:
+    """Read a result that `Result.save` wrote. Raises LabError, which names the file, for one that is not whole."""
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise LabError(f"{path.name} is not a file")
+        data = path.read_bytes()
+        content = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise LabError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise LabError(f"{path.name} is not a whole result: it is truncated or not JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise LabError(f"{path.name} is JSON, but not a result that conc_lab saved")
+    if (schema := content.get("schema")) not in (1, SCHEMA):
+        cure = "open it with the conc_lab that saved it, or measure again"
+        raise LabError(f"{path.name} has schema version {schema!r} and this conc_lab reads 1 and {SCHEMA}: {cure}")
+    try:
+        content = renamed(content) if schema == 1 else content
+        result = Result(**{item.name: content.get(item.name, ...) for item in fields(Result)})
+        _check(result)
+    except (LabError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LabError(f"{path.name} is not a whole result: {error}") from error
+    return result
+
+
+def _check(result):
+    """Raise ValueError that says what the result lacks or has of a wrong type, by what its experiment declares.
+
+    Or LabError where there is no such experiment.
+    """
+    for item in fields(Result):
+        if not isinstance(getattr(result, item.name), item.type):
+            raise ValueError(f"{item.name!r} is missing or of the wrong type")
+    if not result.rows:
+        raise ValueError("it has no rows")
+    if missing := experiments.function(result.experiment).__annotations__.keys() - {"return"} - result.params.keys():
+        raise ValueError(f"its parameters lack {', '.join(sorted(missing))}")
+    columns = experiments.part(result.experiment, "measure").COLUMNS
+    for number, row in enumerate(result.rows):
+        if not isinstance(row, dict) or row.keys() != columns.keys():
+            raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
+    declared = [(f"in row {number}", row, columns) for number, row in enumerate(result.rows)]
+    for where, record, types in (("of its machine", result.machine, FACTS), *declared):
+        for name, kind in types.items():
+            if not _is(record.get(name), kind):
+                raise ValueError(f"{name} {where} is {str(record.get(name))[:40]!r}, not {kind}")
+
+
+def _is(value, kind):
+    """Whether a value is of a declared type: int, float, str, bool or list (of str); with ? it may be None."""
+    if value is None:
+        return kind.endswith("?")
+    if kind == "list":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, TYPES[kind.rstrip("?")]) and kind.startswith("bool") == isinstance(value, bool)
+
+
+def renamed(content: dict) -> dict:
+    """A result of schema 1 in the names of schema 2, by schema_1.json: what each parameter and column became."""
+    experiment, params = content["experiment"], dict(content["params"])
+    method, workers = params.pop("start_method", None), params.get("workers")
+    signs = {"$processes": method, "$workers": workers, "$list": [workers]}
+    signs["$beside"] = sorted({1, workers}) if isinstance(workers, int) else None
+    text = (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
+    for sign, value in signs.items():
+        text = text.replace(f'"{sign}"', json.dumps(value))
+    table = json.loads(text)
+    experiment = table["split"].get(experiment, {}).get(params.pop("question", None), experiment)
+    names = {"params": {}, "more": {}, "columns": {}, "row": {}, "processes": False} | table.get(experiment, {})
+    given = {}
+    for name, value in params.items():
+        to = names["params"].get(name, name)
+        if isinstance(to, dict):  # a list, whose items became those of other parameters
+            for new, known in to.items():
+                items = dict.fromkeys(known.get(item, item) for item in value)
+                given[new] = [item for item in items if item is not None]
+        elif to:
+            given[to] = value
+    rows = []
+    for row in content["rows"]:
+        rows.append(dict(names["row"]))
+        for name, value in row.items():
+            to = names["columns"].get(name, name)
+            if isinstance(to, dict):
+                rows[-1] |= to.get(str(value), {name: value})
+            elif to:
+                rows[-1][to] = value
+    asked = method if names["processes"] else None
+    return content | {"experiment": experiment, "params": given | names["more"], "rows": rows, "processes": asked}
+
+
+def recording(experiment: str, **wanted) -> Result | None:
+    """The recorded result of this experiment that has what is wanted, or None.
+
+    Of several it is the one with most CPUs, then the one of the Python version that runs here, then of the newest.
+    wanted: "case" and "python" as in the files' names (task="sha256" is a case), or gil and usable_cpus. Recordings
+    were made by conc_lab on the machine that each describes.
+    """
+    case = wanted.pop("task", None) or wanted.pop("case", None)
+    found = []
+    for path in RECORDINGS.glob(f"{experiment}-*.json.gz"):
+        _, its_case, python, cpus = path.name.removesuffix(".json.gz").rsplit("-", 3)
+        facts = {"gil": not python.endswith("t"), "usable_cpus": int(cpus.removesuffix("cpu")), "python": python}
+        if case in (None, its_case) and all(facts[name] == value for name, value in wanted.items()):
+            version = tuple(map(int, python.rstrip("t").split(".")))
+            found.append((facts["usable_cpus"], version == sys.version_info[:2], version, facts["gil"], path))
+    return load(max(found)[-1]) if found else None

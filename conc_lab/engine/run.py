@@ -1,0 +1,105 @@
+"""Runs an experiment in a clean child interpreter and hands on its events.
+
+A kernel has threads of its own, a big heap and, on Binder, little memory: measuring inside it would block it,
+measure the wrong thing and let a crash take the notebook along.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from . import experiment as experiments
+from . import find_task, kinds, parameters
+from .errors import Busy, LabError, RunStopped
+from .machine import Facts, machine
+from .result import Result, now
+from .session import STOPPED, Run
+
+TIMEOUT_S = 300
+TIMEOUT = parameters.Number(0, 86_400, "seconds after which a run is ended", whole=False)
+PAUSE_S = 0.4  # after each round, for the chart: drawing it (0.2 s) would take a CPU from the next variant
+
+_ONE_AT_A_TIME = threading.Lock()
+_current: Run | None = None
+
+
+def run(
+    experiment: str,
+    params: dict,
+    timeout_s: float = TIMEOUT_S,
+    *,
+    on_start: Callable[[Run], None] = lambda run: None,
+    on_progress: Callable[[float, str, float | None], None] = lambda fraction, doing, left_s: None,
+    on_round: Callable[[Result], None] | None = None,
+) -> Result:
+    """Check the parameters, run the experiment in a child and return its rows as a `Result`.
+
+    on_start gets the `Run`, so that it can be stopped; on_progress the fraction done, what is being done and
+    the seconds left (None while unknown); on_round the result so far, whenever a round is complete.
+    Raises what `checked` raises, LabError while another experiment runs in this kernel, what `Run.wait` raises, and
+    RunStopped after an interrupt at any moment of the run.
+    """
+    global _current
+    given, facts = checked(experiment, params)
+    processes = parameters.processes(experiments.function(experiment), params)
+    timeout_s = TIMEOUT.check("timeout_s", timeout_s)
+    if not _ONE_AT_A_TIME.acquire(blocking=False):
+        raise Busy(
+            "another experiment is running in this notebook: wait for it, press Stop there or end it with lab.stop(), "
+            "because two at the same time would disturb each other's times"
+        )
+    rows, started, begun = [], now(), time.monotonic()
+
+    def handle(event):
+        if event["event"] == "row":
+            rows.append(event["row"])
+        elif event["event"] == "started":
+            facts.update(event["python"])
+        elif event["event"] == "round" and on_round:
+            on_round(Result(experiment, given, facts, list(rows), started, processes))
+        elif event["event"] == "progress":
+            done, spent = event["fraction"], time.monotonic() - begun
+            on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
+
+    try:
+        _current = Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)
+        on_start(_current)
+        _current.wait(handle)
+    except KeyboardInterrupt:
+        raise RunStopped(STOPPED) from None
+    finally:
+        if _current:
+            _current.close()
+        _current = None
+        _ONE_AT_A_TIME.release()
+    return Result(experiment, given, facts, rows, started, processes)
+
+
+def stop() -> None:
+    """End the experiment that runs in this notebook, in a panel or a cell; does nothing where none runs."""
+    if running := _current:
+        running.stop()
+
+
+def checked(experiment: str, params: dict) -> tuple[dict, Facts]:
+    """All parameters, given or default, and the facts about this machine.
+
+    Raises LabError for a parameter that is not allowed, or for some that do not go together or exceed this machine.
+    """
+    given, facts = parameters.checked(experiments.function(experiment), params), machine()
+    names = [given["task"]] if "task" in given else given.get("tasks", [])
+    needed = [find_task.outline(name) for name in names]
+    measure = experiments.part(experiment, "measure")
+    wanted = given.get("kinds", ())
+    if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
+        wanted = kinds.here(wanted)
+    else:
+        for problem in (kinds.unsuited(task, kind) for task in needed for kind in wanted):
+            if problem:
+                raise LabError(problem)
+    workers = given.get("workers", getattr(measure, "WORKERS", 1))
+    each_bytes = max((task.worker_bytes for task in needed), default=0)
+    kinds.check_kinds(wanted, max(workers) if isinstance(workers, list) else workers, facts, each_bytes)
+    if check := getattr(measure, "check", None):
+        check(given, facts)
+    return given, facts

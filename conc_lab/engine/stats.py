@@ -1,0 +1,64 @@
+"""What the rows of several rounds come to: spreads, intervals, and ratios taken round by round."""
+
+from math import exp, lgamma, log
+
+SURE = 0.93  # the least coverage of an interval, where there are rounds enough for that
+MOSTLY_WAITING = 0.3  # cores busy in serial, below which a task is said to wait
+
+
+def interval(values) -> tuple[float, float, float]:
+    """(low, high, coverage): order statistics that hold the median with at least 93 % where that many exist.
+
+    Distribution-free and for this session only: rounds on a shared host are not exchangeable.
+    """
+    ordered, n = sorted(values), len(values)
+    tail, k, coverage = 0.0, 0, 0.0
+    for i in range(max(1, (n + 1) // 2)):
+        tail += exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) - n * log(2))  # comb(n, i) / 2**n
+        if i and 1 - 2 * tail < SURE:
+            break
+        k, coverage = i, 1 - 2 * tail
+    return ordered[k], ordered[n - 1 - k], max(0.0, coverage)
+
+
+def spread(frame, column: str, *by: str):
+    """A DataFrame with median, low, high and runs of `column`, a line for each value of `by`; None is left out."""
+    groups = frame[frame[column].notna()].groupby(list(by), sort=False, dropna=False)[column]
+    return groups.agg(median="median", low="min", high="max", runs="count").reset_index()
+
+
+def where(frame, **wanted):
+    """The rows of a DataFrame that have these values."""
+    for column, value in wanted.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def paired(frame, column: str, first: dict, second: dict) -> tuple[float | None, str]:
+    """(median ratio, verdict) of the rows that match `first` over those that match `second`, round by round.
+
+    The verdict is "less" or "more" where the `interval` of the ratios excludes 1; "unclear" where it does not, or
+    where there are too few rounds. The ratio is None where no round has both.
+    """
+    above, below = (where(frame, **wanted).set_index("round")[column] for wanted in (first, second))
+    ratios = (above / below[below != 0]).dropna()
+    if ratios.empty:
+        return None, "unclear"
+    low, high, coverage = interval(ratios)
+    verdict = "unclear" if coverage < 0.9 or low <= 1 <= high else "less" if high < 1 else "more"
+    return ratios.median(), verdict
+
+
+def character(frame) -> str:
+    """What serial runs did with their time: "computes", "waits", "mixed", or "starved".
+
+    A task that waits gives its CPU up of its own accord, once a task or more; one that computes and yet kept
+    its core busy for less than 0.9 of the time had it taken away by other programs: it was starved.
+    """
+    serial = frame[frame.kind == "serial"]
+    busy, gave_up = serial.cores_busy.median(), (serial.voluntary_switches / serial.tasks).median()
+    if busy >= 0.9:
+        return "computes"
+    if gave_up < 0.5:
+        return "starved"
+    return "waits" if busy < MOSTLY_WAITING else "mixed"

@@ -1,0 +1,62 @@
+"""How long does a thread take to answer, beside threads or processes that compute?
+
+Round trips to a thread in another process. Each run is summarised by its median; all variants are in every round,
+in a shuffled order.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.kinds import WORKER_BYTES, check_number
+from ...engine.parameters import ByProfile, Number, Several
+from ..interval.measure import DEFAULT_US, INTERVALS_US
+from ..pingpong.measure import RUN_MS, process, round_trips
+
+# Without a pause the next byte may come before a thread that computes has got the GIL back (its wake-up takes
+# longer than a trip), and most trips then meet nobody: the median of the same run read 7 µs or 5 ms.
+PAUSE_S = 0.001
+
+COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?", "trips": "int"}
+COLUMNS |= {"round_trip_us": "float", "p10_us": "float", "p90_us": "float"}
+SMALL = {"run_ms": 2, "intervals_us": [5000], "rounds": 1}
+
+
+def echo(
+    workers: Several(Number(1, 64, "threads or processes that compute beside the echo"), "workers") = (1, 2),
+    intervals_us: INTERVALS_US = DEFAULT_US,
+    run_ms: RUN_MS = ByProfile(20, 100, 300),
+    rounds: ROUNDS = ByProfile(2, 5, 9),
+) -> Iterator[dict | Progress]:
+    """Time round trips to a thread that answers, alone and beside others that compute; one row is one run.
+
+    Columns: round; kind of those others (threads of its process, processes: bare interpreters, or none), workers (how
+    many they are), interval_us (None unless they are threads); trips, round_trip_us (the run's median; there and
+    back), p10_us and p90_us. Raises LabError when a worker cannot be started.
+    """
+    for number, _, (kind, size, us), progress in in_rounds(variants(workers, intervals_us), rounds):
+        row = {"round": number, "kind": kind, "workers": size, "interval_us": us}
+        yield row | _beside(kind, size, us, run_ms)
+        yield progress
+
+
+def variants(workers: list[int], intervals_us: list[float]) -> list[tuple]:
+    """(kind, workers, interval_us) of every run of a round."""
+    threads = [("threads", size, us) for size in workers for us in intervals_us]
+    return [("none", 0, None), *threads, *(("processes", size, None) for size in workers)]
+
+
+def check(params, machine):
+    """Refuse more processes than the memory holds."""
+    check_number(max(params["workers"]), "processes", WORKER_BYTES["spawn"], machine)
+
+
+def _beside(kind, size, us, run_ms):
+    spec = {"threads": size, "interval_us": us} if kind == "threads" else {}
+    with contextlib.ExitStack() as stack:
+        exchange, _ = stack.enter_context(process(**spec))
+        exchange()  # it has started before the others take its CPUs
+        others = [stack.enter_context(process(threads=1)) for _ in range(size if kind == "processes" else 0)]
+        for computes, _ in others:
+            computes()  # and so have they
+        return round_trips(exchange, run_ms, PAUSE_S)

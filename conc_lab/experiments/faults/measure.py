@@ -1,0 +1,95 @@
+"""Who survives when a worker fails?
+
+Method: fault injection. Each case is a program of its own (program.py), started fresh and ended in any case, so that
+whatever happens to it happens to nobody else. Its two workers hold a task each; one fails in the set way, then the
+other is told to finish. The program says what it saw if it lives to do so; how it ended is seen from here. No figure
+in a row is a time: rows are the same on every run.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import PIPE, TimeoutExpired
+
+from ...engine import helper
+from ...engine import kinds as worker_kinds
+from ...engine.errors import LabError
+from ...engine.experiment import Progress
+from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from . import program, worker
+
+FAULTS = {"raise": "an exception that nobody catches", "exit": "os._exit, which ends a process at once"}
+FAULTS |= {"segfault": "reading memory that is not the program's", "memory": "asking for more memory than is allowed"}
+FAULTS |= {"hang": "waiting for ever", "kill": "SIGKILL from outside"}
+MISSING = {("darwin", "memory"): "macOS does not enforce RLIMIT_AS", ("win32", "memory"): "Windows has no RLIMIT_AS"}
+MISSING |= {("win32", "segfault"): "ctypes turns this read into an exception on Windows"}
+MISSING |= {("win32", "kill"): "Windows ends a process without a signal"}
+IN_PROCESS = {"Thread": "threads", "ThreadPoolExecutor": "threads", "InterpreterPoolExecutor": "interpreters"}
+APIS = (*IN_PROCESS, "Process", "ProcessPoolExecutor", "Pool")
+COMMON = ("Thread", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool")
+PROGRAM_BYTES = 50 << 20  # an interpreter with the standard library's pools and two workers, rounded up from their PSS
+
+COLUMNS = dict.fromkeys(("fault", "api", "kind"), "str") | dict.fromkeys(("told", "ended", "reason"), "str?")
+COLUMNS |= dict.fromkeys(("others_finished", "usable_again", "stoppable", "survived"), "bool?")
+SMALL = {"faults": ["raise", "segfault", "hang"], "apis": ["Thread", "Pool"], "patience_s": 0.5}
+RECORDED = {"table": {}}
+
+
+def faults(
+    faults: Several(OneOf(lambda: [*FAULTS], "how the worker fails"), "fault") = ("raise", "segfault", "hang"),
+    apis: Several(OneOf(lambda: APIS, "the class of the standard library that runs the workers"), "api") = COMMON,
+    kinds: Kinds("processes", *worker_kinds.START_METHODS, help="how processes are started") = ("processes",),
+    patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = ByProfile(1.5, 3, 10),
+) -> Iterator[dict | Progress]:
+    """Make a worker fail in each way, under each API, in a program of its own; one row is one case.
+
+    Columns: fault; api; kind ("threads", "interpreters", or how the processes were started); told (what the program
+    gets that waits for the failed worker: an exception's name, "exit code 3" or a signal's name, "a result", or
+    "nothing" within patience_s); others_finished (whether the other worker's unfinished task came to its end);
+    usable_again (whether a new task was done afterwards); stoppable (whether a worker that hangs could be ended
+    alone); survived (whether the program lived to see all this); ended (how it ended: "by itself", an exit code, a
+    signal, or "never"); reason (why there is no figure, else None). What the program did not live to see is None.
+    Raises LabError where a program could not be started or failed in a way that was not asked for.
+    """
+    cases = _cases(apis, kinds)
+    for number, fault in enumerate(faults):
+        yield Progress(number / len(faults), f"{fault} with {', '.join(apis)}")
+        with ThreadPoolExecutor(len(cases)) as watchers:
+            yield from watchers.map(lambda case, fault=fault: _row(fault, *case, patience_s), cases)
+        yield Progress((number + 1) / len(faults), fault, round_done=True)
+
+
+def check(params, machine):
+    """Refuse APIs that this Python lacks, and more programs at the same time than the free memory holds."""
+    cases = _cases(params["apis"], params["kinds"])
+    worker_kinds.check_kinds([kind for _, kind in cases], 1, machine)
+    worker_kinds.check_number(len(cases), "programs", PROGRAM_BYTES, machine)
+
+
+def _cases(apis, methods):
+    return [(api, kind) for api in apis for kind in ([IN_PROCESS[api]] if api in IN_PROCESS else methods)]
+
+
+def _row(fault, api, kind, patience_s):
+    """The row of one case: its program says what it saw, or nothing, and then has `patience_s` to end by itself."""
+    case = {"fault": fault, "api": api, "kind": kind}
+    row = dict.fromkeys(COLUMNS) | case | {"reason": MISSING.get((sys.platform, fault))}
+    if row["reason"]:
+        return row
+    with tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder:
+        spec, code = case | {"patience_s": patience_s, "folder": folder}, None
+        with helper.start("experiments.faults.program", spec, stdout=PIPE) as started:
+            seen = json.loads(started.stdout.readline() or "{}")
+            with contextlib.suppress(TimeoutExpired):
+                code = started.wait(patience_s)
+            started.kill()
+        row["others_finished"] = os.path.exists(os.path.join(folder, "other"))
+    row["ended"] = "never" if code is None else program.fate(code) if code else "by itself"
+    if "error" in seen or not (seen or code < 0 or code == worker.EXIT_CODE):
+        problem = seen.get("error", f"it ended: {row['ended']}")
+        raise LabError(f"the program for {fault} with {api} failed: {problem}")
+    return row | {"survived": bool(seen)} | seen

@@ -1,0 +1,137 @@
+"""What does it cost to hand over to another worker and back?
+
+A byte goes to a partner and back, through a pipe between two threads and between two processes, and by a pair of
+locks between threads; both workers on one CPU, on two, and where the system puts them.
+
+Each run is summarised by its median, and the runs are compared: pooled round trips would hide the slower of two
+modes, which yields fewer of them. All variants are in every round, in a shuffled order.
+"""
+
+import contextlib
+import os
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from subprocess import PIPE
+
+from ...engine import helper, machine, pools
+from ...engine.errors import LabError
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.parameters import ByProfile, Number
+from . import worker
+
+PLACES = ("same CPU", "other CPU", "not pinned")
+FEWEST_TRIPS = 10
+GONE = "a worker ended before it answered: if this machine limits threads or memory, ask for fewer workers"
+RUN_MS = Number(1, 10_000, "milliseconds of round trips", whole=False)
+
+COLUMNS = {"round": "int", "kind": "str", "primitive": "str", "place": "str", "reason": "str?"}
+COLUMNS |= {"trips": "int?", "round_trip_us": "float?", "p10_us": "float?", "p90_us": "float?"}
+SMALL = {"run_ms": 2, "rounds": 1}
+
+
+def pingpong(
+    run_ms: RUN_MS = ByProfile(20, 100, 300), rounds: ROUNDS = ByProfile(2, 5, 9)
+) -> Iterator[dict | Progress]:
+    """Time round trips between two workers; one row is one run.
+
+    Columns: round; kind (threads, or processes: bare interpreters), primitive (pipe or lock), place; trips,
+    round_trip_us (the run's median; there and back), p10_us and p90_us; reason: why these are None here, else None.
+    Raises LabError when a worker cannot be started.
+    """
+    variants, missing = [(*partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
+    for number, _, (kind, primitive, place), progress in in_rounds(variants, rounds):
+        row = {"round": number, "kind": kind, "primitive": primitive, "place": place, "reason": missing.get(place)}
+        if place in missing:
+            yield dict.fromkeys(COLUMNS) | row
+        else:
+            with PARTNERS[kind, primitive]() as (exchange, partner_id), _placed(partner_id, place):
+                yield row | round_trips(exchange, run_ms)
+        yield progress
+
+
+def round_trips(exchange, run_ms: float, pause_s: float = 0) -> dict:
+    """Columns of a run: round trips for so long, and at least `FEWEST_TRIPS`, after one that is not counted."""
+    exchange()
+    taken, now = [], time.perf_counter_ns()
+    end = now + run_ms * 1e6
+    while len(taken) < FEWEST_TRIPS or now < end:
+        if pause_s:
+            time.sleep(pause_s)
+        start = time.perf_counter_ns()
+        exchange()
+        now = time.perf_counter_ns()
+        taken.append((now - start) / 1000)
+    p10, *_, p90 = statistics.quantiles(taken, n=10, method="inclusive")
+    return {"trips": len(taken), "round_trip_us": statistics.median(taken), "p10_us": p10, "p90_us": p90}
+
+
+@contextlib.contextmanager
+def process(**spec):
+    """(a function that makes one round trip, the process id) of a `worker.partner` in an interpreter of its own."""
+    with helper.start("experiments.pingpong.worker", spec, stdin=PIPE, stdout=PIPE, bufsize=0) as program:
+        try:
+            yield partial(_exchange, partial(program.stdin.write, b"."), partial(program.stdout.read, 1)), program.pid
+        except BrokenPipeError as error:
+            raise LabError(GONE) from error
+        finally:
+            program.kill()
+
+
+@contextlib.contextmanager
+def _thread(channel):
+    """(a function that makes one round trip, the thread's id) of a thread that answers, through two such channels."""
+    with channel() as (its_take, give), channel() as (take, its_give):
+        thread = threading.Thread(target=worker.answer, args=(its_take, its_give, ended := []))
+        thread.start()
+        try:
+            yield partial(_exchange, give, take), thread.native_id
+        finally:
+            ended.append(True)
+            give()
+            thread.join()
+
+
+def _exchange(give, take):
+    give()
+    if not take():  # the end of the file
+        raise BrokenPipeError
+
+
+@contextlib.contextmanager
+def _pipe():
+    reading, writing = os.pipe()
+    with open(reading, "rb", 0) as end, open(writing, "wb", 0) as start:
+        yield partial(end.read, 1), partial(start.write, b".")
+
+
+@contextlib.contextmanager
+def _lock():
+    lock = threading.Lock()
+    lock.acquire()
+    yield lock.acquire, lock.release
+
+
+PARTNERS = {("threads", "pipe"): partial(_thread, _pipe), ("processes", "pipe"): process}
+PARTNERS |= {("threads", "lock"): partial(_thread, _lock)}
+
+
+def _missing_places():
+    """Where two workers cannot be put on this machine, and why."""
+    if not hasattr(os, "sched_setaffinity"):
+        return dict.fromkeys(PLACES[:2], f"{machine.system()} does not let Python choose a worker's CPU")
+    return {"other CPU": "only one CPU may be used"} if len(os.sched_getaffinity(0)) == 1 else {}
+
+
+@contextlib.contextmanager
+def _placed(partner_id, place):
+    """This thread on the first CPU it may use, and its partner on the same or on the last one."""
+    if place == "not pinned":
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    with pools.pinned(min(allowed)):
+        os.sched_setaffinity(partner_id, {min(allowed) if place == "same CPU" else max(allowed)})
+        yield

@@ -1,0 +1,117 @@
+"""What becomes of updates that two workers make to one count, with and without a lock; and of two locks.
+
+Method: an update is lost when another worker makes one between its read and its write. By "handshake" the first
+worker reads and then waits until the second has made a whole update, or has found the lock taken: without a lock
+one of every two updates is lost, whatever the scheduler does, and no clock decides anything. By "call" both
+workers read, call time.sleep(0) and write; by "plain" both run `+= 1`; whether those lose depends on when the
+interpreter and the operating system change workers. By "deadlock" two threads take two locks, in opposite
+orders or in the same order; each has tried its first lock before either asks for its second.
+"""
+
+import itertools
+import multiprocessing
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
+
+from ...engine import in_worker, pools
+from ...engine.errors import LabError
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.kinds import START_METHODS
+from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from . import worker
+
+METHODS = ("handshake", "call", "plain", "deadlock")
+COUNTS = ("shared", "own", "queue")
+LOCKS, ORDERS = ("none", "lock"), ("opposite order", "same order")
+WORKERS = 2
+SWITCH_INTERVAL_S = 1e-5  # 500 times as often as usual: an update that can be lost shall have its chance
+
+COLUMNS = dict.fromkeys(("method", "kind", "count", "lock", "what"), "str")
+COLUMNS |= dict.fromkeys(("round", "expected", "counted", "lost", "seen_by_parent"), "int")
+SMALL = {"counts": ["shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1}
+
+
+def races(
+    kinds: Kinds("threads", "processes", *START_METHODS) = ("threads", "processes"),
+    counts: Several(OneOf(lambda: COUNTS, "what the workers update"), "count") = COUNTS,
+    methods: Several(OneOf(lambda: METHODS, "what happens between read and write"), "method") = METHODS,
+    turns: Number(1, 100_000, "updates by each worker, handshake and call") = ByProfile(50, 500, 2000),
+    increments: Number(1, 10_000_000, "updates by each worker, plain") = ByProfile(20_000, 200_000, 1_000_000),
+    patience_ms: Number(1, 10_000, "milliseconds until a deadlock counts as one") = ByProfile(200, 500, 500),
+    rounds: ROUNDS = ByProfile(1, 3, 5),
+) -> Iterator[dict | Progress]:
+    """Count what two workers add to one count, with and without a lock; one row is one variant in one round.
+
+    counts: "shared" is one variable of both threads, or one count in memory that both processes share; "own" is one
+    for each process; "queue" belongs to one of two threads, which the other asks for updates through a queue.Queue.
+
+    Columns: round; method; kind; count; lock ("none" or "lock", which a shared count alone has; for "deadlock" the
+    order in which the two threads take the locks); what is counted ("updates", or "threads" that got both locks);
+    expected, counted, and lost, their difference; seen_by_parent: the count as the program that started the workers
+    sees it. Raises LabError when a worker fails or does not answer.
+    """
+    usual_s = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        for number, _, (method, kind, count, lock), progress in in_rounds(_variants(methods, kinds, counts), rounds):
+            if method == "deadlock":
+                row = _deadlock(lock, patience_ms / 1000)
+            else:
+                row = _race(method, kind, count, lock, increments if method == "plain" else turns)
+            row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
+            yield row | {"lost": row["expected"] - row["counted"]}
+            yield progress
+    finally:
+        sys.setswitchinterval(usual_s)
+
+
+def check(params, machine):
+    """Refuse kinds and counts of which none go together."""
+    if not _variants(params["methods"], params["kinds"], params["counts"]):
+        raise LabError("none go together: own counts are for processes, a queue and a deadlock for threads")
+
+
+def _variants(methods, kinds, counts):
+    return [variant for variant in itertools.product(methods, kinds, counts, LOCKS + ORDERS) if _fits(*variant)]
+
+
+def _fits(method, kind, count, lock):
+    if method == "deadlock":
+        return (kind, count) == ("threads", "shared") and lock in ORDERS
+    if count == "shared":
+        return lock in LOCKS
+    return lock == "none" and (count == "queue") == (kind == "threads")
+
+
+def _race(method, kind, count, lock, turns):
+    """Two workers, `turns` updates each."""
+    pools.wait_for_threads()
+    threads = kind == "threads"
+    source = threading if threads else multiprocessing.get_context(kind)
+    with pools.uninterrupted(None if threads else kind):
+        cell = SimpleNamespace(value=0) if threads or count == "own" else source.RawValue("q", 0)
+        shared = SimpleNamespace(cell=cell, lock=source.Lock() if lock == "lock" else None, first=source.Lock())
+        shared.requests = queue.Queue() if count == "queue" else None
+        shared.go, shared.on, shared.done, *barrier = (source.Semaphore(0) for _ in range(5))
+        given = worker.keep, (shared, *barrier)
+        executor = ThreadPoolExecutor(2, "", *given) if threads else ProcessPoolExecutor(2, source, *given)
+    with executor:
+        pool = pools.WorkerPool(executor, kind, 2, barrier, getattr(executor, "_processes", None))
+        outcomes = pool.together(in_worker.call, worker.work, (method, turns))
+    outcomes.sort(key=lambda outcome: getattr(outcome, "type", None) in ("TimeoutError", "Empty"))  # the cause first
+    seen = [pools.value(outcome) for outcome in outcomes]
+    counted = sum(seen) if count == "own" else cell.value
+    return {"what": "updates", "expected": 2 * turns, "counted": counted, "seen_by_parent": cell.value}
+
+
+def _deadlock(order, patience_s):
+    """Two threads that take two locks each, in this order."""
+    a, b, tried = threading.Lock(), threading.Lock(), threading.Barrier(2)
+    pairs = [(a, b), (b, a) if order == "opposite order" else (a, b)]
+    with ThreadPoolExecutor(2) as pool:
+        got_both = sum(pool.map(lambda pair: worker.take_both(*pair, tried, patience_s), pairs))
+    return {"what": "threads", "expected": 2, "counted": got_both, "seen_by_parent": got_both}

@@ -1,0 +1,121 @@
+"""Do more workers finish the same work sooner, and why or why not?
+
+Method: the same tasks; all variants in every round, in a shuffled order; each compared with the plain serial runs of
+its own round, task by task. Every speedup is taken apart into what the workers do and what a task costs: speedup =
+cores busy / CPU cost (see `decompose`).
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from statistics import fmean
+from time import perf_counter
+
+from ...engine import find_task, in_worker, kinds, machine, pools, tasks
+from ...engine.errors import LabError
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
+
+# Workers take tasks as they get done: with 8 tasks on two unequal CPUs the one that ended first idled for up
+# to a fifth of the time, with 16 for less than a tenth.
+FEWEST_TASKS = 48 if os.name == "nt" else 16  # Windows counts CPU time in steps of 16 ms
+TASKS_PER_WORKER = 4
+# A limit on CPU time is a budget for each period, mostly 0.1 s: several workers may spend one together and be stopped
+# for the rest of the period. So they win up to one period, which must be little in the whole.
+LIMITED_S = 1
+
+COLUMNS = {"round": "int", "order": "int?", "repeat": "str?", "cpu": "int?", "kind": "str", "workers": "int"}
+COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s": "float", "cpu_s": "float"}
+COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
+COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?"}
+SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
+COMPUTE = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
+RECORDED = {task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTE}
+RECORDED["sleep"] = {
+    "task": "sleep",
+    "workers": [4, 16, 60],
+    "kinds": ["threads", "processes", "asyncio"],
+    "task_ms": 5,
+}
+
+
+def speedup(
+    task: TaskName("what every worker does") = "count_primes",
+    workers: Several(Number(1, 256, "how many workers"), "workers") = (1, 2),
+    kinds: Kinds("threads", "processes", *kinds.KINDS[1:]) = ("threads", "processes"),
+    task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = ByProfile(2, 10, 30),
+    rounds: ROUNDS = ByProfile(2, 5, 9),
+) -> Iterator[dict | Progress]:
+    """Time the same tasks with every kind and number of workers; one row is one variant in one round.
+
+    Columns: round, order (its place in the shuffled round), kind, workers, repeat ("A" and "B" for the two
+    serial runs of a round), cpu (the CPU a serial probe was pinned to, else None), tasks (more for more workers);
+    setup_s (opening the workers up to their first answer), wall_s (first submit to last result), teardown_s; cpu_s
+    (the workers' own CPU seconds within wall_s); voluntary_switches and involuntary_switches of the workers, None
+    where the platform does not count them; results_equal; and speedup, cores_busy, cpu_cost (see `decompose`).
+    Raises LabError when a task fails or a variant's results differ from the serial ones.
+    """
+    yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
+    found = find_task.find(task)
+    waits = found.nature == tasks.WAITING
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and not waits else []
+    limited = (machine.cpu_quota() or math.inf) < (len(cpus) or os.cpu_count() or 1)
+    fewest = max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited and not waits else 0)
+    with found.prepare(task_ms / 1000) as args:
+        expected = pools.value(in_worker.call(found.function, args), f"the task {task} raised")
+        variants = [("serial", 1, "A"), ("serial", 1, "B")]
+        variants += [(kind, number, None) for kind in kinds for number in workers]
+        rows = []
+        for number, place, (kind, size, repeat), progress in in_rounds(variants, rounds):
+            count = fewest if repeat else max(fewest, TASKS_PER_WORKER * size)
+            row = timed(found, args, expected, count, kind, size)
+            rows.append({"round": number, "order": place, "repeat": repeat, "cpu": None} | row)
+            if progress.round_done:
+                # Whether the CPUs are alike: a serial run tells the cost on one of them only.
+                for cpu in [cpus[(number * 2 + step) % len(cpus)] for step in range(min(2, len(cpus)))]:
+                    with pools.pinned(cpu):
+                        row = timed(found, args, expected, max(2, fewest // 4), "serial", 1)
+                    rows.append({"round": number, "order": None, "repeat": None, "cpu": cpu} | row)
+                yield from decompose(rows)
+                rows = []
+            yield progress
+
+
+def timed(task, args, expected, count, kind, workers):
+    """Run `count` tasks on a fresh pool; its workers are started before the clock, and report at both ends."""
+    pools.wait_for_threads()  # before the clock
+    opened = perf_counter()
+    with pools.opened(kind, workers) as pool:
+        ready = perf_counter()
+        if kind == "asyncio":
+            list(pool.map(task, [args]))  # imports and first touches are not the task
+        else:
+            pool.usages(in_worker.call, (task.function, args))
+        before = pool.usages()
+        start = perf_counter()
+        outcomes = list(pool.map(task, [args] * count))
+        end = perf_counter()
+        usage = in_worker.used(before, pool.usages())
+        closing = perf_counter()
+    row = {"setup_s": ready - opened, "wall_s": end - start, "teardown_s": perf_counter() - closing}
+    if not all(tasks.alike(pools.value(outcome, f"the task {task.name} raised"), expected) for outcome in outcomes):
+        other = f"{task.name} returned something else in a worker ({kind}) than when it was called before"
+        raise LabError(f"{other}: times would compare different work, so none is shown")
+    return row | {"kind": kind, "workers": workers, "tasks": count, "results_equal": True} | usage
+
+
+def decompose(rows: list[dict]) -> list[dict]:
+    """Add speedup, cores_busy and cpu_cost to the rows of one round.
+
+    speedup: tasks a second, over the mean of the same in the round's two serial runs. cores_busy: the workers' CPU
+    seconds / wall_s. cpu_cost: CPU seconds a task / the mean of the same in the two serial runs; None where the
+    clock saw no CPU time. So speedup = cores_busy / cpu_cost / (cores busy in serial), and the last is 1 for
+    computing. A pinned probe has no speedup: it does a part of the work, after the round.
+    """
+    alone = [row for row in rows if row["repeat"]]
+    wall_s, cost_s = (fmean(row[column] / row["tasks"] for row in alone) for column in ("wall_s", "cpu_s"))
+    for row in rows:
+        row["speedup"] = wall_s * row["tasks"] / row["wall_s"] if row["cpu"] is None else None
+        row["cores_busy"] = row["cpu_s"] / row["wall_s"]
+        row["cpu_cost"] = row["cpu_s"] / row["tasks"] / cost_s if cost_s else None
+    return rows

@@ -1,0 +1,87 @@
+"""What does a worker cost to start?
+
+Method: a worker is asked for, sends one short message through a pipe, and is waited for, by the bare primitives
+(threading.Thread, a context's Process) and no pool, because pools start workers late or not at all. Every kind in
+every round, shuffled, each time started by a program of its own: a fork copies what the program holds. The
+program's very first start is kept apart from those that follow, as Georges, Buytaert and Eeckhout demand
+("Statistically rigorous Java performance evaluation", OOPSLA 2007).
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from math import inf
+from pathlib import Path
+
+from ...engine import helper, kinds
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+
+KINDS = ("threads", *kinds.START_METHODS, "interpreters")
+# What a main file may import, and what that adds to a process: rounded up, to refuse what cannot fit.
+IMPORTS = {"nothing": 0, "decimal": 2 << 20, "asyncio": 15 << 20, "numpy": 40 << 20}
+UNCOUNTED = {"threads": 40, "forkserver": 0}  # a turn's first starts; threads' grow quicker up to the thirtieth or so
+THREADS_MORE = 10  # times as many starts a turn for threads: all others are compared with them, and they take no time
+# It has the workers' function, as a main file does: forkserver's server runs it from 3.13.8 and 3.14.1 on, and the
+# workers then do not.
+PROGRAM = "conc_lab.experiments.startup.worker"
+MAIN = f"import os, {PROGRAM}\npid = os.getpid()  # tells a worker whether it ran this itself\n"
+
+COLUMNS = {"round": "int", "order": "int", "start": "int", "workers": "int", "kind": "str", "main_imports": "str"}
+COLUMNS |= dict.fromkeys(("start_s", "answer_s", "end_s"), "float")
+COLUMNS |= dict.fromkeys(("cold", "new_process", "ran_main"), "bool")
+SMALL = {"workers": [1, 2], "starts": 2, "rounds": 1}
+RECORDED = {"nothing": {}}
+
+
+def startup(
+    kinds: Kinds(*KINDS) = kinds.here(KINDS),
+    workers: Several(Number(1, 32, "how many workers start together"), "workers") = (1, 2),
+    main_imports: OneOf(lambda: tuple(IMPORTS), "what the program's main file imports") = "nothing",
+    starts: Number(2, 50, "starts in a row, each time it is a variant's turn") = ByProfile(2, 5, 9),
+    rounds: ROUNDS = ByProfile(2, 5, 9),
+) -> Iterator[dict | Progress]:
+    """Time workers from asking for them to their first answer; one row is one start of `workers` together.
+
+    The program that starts them has a main file, which imports nothing but its workers' function; with
+    `main_imports`, every round has each variant a second time, with a main file that differs in this import only; the
+    program has it in both cases.
+    Columns: round, order (its place in the shuffled round), start (its number in the turn), kind, cold (true for the
+    first start of forkserver's turn, which has to start the server, and the resource tracker, too), main_imports,
+    workers; start_s (from the first request until all were made), answer_s (from the first request to the last
+    worker's first answer), end_s (from then until all are gone); new_process (the workers were other processes),
+    ran_main (each worker ran the main file itself). Raises LabError where a worker cannot be started, or
+    ends without an answer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        mains = {main: f"{folder}/{main}.py" for main in ("nothing", main_imports)}
+        for main, path in mains.items():
+            Path(path).write_text(MAIN + (f"import {main}\n" if main != "nothing" else ""))
+        variants = [(kind, main, size) for kind in kinds for main in mains for size in workers]
+        for number, place, (kind, main, size), progress in in_rounds(variants, rounds):
+            # A program's first start has modules to import and is not counted, but for forkserver's, the cold one.
+            uncounted = UNCOUNTED.get(kind, 1)
+            count = uncounted + starts * (THREADS_MORE if kind == "threads" else 1)
+            command = [sys.executable, "-P", "-c", f"from {PROGRAM} import main; main()"]
+            command += [kind, str(size), str(count), mains[main], main_imports]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
+                rows = helper.heard(program, f"a program that starts {kind}")[uncounted:]
+            variant = {"round": number, "order": place, "kind": kind, "main_imports": main, "workers": size}
+            for start, row in enumerate(rows):
+                yield variant | {"start": start, "cold": kind == "forkserver" and start == 0} | row
+            yield progress
+
+
+def check(params, machine):
+    """Refuse more processes than fit with what they import."""
+    kinds.check_kinds(params["kinds"], max(params["workers"]), machine, IMPORTS[params["main_imports"]])
+
+
+def pays_from(setup_s: float, workers: int, cpus: float) -> float:
+    """Serial seconds of computing from which `workers` workers can be done sooner, inf where they never can.
+
+    The best case: work/k + setup < work, with k = min(workers, cpus); sharing it out costs nothing.
+    """
+    together = min(workers, cpus)
+    return setup_s / (1 - 1 / together) if together > 1 else inf

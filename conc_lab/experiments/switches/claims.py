@@ -1,0 +1,28 @@
+"""What counted switches make of the claim that threads pay for shared memory with them."""
+
+from ...drawing import words
+from ...drawing.verdict import Verdict, decides, ranged
+from ...engine.result import Result
+from ...engine.stats import where
+from .measure import WORKS
+
+
+@decides("C9")
+def more_switches(counted: Result) -> Verdict:
+    """Voluntary switches of threads and of processes on equal work: three kinds of it, shared memory in all."""
+    for problem in counted.frame.reason.dropna():
+        return Verdict("cannot tell", problem)
+    rows = where(counted.shown, workers=max(counted.params["workers"]))
+    parts, more = [], []
+    for work in WORKS:
+        threads, processes = (where(rows, work=work, kind=kind).voluntary_switches for kind in ("threads", "processes"))
+        parts.append(f"{work} {ranged(threads)} against {ranged(processes)}")
+        if threads.median() > 1.5 * processes.median() + 10:  # a handful come with starting and ending
+            more.append(work)
+    figure = f"voluntary switches of a thread against a process: {', '.join(parts)}"
+    if len(more) == len(WORKS):
+        return Verdict("holds", "threads switched more, whatever they did", figure)
+    if more:
+        where_more = f"threads share memory in all, and switched more when {words.listed(more)}"
+        return Verdict("depends", f"on the work, not on sharing: {where_more}", figure)
+    return Verdict("does not hold", "threads, which share memory, switched no more than processes", figure)

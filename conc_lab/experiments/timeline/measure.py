@@ -1,0 +1,53 @@
+"""Who ran when? Two workers record what they do, block by block.
+
+Method: a worker calls a short task again and again and notes the clock and its own CPU time around each call.
+It was running during a block if it got CPU time for at least half of it, and waiting otherwise: for the GIL,
+for a CPU, or for what the task waits for. No tracer and no special rights are needed. Gaps between time stamps
+alone would not do: a sleeper's blocks have none.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import product
+
+from ...engine import find_task, in_worker, kinds, pools
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
+from . import worker
+
+WORKERS = 2
+RUNNING = 0.5  # share of a block's time that must be CPU time
+BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows counts CPU time in steps of 16 ms
+
+COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
+COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "running": "bool"}
+SMALL = {"tasks": ["count_primes"], "window_ms": 20, "rounds": 1}
+RECORDED = {"three": {"rounds": 3, "window_ms": 60}}
+
+
+def timeline(
+    tasks: Several(TaskName("what both workers do"), "task") = ("count_primes", "sha256", "sleep"),
+    kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),
+    block_ms: Number(0.5, 1000, "milliseconds a block takes alone", whole=False) = BLOCK_MS,
+    window_ms: Number(10, 10_000, "milliseconds of recording") = WINDOW_MS,
+    rounds: ROUNDS = ByProfile(2, 5, 9),
+) -> Iterator[dict | Progress]:
+    """Record two workers of each kind at each task; one row is one block of one worker.
+
+    Columns: round, task, kind, worker (0 or 1), start_ms and end_ms (from the first block of the two), cpu_ms (the
+    worker's own CPU time in the block) and running (see the module). Raises LabError when a task fails.
+    """
+    yield Progress(0, "calibrating")
+    variants = list(product(map(find_task.find, tasks), kinds))
+    for number, _, (task, kind), progress in in_rounds(variants, rounds):
+        with task.prepare(block_ms / 1000) as args, pools.opened(kind, WORKERS) as pool:
+            pool.usages(in_worker.call, (task.function, args))  # imports and first touches are not the task
+            recorded = pool.together(worker.blocks, task.function, args, int(window_ms * 1e6))
+        first = min(blocks[0][0] for blocks, _ in recorded)
+        for who, (blocks, failure) in enumerate(recorded):
+            pools.value(failure, f"the task {task.name} raised")
+            for start, end, cpu in blocks:
+                row = {"round": number, "task": task.name, "kind": kind, "worker": who}
+                row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6, "cpu_ms": cpu / 1e6}
+                yield row | {"running": cpu >= RUNNING * (end - start)}
+        yield progress

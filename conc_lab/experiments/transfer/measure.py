@@ -1,0 +1,204 @@
+"""What does it cost to hand work over: an object against its size, and many small tasks against how they are packed?
+
+Method: a worker is started for each observation, and its first hand-overs do not count. A hand-over runs from the start
+of sending until the worker's short answer "here" is back, so it holds one trip of the data and one of a word, and needs
+no clock that two processes share. What arrived is proved after that by its CRC-32, outside the clock for every channel.
+Every channel and size once a round, in a shuffled order. Packing is measured with `Executor.map` and its chunksize.
+"""
+
+import contextlib
+import math
+import multiprocessing
+import os
+import queue
+import shutil
+import statistics
+import zlib
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from time import perf_counter_ns
+
+from ...engine import pools
+from ...engine.errors import LabError, died
+from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.kinds import START_METHODS, check_free
+from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from . import worker
+
+KB = 1000
+BLOCKS = ("new block", "same block")
+CHANNELS = {"reference": ("threads",)} | dict.fromkeys(("pickle", *BLOCKS), START_METHODS)
+CHANNELS |= {"queue": ("interpreters",)}
+SHM = "/dev/shm"
+COPIES = 6  # of the largest object that may exist at once: ours, dumps, the pipe's buffer, loads, or a block
+# Hand-overs that come before those that count: the first of a size need new memory from the operating system, which
+# takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time). Through
+# a pipe 10 MB took 32 and 28 ms, and then 22 ms: malloc gives back what is freed, and every message pays for it anew.
+UNCOUNTED = 3
+
+COLUMNS = {"round": "int", "order": "int", "kind": "str", "channel": "str", "size_bytes": "int?", "chunk": "int?"}
+COLUMNS |= {"tasks": "int", "handover_s": "float", "read_s": "float?", "content_equal": "bool"}
+SMALL = {"sizes_kb": [1], "chunks": [1], "rounds": 1}
+
+
+class SizesThatFit(ByProfile):
+    """The profile's sizes, less those that are too large for shared memory here: 64 MB is all in many containers."""
+
+    def value(self):
+        return tuple(size for size in super().value() if KB * size <= _room()) or (1,)
+
+
+def transfer(
+    sizes_kb: Several(Number(1, 1_000_000, "kilobytes (1,000 bytes) handed over"), "size") = SizesThatFit(
+        (1, 100, 1000), (1, 10, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000)
+    ),
+    kinds: Kinds("threads", "processes", *START_METHODS, "interpreters") = ("threads", "processes"),
+    channels: Several(OneOf(lambda: CHANNELS, "how it is handed over"), "channel") = tuple(CHANNELS),
+    chunks: Several(Number(1, 10_000, "small tasks handed over in one message"), "chunk") = (1, 10, 100),
+    rounds: ROUNDS = ByProfile(2, 5, 9),
+) -> Iterator[dict | Progress]:
+    """Hand bytes over by every channel and size, and small tasks in chunks; one row is one observation.
+
+    channels: "reference" is for threads; "pickle" (through a pipe), "new block" and "same block" (of shared memory) are
+    for processes, "queue" for interpreters. One whose kind was not asked for is not measured.
+
+    Columns: round, order (its place in the shuffled round), kind, channel ("map" is a process pool's map); size_bytes
+    (None for "map"); chunk (None but for "map"); tasks (hand-overs that the row's figures are of, after `UNCOUNTED`
+    others); handover_s (from the start of sending to the answer "here", the median of them; for "map" the wall time /
+    tasks); read_s (the worker's first reading of every byte, after the clock; None for "map"); content_equal. Making
+    and attaching a block is within handover_s of "new block" and not of "same block"; giving memory back is outside
+    the clock for every channel. Raises LabError when what arrived differs, or a worker ends.
+    """
+    payloads = {KB * size: os.urandom(KB * size) for size in sizes_kb}
+    variants = [(*pair, size) for pair in _pairs(kinds, channels) for size in payloads]
+    variants += [(kind, "map", chunk) for kind in kinds if kind in START_METHODS for chunk in chunks]
+    for number, place, (kind, channel, amount), progress in in_rounds(variants, rounds):
+        row = _mapped(kind, amount) if channel == "map" else _transferred(kind, channel, payloads[amount])
+        yield {"round": number, "order": place, "kind": kind, "channel": channel, "content_equal": True} | row
+        yield progress
+
+
+def check(params, machine):
+    """Refuse channels of no kind, what memory cannot hold, and a block over half of what /dev/shm has free."""
+    pairs = _pairs(params["kinds"], params["channels"])
+    if not pairs:
+        raise LabError(f"none of these kinds has one of these channels; the kinds of each: {CHANNELS}")
+    together, largest = KB * sum(params["sizes_kb"]), KB * max(params["sizes_kb"])
+    would_fit = f"sizes_kb up to {machine['memory_free_bytes'] // COPIES // KB} in all"
+    needed = together + (COPIES - 1) * largest
+    check_free(f"handing over {together / 1e6:g} MB needs, with its copies,", needed, would_fit, machine)
+    if any(channel in BLOCKS for _, channel in pairs):
+        _check_block(largest)
+
+
+def _check_block(size):
+    """Refuse a block over half of what is free: past the end of /dev/shm a write is a SIGBUS, not an exception."""
+    what, room = f"a block in {SHM}, of which half may be used, needs", _room()
+    check_free(what, size, f"sizes_kb up to {room // KB}", {"memory_free_bytes": room})
+
+
+def _room():
+    """Bytes that a block may have: half of what is free, where the system keeps an account of it."""
+    return shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else math.inf
+
+
+def _pairs(kinds, channels):
+    return [(kind, channel) for kind in kinds for channel in channels if kind in CHANNELS[channel]]
+
+
+def _mapped(kind, chunk):
+    """What a small task costs in a pool's map, with so many of them in a message."""
+    count = max(500, 5 * chunk)
+    with pools.opened(kind, 1) as pool:
+        start = perf_counter_ns()
+        values = list(pool.executor.map(abs, range(-count, 0), chunksize=chunk))
+        wall_s = (perf_counter_ns() - start) / 1e9
+    if values != list(range(count, 0, -1)):
+        raise LabError("map returned other results than the tasks have, so no time is shown")
+    return {"size_bytes": None, "chunk": chunk, "tasks": count, "handover_s": wall_s / count, "read_s": None}
+
+
+def _transferred(kind, channel, payload):
+    """What a hand-over to a fresh worker costs: many of those that are short, so that one interruption is no figure."""
+    size = len(payload)
+    count = 7 if size <= KB * KB or channel == "reference" else 3
+    with _process(kind) if kind in START_METHODS else _thread(kind) as (send, answer):
+        hand_overs = list(_handed_over(channel, send, answer, payload, UNCOUNTED + count))
+    if {check for _, check, _ in hand_overs} != {zlib.crc32(payload)}:
+        raise LabError(f"{channel}: other bytes arrived than the {size} that were sent, so no time is shown")
+    handover_s, _, read_s = map(statistics.median, zip(*hand_overs[UNCOUNTED:], strict=True))
+    return {"size_bytes": size, "chunk": None, "tasks": count, "handover_s": handover_s, "read_s": read_s}
+
+
+@contextlib.contextmanager
+def _process(kind):
+    """(send, answer) of a worker process."""
+    pools.wait_for_threads()
+    if os.name != "nt":
+        resource_tracker.ensure_running()  # else the worker starts one of its own, which destroys our blocks
+    context = multiprocessing.get_context(kind)
+    (their_in, our_out), (our_in, their_out) = context.Pipe(False), context.Pipe(False)
+    process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send), daemon=True)
+    with our_out, our_in:
+        with their_in, their_out:  # closed here, so that the worker's end is an end of file
+            process.start()
+        try:
+            yield our_out.send, our_in.recv
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            process.join()
+            raise LabError(died("the worker process", process.exitcode)) from None
+        finally:
+            process.kill()  # it has nothing to end
+            process.join()
+            process.close()
+
+
+@contextlib.contextmanager
+def _thread(kind):
+    """(send, answer) of a worker in this process, a thread or an interpreter."""
+    with pools.opened(kind, 1) as pool:
+        inbox, outbox = queue.SimpleQueue(), queue.SimpleQueue()
+        if kind == "interpreters":
+            from concurrent.interpreters import create_queue
+
+            inbox, outbox = (worker.WakingQueue(create_queue(), semaphore) for semaphore in pool.barrier)
+        pool.executor.submit(worker.receive, inbox.get, outbox.put)
+        try:
+            yield inbox.put, outbox.get
+        finally:
+            inbox.put(worker.END)
+
+
+def _handed_over(channel, send, answer, payload, times):
+    """Yield (seconds until the answer, CRC-32, seconds of reading) of so many hand-overs.
+
+    Making and opening a block is within the time of the first hand-over through it.
+    """
+    if channel not in BLOCKS:
+        for _ in range(times):
+            yield _sent(send, answer, payload, perf_counter_ns())
+        return
+    size, blocks = len(payload), times if channel == "new block" else 1
+    for _ in range(blocks):
+        _check_block(size)  # again, because another program may have taken the room meanwhile
+        start = perf_counter_ns()
+        with pools.uninterrupted():
+            block = SharedMemory(create=True, size=size)
+        try:
+            for _ in range(times // blocks):
+                block.buf[:size] = payload
+                yield _sent(send, answer, (block.name, size), start)
+                start = perf_counter_ns()
+        finally:
+            block.close()
+            with pools.uninterrupted():
+                block.unlink()
+        _sent(send, answer, (block.name, None), 0)
+
+
+def _sent(send, answer, item, start):
+    send(item)
+    answer()
+    handover_s = (perf_counter_ns() - start) / 1e9
+    return handover_s, *pools.value(answer(), "the worker could not open what was sent:")

@@ -1,0 +1,203 @@
+"""What a lesson asks of the student: a bet before the measurement, a question after it.
+
+The texts and the options' reasons are in lessons/NN_name.json, because a reason that stands in the notebook's cell
+gives the answer away. What the student bet or answered is kept in my_work/bets.json, by the lesson's name.
+"""
+
+import contextlib
+import html
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..drawing import words
+from ..engine import files
+from ..engine.errors import LabError
+from ..engine.machine import machine
+from ..engine.parameters import parsed
+from .cell import status
+
+LESSONS = Path(__file__).parents[1] / "lessons"
+KEPT = Path("my_work/bets.json")
+LEAST, MOST = 0.01, 1000  # what a number bet may be
+REFUSED = {  # what is said of an answer that is none, by what the question has
+    "options": "choose one of the options first",
+    "steps": "choose a number first",
+    "places": f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3",
+}
+_unwritten = {}  # by name, what stands for this session only
+_told = []  # that bets cannot be written, which is said once in a session
+
+
+@cache
+def lessons() -> dict[str, dict]:
+    """{"02_cpu_bound": {"bets": …, "questions": …, "elsewhere": …}} of every lesson."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LESSONS.glob("*.json"))}
+
+
+@dataclass(frozen=True)
+class Words:
+    """HTML for the page, whose text without tags is its repr."""
+
+    text: str
+
+    def _repr_html_(self):
+        return f'<div class="conc-lab">{self.text}</div>'
+
+
+class Bet:
+    """A question from a lesson's file and what the student bet on it; shown as widgets while last in a cell.
+
+    A choice has options, each with a reason and with points; a number bet has one number per kind and number
+    of workers ("places"), from LEAST to MOST or one of the "steps" of a log scale, and one reason, or one for each
+    of the "ranges" that the number may lie in. `points` is what is laid over a chart: (kind, workers, how many times),
+    empty before the commitment and where the question is not about that; in the file, a point's value may be
+    the name of a fact about the machine.
+    """
+
+    TITLE, BUTTON = "Your bet.", "Commit my bet"
+    MINE, STANDS = "your bet", "Your bet stands. Run the next cell."
+    BEFORE = ""
+
+    def __init__(self, name: str):
+        if name not in _questions():
+            raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
+        self.name, self.question = name, _questions()[name][1]
+        self.workers = [words.name(*place) for place in self.question.get("places", ())]
+        kept = _kept().get(name)
+        self.answer = kept if self._fits(kept) else None
+
+    @property
+    def points(self) -> list[tuple[str, int, float]]:
+        points = self._chosen()["points"]
+        return [(*place, machine()[value] if isinstance(value, str) else value) for *place, value in points]
+
+    @property
+    def words(self) -> str:
+        """The answer in words, "" before there is one."""
+        return self._chosen()["text"]
+
+    def _chosen(self):
+        """The option that was chosen; numbers have the text and the points of one, and so has no answer yet."""
+        if self.answer is None:
+            return {"text": "", "points": []}
+        if "options" in self.question:
+            return self.question["options"][self.answer]
+        points = [[*place, value] for place, value in zip(self.question["places"], self.answer, strict=True)]
+        text = ", ".join(f"{words.name(kind, workers)} {value:,g}×" for kind, workers, value in points)
+        return {"text": text, "points": points}
+
+    def commit(self, answer) -> str:
+        """Keep the answer (an option's index, or a number per place) and return what to tell the student."""
+        if not self._fits(answer):
+            raise LabError(next(sentence for key, sentence in REFUSED.items() if key in self.question))
+        self.answer = _unwritten[self.name] = answer
+        by_lesson = {}
+        for name, value in _kept().items():
+            by_lesson.setdefault(_questions().get(name, [""])[0], {})[name] = value
+        try:
+            files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
+            _unwritten.clear()
+        except LabError as error:
+            if not _told:
+                _told.append(error)
+                return f"It stands for this session, but {error}."
+        return self.STANDS
+
+    def reasons(self) -> Words:
+        """Every option with its reason, the student's marked; for a number bet, how to think about it."""
+        options = self.question.get("options") or self.question.get("ranges")
+        if not options:
+            return Words(f"<p>{html.escape(self.question['reason'])}</p>")
+        chosen, rows = self.answer, []
+        if "ranges" in self.question and chosen is not None:
+            chosen = sum(option["below"] is not None and option["below"] <= chosen[0] for option in options)
+        for index, option in enumerate(options):
+            sign = "✓ holds" if option["holds"] else "✗ does not hold"
+            mark = f" <b>({self.MINE})</b>" if index == chosen else ""
+            reason = html.escape(option["reason"])
+            rows.append(f"<li>{html.escape(option['text'])}{mark}<br><b>{sign}.</b> {reason}</li>")
+        return Words(f"<ul>{''.join(rows)}</ul>")
+
+    def _fits(self, answer):
+        if "options" in self.question:
+            return type(answer) is int and answer in range(len(self.question["options"]))
+        if not isinstance(answer, list) or len(answer) != len(self.workers) or {*map(type, answer)} - {int, float}:
+            return False
+        steps = self.question.get("steps")
+        return all(value in steps if steps else LEAST <= value <= MOST for value in answer)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return _bet_widget(self)._repr_mimebundle_(include=include, exclude=exclude)
+
+
+class Question(Bet):
+    """A choice about what was read, kept as a bet is; every option's reason follows the answer."""
+
+    TITLE, BUTTON = "A question.", "Answer"
+    MINE, STANDS = "your answer", "Your answer is kept."
+    BEFORE = "The reasons follow your answer."
+
+
+def bet(name: str) -> Bet:
+    """The bet called `name`: leave it last in a cell to show it, give it to an experiment to lay it over the chart."""
+    return Bet(name)
+
+
+def question(name: str) -> Question:
+    """The question called `name`: leave it last in a cell to show it."""
+    return Question(name)
+
+
+def _bet_widget(bet):
+    import ipywidgets as widgets
+
+    look = {"style": {"description_width": "initial"}, "layout": {"width": "max-content", "max_width": "98%"}}
+    inputs, steps = [], [(f"{step:,}×", step) for step in bet.question.get("steps", ())]
+    if "options" in bet.question:
+        options = [(option["text"], index) for index, option in enumerate(bet.question["options"])]
+        inputs = [widgets.RadioButtons(options=options, value=bet.answer, layout={"width": "max-content"})]
+    values = bet.answer if isinstance(bet.answer, list) else [None] * len(bet.workers)
+    for worker, value in zip(bet.workers, values, strict=True):
+        if steps:  # no slider: ipywidgets' sliders have no name that a screen reader could say
+            inputs.append(widgets.Dropdown(options=steps, value=value, description=f"{worker}:", **look))
+        else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
+            text = "" if value is None else str(value)
+            inputs.append(widgets.Text(text, description=f"{worker}: ×", placeholder="a number", **look))
+    button, line = widgets.Button(description=bet.BUTTON, button_style="primary", icon="lock"), widgets.HTML()
+
+    def say(text):
+        reasons = bet.reasons().text if isinstance(bet, Question) and bet.answer is not None else ""
+        line.value = status(text) + reasons
+
+    def on_commit(_):
+        given = [parsed(item.value) if isinstance(item, widgets.Text) else item.value for item in inputs]
+        try:
+            say(bet.commit(given[0] if "options" in bet.question else given))
+        except LabError as error:
+            say(f"{error}.")
+
+    say(bet.BEFORE if bet.answer is None else "You answered this before; you may answer again.")
+    button.on_click(on_commit)
+    title = widgets.HTML(f"<b>{bet.TITLE}</b> {html.escape(bet.question['question'])}")
+    return widgets.VBox([title, *inputs, button, line])
+
+
+@cache
+def _questions():
+    """{name: (the lesson's name without its number, the question)} of all bets and questions."""
+    return {
+        name: (stem.partition("_")[2], text)
+        for stem, lesson in lessons().items()
+        for name, text in (lesson["bets"] | lesson["questions"]).items()
+    }
+
+
+def _kept():
+    """What was bet before, by name; a file that cannot be read, or is not ours, counts as no bets."""
+    kept = {}
+    with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
+        for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
+            kept |= value if isinstance(value, dict) else {name: value}  # before, bets lay there without a lesson
+    return kept | _unwritten

@@ -1,0 +1,188 @@
+"""conc_lab.this_machine: the limits that hold here, and nothing personal among the facts."""
+
+import getpass
+import html
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from conc_lab.engine import kinds, machine
+
+V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev - cgroup2 cgroup2 rw,nsdelegate"
+PROC = "23 1 0:21 / /proc rw - proc proc rw"
+
+
+def v1(root="/", controllers="cpu,cpuacct"):
+    return f"33 24 0:30 {root} /sys/fs/cgroup/{controllers} ro,nosuid master:11 - cgroup cgroup rw,{controllers}"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A function that writes a root folder with these memberships, mounts and cgroup files."""
+
+    def write(cgroup, mounts, files):
+        root = Path(tempfile.mkdtemp(dir=tmp_path))
+        files = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
+        files |= {"proc/self/cgroup": cgroup + "\n", "proc/self/mountinfo": "\n".join([PROC, *mounts]) + "\n"}
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return root
+
+    return write
+
+
+CPU = "3:cpuset:/\n4:cpu,cpuacct:"
+UNIFIED = V2.replace("/cgroup ", "/cgroup/unified ")
+
+
+def test_cpu_quota(tree):
+    """The least quota of any level counts, wherever the mount begins."""
+    for what, cgroup, files, quota in (
+        ("no quota", "0::/a", {"a/cpu.max": "max 100000\n", "cpu.max": "max 100000\n"}, None),
+        ("another period", "0::/a", {"a/cpu.max": "75000 50000\n"}, 1.5),
+        ("a level between", "0::/a/b/c", {"a/cpu.max": "50000 100000", "a/b/c/cpu.max": "max 100000"}, 0.5),
+        ("the root's is least", "0::/a", {"cpu.max": "20000 100000", "a/cpu.max": "400000 100000"}, 0.2),
+        ("the lowest is least", "0::/a/b", {"cpu.max": "400000 100000", "a/b/cpu.max": "100000 100000"}, 1.0),
+    ):
+        assert machine.cpu_quota(tree(cgroup, [V2], files)) == quota, what
+    no_source = ["31 23 0:28 / /run rw - tmpfs  rw", V2]
+    assert machine.cpu_quota(tree("0::/", no_source, {"cpu.max": "300000 100000"})) == 3.0
+
+
+def v1_quota(folder, quota):
+    return {f"{folder}/cpu.cfs_quota_us": f"{quota}\n", f"{folder}/cpu.cfs_period_us": "100000\n"}
+
+
+def test_cpu_quota_of_v1(tree):
+    """The least quota of any level counts in cgroup version 1, too, and where both versions are mounted."""
+    for what, cgroup, mounts, files, quota in (
+        ("none", f"{CPU}/a", [v1()], v1_quota("cpu,cpuacct/a", -1), None),
+        ("above", f"{CPU}/a/b", [v1()], v1_quota("cpu,cpuacct/a", 40000), 0.4),
+        ("Docker", f"{CPU}/docker/abc", [v1("/docker/abc")], v1_quota("cpu,cpuacct", 100000), 1.0),
+        ("below Docker", f"{CPU}/docker/abc/x", [v1("/docker/abc")], v1_quota("cpu,cpuacct/x", 70000), 0.7),
+        ("memory's", "4:memory:/a", [v1(), v1(controllers="memory")], v1_quota("memory/a", 70000), None),
+        ("beside v2", f"{CPU}/a\n0::/b", [v1(), UNIFIED], v1_quota("cpu,cpuacct/a", 90000), 0.9),
+        ("v2 beside v1", f"{CPU}/a\n0::/b", [v1(), UNIFIED], {"unified/b/cpu.max": "80000 100000"}, 0.8),
+    ):
+        assert machine.cpu_quota(tree(cgroup, mounts, files)) == quota, what
+
+
+def test_limits_of_a_hub(tree, monkeypatch):
+    """A hub's CPU_LIMIT and MEM_LIMIT are one more limit, and the least wins; what is no positive number is none."""
+    root = tree("0::/", [V2], {"cpu.max": "300000 100000", "memory.max": "5000"})
+    for text, quota, memory in (
+        ("0.5", 0.5, 0),
+        ("4000", 3.0, 4000),
+        *((text, 3.0, 5000) for text in ("", "0", "none", "-1", "nan")),
+    ):
+        monkeypatch.setenv("CPU_LIMIT", text)
+        monkeypatch.setenv("MEM_LIMIT", text)
+        assert (machine.cpu_quota(root), machine.memory_limit(root)) == (quota, memory), text
+
+
+def test_usable_cpus(monkeypatch):
+    """Usable CPUs are the quota rounded up, at least one and no more than the affinity mask allows."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    for quota, usable in ((None, 8), (0.1, 1), (1.0, 1), (1.5, 2), (64, 8)):
+        assert machine.usable_cpus(quota) == usable
+
+
+def test_usable_cpus_follow_affinity():
+    """A process that may run on one CPU has one usable CPU."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this platform has no affinity")
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from conc_lab.engine import machine; print(machine.usable_cpus(None))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(machine.__file__).parents[2])}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).stdout == b"1\n"
+
+
+def test_memory_limit(tree):
+    """The least memory limit of any level counts; v1's huge number is none."""
+    in_docker, name = v1("/docker/x", "memory"), "memory/memory.limit_in_bytes"
+    for what, cgroup, mounts, files, limit in (
+        ("v2 nested", "0::/a", [V2], {"memory.max": "max", "a/memory.max": "2000\n"}, 2000),
+        ("v2 above", "0::/a", [V2], {"memory.max": "1000", "a/memory.max": "2000\n"}, 1000),
+        ("v1", "9:memory:/docker/x", [in_docker], {name: "3000\n"}, 3000),
+        ("v1 without", "9:memory:/", [v1("/", "memory")], {name: "9223372036854771712"}, None),
+    ):
+        assert machine.memory_limit(tree(cgroup, mounts, files)) == limit, what
+
+
+def test_memory_free(tree):
+    """Below a limit is free what is not used; cached files that can be dropped are not used, and nothing is below 0."""
+    files = {"memory.max": "9000", "memory.current": "4000", "memory.stat": "anon 100\ninactive_file 500\n"}
+    assert machine.memory_free(tree("0::/", [V2], files)) == 5500
+    assert machine.memory_free(tree("0::/", [V2], {"memory.max": "10", "memory.current": "400"})) == 0
+
+
+def test_memory_free_with_a_child_that_ends_meanwhile(tmp_path, monkeypatch):
+    """A child that is gone when its memory is asked for takes none."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        gone = psutil.Process(process.pid)
+        process.kill()
+    monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: [gone])
+    monkeypatch.setenv("MEM_LIMIT", str(1 << 30))
+    assert 0 < machine.memory_free(tmp_path) < 1 << 30
+
+
+def test_without_proc(tmp_path):
+    """Where there is no /proc there is no quota and no limit."""
+    assert machine.cpu_quota(tmp_path) is None
+    assert machine.memory_limit(tmp_path) is None
+    assert machine.memory_free(tmp_path) > 0
+
+
+def test_facts_are_plain_and_not_personal():
+    """No value among the facts holds the host's name, the user's name or a path."""
+    facts = machine.machine()
+    secrets = [socket.gethostname(), str(Path.home()), os.getcwd(), sys.prefix]
+    secrets += [getpass.getuser()] * (len(getpass.getuser()) > 3)
+    for name, value in facts.items():
+        assert isinstance(value, (str, int, float, bool, list, type(None))), name
+        assert not [secret for secret in secrets if secret in str(value)], name
+
+
+def test_binder(monkeypatch):
+    """A session is on Binder where one of the variables says so that Binder sets."""
+    names = ("BINDER_SERVICE_HOST", "BINDER_LAUNCH_HOST")
+    for present in (None, *names):
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+        if present:
+            monkeypatch.setenv(present, "https://mybinder.org/")
+        assert machine.machine()["binder"] is bool(present)
+
+
+FACTS = {"usable_cpus": 2, "logical_cpus": 8, "cpu_quota": None, "memory_free_bytes": 3 << 29}
+ALONE = " With one usable CPU no kind of worker computes faster than serial."
+
+
+def test_facts_in_words():
+    """The facts say how many CPUs and how much memory this notebook may use, and what one CPU means."""
+    for facts, cpus, alone in (
+        ({"cpu_quota": 1.5}, "2 of this machine's 8 logical CPUs (a quota of 1.5)", ""),
+        ({"usable_cpus": 1}, "1 of this machine's 8 logical CPUs", ALONE),
+    ):
+        facts = machine.Facts(FACTS | facts, cpu="<i>")
+        assert facts.sentence() == f"This notebook may use {cpus} and 1.5 GiB of memory.{alone}"
+        assert html.escape(facts.sentence()) in facts._repr_html_() and "<i>" not in facts._repr_html_()
+
+
+def test_facts_fit_together():
+    """Usable CPUs and free memory stay within what the machine has."""
+    facts = machine.machine()
+    assert 1 <= facts["usable_cpus"] <= facts["logical_cpus"]
+    assert 0 < facts["memory_free_bytes"] <= facts["memory_bytes"]
+    assert facts["start_methods"] == kinds.start_methods()
+    assert facts["python"].split(".")[:2] == [str(part) for part in sys.version_info[:2]]

@@ -1,0 +1,38 @@
+"""A result with very many rows is loaded, drawn and gathered in a time that grows with the rows, and no faster."""
+
+import dataclasses
+
+import pytest
+
+from conc_lab.drawing import picture
+from conc_lab.engine import experiment, result
+from conc_lab.engine.stats import interval
+from conc_lab.student.class_results import gather
+
+ROWS = 100_000
+
+
+def many(name):
+    """A recording's rows, again and again, as further rounds."""
+    recorded = result.recording(name)
+    if "round" not in recorded.rows[0]:
+        return dataclasses.replace(recorded, rows=recorded.rows * (ROWS // len(recorded.rows)))
+    rounds = max(row["round"] for row in recorded.rows) + 1
+    times = ROWS // len(recorded.rows)
+    rows = [row | {"round": row["round"] + time * rounds} for time in range(times) for row in recorded.rows]
+    return dataclasses.replace(recorded, rows=rows)
+
+
+def test_an_interval_of_many_rounds():
+    """The interval of 100,000 values ends, around their median."""
+    low, high, coverage = interval(range(ROWS))
+    assert ROWS / 2 - 500 < low < ROWS / 2 < high < ROWS / 2 + 500 and 0.93 <= coverage < 0.94
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in experiment.names() if name not in ("faults", "sharing", "advise")])
+def test_many_rows(name, tmp_path):
+    """100,000 rows of an experiment are saved, loaded, drawn and gathered; the benchmark says in what time."""
+    loaded = result.load(many(name).save(tmp_path / "many.json"))
+    assert picture.show(loaded).sentence.endswith(".") and len(picture.table(loaded))
+    assert gather(tmp_path).results.keys() == {"many.json"}

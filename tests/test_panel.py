@@ -1,0 +1,404 @@
+"""conc_lab.student.panel: the panel's widgets as a student uses them, without a browser and with a run made by hand."""
+
+import json
+import re
+import threading
+
+import ipywidgets as widgets
+import pytest
+from helpers import LIVENESS_S, becomes_true
+from made.results import TWO, made
+
+from conc_lab.engine import experiment, parameters, tasks
+from conc_lab.engine import run as engine
+from conc_lab.engine.errors import Busy, LabError, RunStopped
+from conc_lab.engine.result import load
+from conc_lab.student import own_task
+from conc_lab.student import panel as panels
+
+
+class Panel:
+    """A panel and its widgets by what a student sees on them."""
+
+    def __init__(self, *arguments, **initial):
+        self.box = panels.panel(*arguments, **initial)
+
+    def all(self, kind=widgets.Widget):
+        def below(widget):
+            yield widget
+            for child in getattr(widget, "children", ()):
+                yield from below(child)
+
+        return [widget for widget in below(self.box) if isinstance(widget, kind)]
+
+    def __getitem__(self, label):
+        (widget,) = [widget for widget in self.all() if getattr(widget, "description", None) == label]
+        return widget
+
+    def press(self, label):
+        """Press the button, which a browser allows only where it is enabled."""
+        assert not self[label].disabled
+        self[label].click()
+
+    @property
+    def page(self):
+        """All the HTML that the panel shows."""
+        return "\n".join(widget.value for widget in self.all(widgets.HTML))
+
+    @property
+    def status(self):
+        """What a screen reader announces: the text of the one status or alert."""
+        (text,) = re.findall(r'role="(?:status|alert)">(.*?)</(?:span|div)>', self.page, re.DOTALL)
+        return text
+
+    @property
+    def alert(self):
+        return 'role="alert"' in self.page
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The notebook's folder, which is empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Runs(list):
+    """What the panel asked to be run; each call returns, or raises, the next of `outcomes`."""
+
+    def __init__(self):
+        self.outcomes = []
+
+    def __call__(self, experiment, params, timeout_s, *, on_start, on_progress, on_round):
+        self.append((experiment, params))
+        self.timeout_s = timeout_s
+        outcome = self.outcomes.pop(0)
+        outcome = outcome(on_progress, on_round) if callable(outcome) else outcome
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    runs = Runs()
+    monkeypatch.setattr(engine, "run", runs)
+    return runs
+
+
+def run(panel, runs, outcome):
+    """Press Run, let the run come to this outcome, and wait until the panel has told it."""
+    runs.outcomes.append(outcome)
+    panel.press("Run")
+    assert becomes_true(lambda: re.match("Done|Stopped|<b>Not", panel.status), LIVENESS_S)
+
+
+def pictures(panel):
+    """The chart and the table that the panel shows."""
+    return re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+
+
+def test_controls_come_from_the_signature(runs):
+    """Every parameter of every experiment has a control of its name, Run gives the defaults, and the code is shown."""
+    for name in experiment.names():
+        panel, function = Panel(name), experiment.function(name)
+        shown = [widget.description for widget in panel.all() if getattr(widget, "description", "")]
+        shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
+        for parameter in parameters.described(function):
+            assert parameter.replace("_", " ").capitalize() in shown, (name, parameter)
+        assert "<summary>Show the code</summary>" in panel.page and f"def {name}(" in panel.page
+        run(panel, runs, LabError("enough"))
+        assert runs[-1][0] == name
+        checked = [parameters.checked(function, params) for params in (runs[-1][1], {})]
+        for params in checked:  # boxes have an order of their own
+            params |= {"kinds": sorted(params.get("kinds", []))}
+        assert checked[0] == checked[1]
+    assert runs.timeout_s == engine.TIMEOUT_S
+
+
+def test_initial_values(runs):
+    """Keyword arguments set the controls, and the time-out of the runs."""
+    initial = {
+        "task": "http",
+        "workers": [3, 4],
+        "kinds": ["asyncio", "threads"],
+        "task_ms": 7.5,
+        "rounds": 4,
+    }
+    panel = Panel(**initial, timeout_s=7)
+    assert panel["Workers"].value == "3 4" and panel["Workers up to"].value == 4
+    run(panel, runs, made(TWO))
+    assert runs == [("speedup", initial | {"kinds": ["threads", "asyncio"]})] and runs.timeout_s == 7
+
+
+def test_bad_initial_values():
+    """A panel that cannot be is refused when it is asked for, not when Run is pressed."""
+    for initial, sentence in (
+        ({"workers": 0}, "workers must be"),
+        ({"task": "prime"}, "unknown task 'prime'"),
+        ({"wokers": 2}, "no parameter 'wokers'"),
+        ({"timeout_s": "x"}, "timeout_s must be a number between "),
+    ):
+        with pytest.raises(LabError, match=sentence):
+            panels.panel(**initial)
+
+
+def test_tasks_are_grouped_by_nature():
+    """The task control offers every task, grouped by the kind of its work, and a module's as the student's own."""
+    options = Panel()["Task"].options
+    assert sorted(value for _, value in options) == sorted(tasks.TASKS)
+    natures = [tasks.TASKS[value].nature for _, value in options]
+    assert natures == sorted(natures, key=tasks.NATURES.index)
+    assert all(label.startswith(tasks.TASKS[value].nature) for label, value in options)
+    given = Panel(task="own_tasks:fine")["Task"]
+    assert given.value == "own_tasks:fine" and given.options[-1][0].startswith(tasks.OWN)
+
+
+def test_every_panel_offers_a_new_task():
+    """A panel that is shown already, and every later one, lists the task; what is chosen there stays chosen."""
+    before, recorder = Panel(task="sleep", workers=[3]), Panel("timeline", tasks=["sleep"])
+    own_task.define("digits", "def digits():\n    return 1\n")
+    panels.offer_tasks()
+    for panel in (before, Panel(task="sleep", workers=[3])):
+        assert panel["Task"].value == "sleep" and panel["Workers"].value == "3"
+        assert panel["Task"].options[-1] == ("your own: digits", "digits")
+    for panel in (recorder, Panel("timeline", tasks=["sleep"])):
+        assert not panel["digits"].value and panel["sleep"].value
+    assert before["Run"] and Panel(task="digits")["Task"].value == "digits"
+
+
+def test_numbers_of_workers(runs):
+    """The list writes the doublings up to its value into the text, which takes any numbers, and is what is run."""
+    panel = Panel(workers=[3])
+    for most, text in ((8, "1 2 4 8"), (1, "1"), (64, "1 2 4 8 16 32 64")):
+        panel["Workers up to"].value = most
+        assert panel["Workers"].value == text
+    for text, workers in (("1 2", [1, 2]), ("1,2, 3", [1, 2, 3]), (" 5  7 ", [5, 7])):
+        panel["Workers"].value = text
+        run(panel, runs, LabError("enough"))
+        assert runs[-1][1]["workers"] == workers, text
+
+
+def test_what_cannot_be_run(runs):
+    """It is told in one sentence before the start; chart, table and Save stay, and the next run works."""
+    panel = Panel(task="count_primes", kinds=["threads"])
+    run(panel, runs, made(TWO))
+    shown = pictures(panel)
+    assert len(shown) == 2
+
+    def refused(label, value, *sentences):
+        before, panel[label].value = panel[label].value, value
+        panel["Run"].click()
+        assert panel.alert and "Not run" in panel.page, (label, value)
+        assert all(sentence in panel.status for sentence in sentences), (panel.status, sentences)
+        assert pictures(panel) == shown and len(runs) == 1
+        assert not panel["Run"].disabled and panel["Stop"].disabled and not panel["Save result"].disabled
+        panel[label].value = before
+
+    refused("Workers", "four", "workers must be", "four")
+    refused("Workers", "0", "workers must be", "got 0")
+    refused("Workers", "<b>", "workers must be", "&lt;b&gt;")
+    refused("Workers", " , ", "workers must not be empty")
+    refused("threads", False, "kinds must not be empty: give at least one")
+    refused("asyncio", True, "asyncio cannot run count_primes")  # which only the experiment itself knows
+    run(panel, runs, made(TWO))
+    assert not panel.alert and "Done" in panel.status
+
+
+def test_a_run_without_a_round(runs, folder):
+    """A run that ends before its first round leaves the chart, the table and the result of the run before."""
+    panel = Panel()
+    run(panel, runs, made(TWO))
+    shown = pictures(panel)
+    for outcome, sentence in ((LabError("no <rounds>"), "no &lt;rounds&gt;"), (RunStopped("s"), "the run before")):
+        run(panel, runs, outcome)
+        assert sentence in panel.status and pictures(panel) == shown, sentence
+    panel.press("Save result")
+    (path,) = (folder / "my_work/results").iterdir()
+    assert load(path) == made(TWO)
+
+
+def test_a_run(runs):
+    """While it runs only Stop can be pressed; chart and progress follow; then Save and the medians are there."""
+    panel = Panel()
+    seen = []
+
+    def outcome(on_progress, on_round):
+        on_progress(0.25, "round 1 of <2>", 12.3)
+        seen.append((panel.status, panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled))
+        on_round(made(TWO, rounds=1))
+        seen.append(panel.page)
+        return made(TWO, rounds=2)
+
+    assert panel["Stop"].disabled and panel["Save result"].disabled and "Ready" in panel.status
+    run(panel, runs, outcome)
+    (text, *disabled), page = seen
+    assert text == "25%: round 1 of &lt;2&gt;, about 12 s left"
+    assert disabled == [True, False, True]
+    assert "median of one round" in page and "median of two rounds" in panel.page
+    assert "<summary>Medians</summary>" in page
+    assert (panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled) == (False, True, False)
+    assert "<summary>Medians</summary>" in panel.page and "2 processes" in panel.page
+    assert panel.all(widgets.FloatProgress)[0].value == 1
+
+
+def test_what_is_drawn(runs, monkeypatch):
+    """Chart and table are drawn once for each round, with the bet, and over the result of the run before."""
+    drawn = []
+    for name in ("show", "table"):
+        draw = getattr(panels.picture, name)
+
+        def watched(result, draw=draw, name=name, **how):
+            drawn.append((name, how))
+            return draw(result, **how)
+
+        monkeypatch.setattr(panels.picture, name, watched)
+
+    def outcome(on_progress, on_round):
+        for rounds in (1, 2):
+            on_round(made(TWO, rounds=rounds))
+        return made(TWO, rounds=2)
+
+    bet = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})()
+    panel = Panel(bet=bet)
+    for earlier in (None, made(TWO, rounds=2)):
+        drawn.clear()
+        run(panel, runs, outcome)
+        assert drawn == [("show", {"bet": bet, "earlier": earlier}), ("table", {})] * 2
+    assert "your bet: 2 threads" in panel.page
+
+
+def test_a_failed_run_after_a_round(runs):
+    """After a failure the chart and the table are both of the rounds that were complete."""
+    panel = Panel()
+    run(panel, runs, made({("threads", 2): 1.5}))
+
+    def outcome(on_progress, on_round):
+        on_round(made({("threads", 4): 1.75}, rounds=1))
+        return LabError("it failed")
+
+    run(panel, runs, outcome)
+    assert "it failed" in panel.status and "threads 1.75× with 4" in panel.page
+    table = re.search("<table.*</table>", panel.page, re.DOTALL)[0]
+    assert "4 threads" in table and "2 threads" not in table
+
+
+def test_a_failed_run(runs):
+    """A failure is told in one sentence, and what its task printed is folded and escaped."""
+    panel = Panel()
+    run(panel, runs, LabError("the task raised ValueError: <no>", "Traceback:\n  <script>alert(1)</script>"))
+    assert panel.alert and "the task raised ValueError: &lt;no&gt;" in panel.page
+    assert "<summary>Details</summary>" in panel.page and "<script>" not in panel.page
+    assert panel["Save result"].disabled and panel["Stop"].disabled
+
+
+def test_a_stopped_run(runs):
+    """A stopped run keeps the chart of its complete rounds, and says so."""
+    panel = Panel()
+
+    def outcome(on_progress, on_round):
+        on_round(made(TWO, rounds=1))
+        return RunStopped("stopped")
+
+    run(panel, runs, outcome)
+    assert "Stopped" in panel.status and "complete" in panel.status and not panel.alert
+    assert "median of one round" in panel.page and not panel["Save result"].disabled
+
+
+def test_stop_twice(runs):
+    """Stop can be pressed before, twice during and after a run: the run ends once, and nothing breaks."""
+    panel = Panel()
+    panel["Stop"].click()
+
+    def outcome(on_progress, on_round):
+        panel["Stop"].click()
+        panel["Stop"].click()
+        return RunStopped("stopped")
+
+    run(panel, runs, outcome)
+    panel["Stop"].click()
+    assert "Stopped" in panel.status
+    run(panel, runs, made(TWO))
+    assert "Done" in panel.status
+
+
+def test_save(runs, folder):
+    """Save writes the result that is shown into my_work/results beside the notebook, and says where."""
+    panel = Panel()
+    result = made(TWO)
+    run(panel, runs, result)
+    panel.press("Save result")
+    (path,) = (folder / "my_work/results").iterdir()
+    assert f"my_work/results/{path.name}" in panel.status and not panel.alert
+    assert load(path) == result
+    assert str(folder) not in path.read_text() and json.loads(path.read_text())["experiment"] == "speedup"
+
+
+def test_save_where_nothing_can_be_written(runs, folder):
+    """Where the folder cannot be written to, Save says so in one sentence, and the result is still there."""
+    (folder / "my_work").write_text("a file where the folder should be")
+    panel = Panel()
+    run(panel, runs, made(TWO))
+    panel.press("Save result")
+    assert panel.alert and "could not be written" in panel.status and "<summary>Details" not in panel.page
+    assert "Not saved" in panel.status
+    assert "<img" in panel.page and not panel["Save result"].disabled
+
+
+@pytest.fixture
+def other(monkeypatch):
+    """The experiment that runs elsewhere in the notebook, until it is told to stop."""
+    other = type("MadeRun", (), {"stopped": threading.Event()})()
+    other.stop = other.stopped.set
+    monkeypatch.setattr(engine, "_current", other)
+    return other
+
+
+def test_another_experiment_runs(runs, other):
+    """A run that is refused because another experiment runs offers a button that ends that one, and only then."""
+    panel = Panel()
+    button = panel["End the other run"]
+    run(panel, runs, LabError("refused"))
+    assert button.layout.display == "none"
+    run(panel, runs, Busy("another experiment is running"))
+    assert panel.alert and button.layout.display != "none" and not other.stopped.is_set()
+    button.click()
+    assert other.stopped.is_set() and button.layout.display == "none"
+    assert "Press Run" in panel.status and not panel["Run"].disabled
+    run(panel, runs, Busy("another experiment is running"))
+    run(panel, runs, made(TWO))
+    assert button.layout.display == "none" and "Done" in panel.status
+
+
+def test_a_cell_that_is_run_again(monkeypatch):
+    """The run of a panel ends when its cell shows another panel, and not when another cell does."""
+    import IPython
+
+    shown_in, adopted, stopped = {"cell": "one"}, threading.Event(), threading.Event()
+
+    def made_run(*arguments, on_start, **how):
+        on_start(type("MadeRun", (), {"stop": stopped.set}))
+        adopted.set()
+        assert stopped.wait(LIVENESS_S)
+        raise RunStopped("stopped")
+
+    kernel = type("Kernel", (), {"get_parent": lambda self: {"metadata": {"cellId": shown_in["cell"]}}})()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: type("Shell", (), {"kernel": kernel}))
+    monkeypatch.setattr(engine, "run", made_run)
+    panel = Panel()
+    panel.press("Run")
+    assert adopted.wait(LIVENESS_S)
+    for cell in ("two", None):
+        shown_in["cell"] = cell
+        Panel()
+        assert not stopped.is_set() and panel["Run"].disabled
+    shown_in["cell"] = "one"
+    Panel()
+    assert stopped.is_set() and becomes_true(lambda: "Stopped" in panel.status, LIVENESS_S)
+
+
+def test_two_panels_share_nothing(runs):
+    """What is done in one panel is not seen in another."""
+    one, other = Panel(), Panel()
+    run(one, runs, made(TWO))
+    assert "<img" in one.page and "<img" not in other.page and "Ready" in other.status

@@ -1,0 +1,102 @@
+"""Ping-pong: workers are where their row says, and what rows allow to say."""
+
+import os
+import sys
+
+import helpers
+import pytest
+from made import pingpong as made
+
+from conc_lab.drawing import kit
+from conc_lab.engine import parameters
+from conc_lab.experiments.echo import measure as echo
+from conc_lab.experiments.pingpong import chart, measure
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="pins to a CPU")
+
+
+def test_rows():
+    """Every variant comes once a round, of ping-pong and of echo, with figures or the reason why there are none."""
+    rows, echoes = helpers.real("pingpong").rows, helpers.real("echo").rows
+    wanted = [(*partner, place) for partner in measure.PARTNERS for place in measure.PLACES]
+    assert sorted((row["kind"], row["primitive"], row["place"]) for row in rows) == sorted(wanted)
+    beside = [(row["kind"], row["workers"], row["interval_us"]) for row in echoes]
+    variants = echo.variants([1, 2], [5000])
+    assert len(beside) == len(variants) and set(beside) == set(variants)
+    for row in rows + echoes:
+        if row.get("reason") is None:
+            assert row["trips"] >= 10 and 0 < row["p10_us"] <= row["round_trip_us"] <= row["p90_us"], row
+        else:
+            assert row["trips"] is row["round_trip_us"] is None, row
+
+
+def rows_here():
+    """The rows of a small run, made in this process."""
+    run = measure.pingpong(**parameters.checked(measure.pingpong, {"run_ms": 1, "rounds": 1}))
+    return [item for item in run if isinstance(item, dict)]
+
+
+@linux
+def test_places():
+    """On the same CPU both workers may run on one and the same, on the other CPU on two; then as before."""
+    allowed = os.sched_getaffinity(0)
+    for place in measure.PLACES:
+        with measure.PARTNERS["threads", "lock"]() as (_, partner), measure._placed(partner, place):
+            here, there = os.sched_getaffinity(0), os.sched_getaffinity(partner)
+            if place == "not pinned":
+                assert here == there == allowed
+            else:
+                assert len(here) == len(there) == 1
+                assert (here == there) == (place == "same CPU" or len(allowed) == 1)
+        assert os.sched_getaffinity(0) == allowed
+    with pytest.raises(OSError), measure._placed(2**22 + 1, "same CPU"):
+        pass
+    assert os.sched_getaffinity(0) == allowed
+
+
+@linux
+def test_where_a_place_is_missing(monkeypatch):
+    """With one CPU, or where a platform cannot pin, rows are empty with the reason, and the others are measured."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        reasons = {row["place"]: row["reason"] for row in rows_here()}
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert reasons == {"same CPU": None, "other CPU": "only one CPU may be used", "not pinned": None}
+    monkeypatch.delattr(os, "sched_setaffinity")
+    for row in rows_here():
+        pinned = row["place"] != "not pinned"
+        assert (row["round_trip_us"] is None) == pinned, row
+        assert not pinned or "does not let Python choose a worker's CPU" in row["reason"]
+
+
+def test_a_run_that_is_given_up(nothing_left):
+    """A run that is given up in the middle leaves no partner, no thread and no descriptor."""
+    for run in measure.pingpong(1, 2), echo.echo([1], [5000], 1, 2):
+        while not isinstance(next(run), dict):
+            pass
+        run.close()
+
+
+def test_sentences_that_no_recording_has():
+    """Slower threads on a pipe are told with the ratio, a place that is missing with its reason."""
+    slower = made.TRIPS | {("same CPU", "threads", "pipe"): 9.0}
+    assert "threads took 1.50 times as long as processes" in chart.pingpong_sentence(made.made(slower))
+    words = chart.pingpong_sentence(made.made(missing={"other CPU": "only one CPU may be used"}, usable=1))
+    assert words.startswith("Other CPU: only one CPU may be used. Same CPU: 5 µs") and "two CPUs" not in words
+    reason = "macOS does not let Python choose a worker's CPU"
+    words = chart.pingpong_sentence(made.made(missing=dict.fromkeys(("same CPU", "other CPU"), reason)))
+    assert words.count(reason) == 2 and "Not pinned: 7 µs by pipe between threads" in words
+
+
+def test_chart():
+    """Each case is a named line from top to bottom, with every run, the range and the median, on a log scale."""
+    (ax,) = chart.pingpong_chart(made.made(), None, None)[0].axes
+    assert ax.get_yticklabels()[0].get_text() == "same CPU: threads, pipe" and ax.yaxis_inverted()
+    assert ax.get_xscale() == "log" and "round trip" in ax.get_xlabel()
+    medians = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    assert [line.get_xdata()[0] for line in medians] == list(made.TRIPS.values())
+    assert [len(line.get_xdata()) for line in ax.lines[:3]] == [5, 2, 1]
+    looks = (kit.LOOKS["threads"], kit.LOOKS["processes"], chart.LOCK)
+    assert {line.get_marker() for line in ax.lines} - {"None"} == {look["marker"] for look in looks}

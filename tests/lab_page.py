@@ -93,12 +93,10 @@ class Server:
                 os.killpg(session, signal.SIGKILL)
 
     def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        with contextlib.suppress(OSError):
+            self.end_kernels()
+        self.process.kill()  # it has nothing else to put in order, and would take seconds
+        self.process.wait()
 
     def runs(self):
         """The sessions of the experiments that run below this server: the pid of each one's child."""

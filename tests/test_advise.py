@@ -237,8 +237,9 @@ def test_rows_of_a_run(monkeypatch):
         assert (item["handover_s"] is None) == (item["kind"] in ("serial", "asyncio"))
 
 
-def test_a_kind_that_cannot_do_it(here):
+def test_a_kind_that_cannot_do_it(here, monkeypatch):
     """A kind that cannot do the task is left out with the reason, and the others are measured."""
+    monkeypatch.setattr(measure, "BATCH_S", 0.01)
     for function, kind, words in (
         ("takes_a_lock", PROCESSES, r"its argument cannot be pickled \(TypeError: cannot pickle '_thread.lock'"),
         ("returns_a_lock", PROCESSES, r"its result cannot be pickled \(TypeError: cannot pickle '_thread.lock'"),

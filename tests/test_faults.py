@@ -41,7 +41,8 @@ def here(fault="raise", api="Thread"):
     return [item for item in measure.faults([fault], [api], METHODS[:1], 0.5) if isinstance(item, dict)]
 
 
-@pytest.mark.parametrize("method", helpers.METHODS)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
 def test_a_crash_in_every_kind(method):
     """With every start method, os._exit ends what it must end, and is reported by those that notice."""
     rows, wanted = outcomes(["exit"], method, 3)

@@ -131,7 +131,7 @@ def fails(cell, lock):
 
 def test_a_worker_that_fails(monkeypatch):
     """When one worker fails, the other stops waiting, and the run ends in a sentence that names the cause."""
-    monkeypatch.setattr(worker, "LIVENESS_S", 2)
+    monkeypatch.setattr(worker, "LIVENESS_S", 0.5)
     monkeypatch.setattr(worker, "_interrupt", fails)
     with pytest.raises(LabError, match=r"^a worker raised ValueError: broken on purpose$") as caught:
         here(methods=["handshake"], kinds=[IN_PROCESS if IN_PROCESS == "fork" else "threads"])
@@ -140,9 +140,9 @@ def test_a_worker_that_fails(monkeypatch):
 
 def test_a_worker_that_does_not_answer(monkeypatch):
     """A worker whose partner never answers gives up after a time, and says so."""
-    monkeypatch.setattr(worker, "LIVENESS_S", 1)
+    monkeypatch.setattr(worker, "LIVENESS_S", 0.25)
     monkeypatch.setattr(worker, "_interrupt", lambda cell, lock: None)
-    with pytest.raises(LabError, match=r"TimeoutError: the other worker did not answer within 1 s"):
+    with pytest.raises(LabError, match=r"TimeoutError: the other worker did not answer within 0.25 s"):
         here(methods=["handshake"], kinds=["threads"])
 
 

@@ -375,7 +375,7 @@ run.run(
     [
         pytest.param(
             {"kinds": [method]},
-            marks=() if method == "forkserver" else pytest.mark.slow,
+            marks=pytest.mark.slow,
             id=method,
         )
         for method in ("forkserver", "spawn")

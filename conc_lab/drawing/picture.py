@@ -16,6 +16,7 @@ from ..engine.errors import LabError
 from ..engine.result import Result, recording
 from . import kit, words
 
+DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 # JupyterLab says on <body> which theme is on; elsewhere the picture keeps its light paper.
@@ -90,7 +91,7 @@ def drawn(maker, *args) -> Picture:
     with _LOCK:
         figure, alt, sentence = maker(*args)
         kit.finish(figure)
-        figure.savefig(buffer := io.BytesIO(), format="png", dpi=150, metadata={"Software": None})
+        figure.savefig(buffer := io.BytesIO(), format="png", dpi=DPI, metadata={"Software": None})
     return Picture(buffer.getvalue(), alt, sentence)
 
 

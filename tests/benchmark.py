@@ -1,10 +1,11 @@
 """The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
 
 Words on the command line name the parts: importing, waiting, computing, starting, cores_busy, stopping, repeating,
-claiming. With `advise` it scores the advice instead; words after it name the cases.
+many_rows, claiming. With `advise` it scores the advice instead; words after it name the cases.
 Not a test: the figures depend on the machine. Close other programs first.
 """
 
+import itertools
 import json
 import os
 import statistics
@@ -214,6 +215,31 @@ def _without_ids(rows):
     return [{key: value for key, value in row.items() if key != "evidence"} for row in rows]
 
 
+def many_rows():
+    """Seconds to load, to draw and to gather a result of 100,000 rows of each experiment that has rounds."""
+    import test_many_rows
+
+    from conc_lab.drawing import picture
+    from conc_lab.engine import experiment, result
+    from conc_lab.student.class_results import gather
+
+    test_many_rows.ROWS = 100_000
+    for name in experiment.names():
+        with tempfile.TemporaryDirectory() as folder:
+            path = test_many_rows.many(name).save(Path(folder, "many.json"))
+            marks = [time.perf_counter()]
+            loaded = result.load(path)
+            marks.append(time.perf_counter())
+            picture.show(loaded)
+            marks.append(time.perf_counter())
+            gather(folder)
+            marks.append(time.perf_counter())
+        load_s, draw_s, gather_s = (after - before for before, after in itertools.pairwise(marks))
+        print(
+            f"{name}, {len(loaded.rows)} rows: load {load_s:.1f}, draw {draw_s:.1f}, gather {gather_s:.1f} s (target 2)"
+        )
+
+
 def claiming():
     """Seconds of `python -m conc_lab claims` where nothing has been measured."""
     with tempfile.TemporaryDirectory() as folder:
@@ -338,7 +364,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["advise"]:
         advice(*sys.argv[2:])
         sys.exit()
-    parts = (importing, waiting, computing, starting, cores_busy, stopping, repeating, claiming)
+    parts = (importing, waiting, computing, starting, cores_busy, stopping, repeating, many_rows, claiming)
     for part in parts:
         if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
             part()

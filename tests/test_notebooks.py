@@ -206,6 +206,7 @@ def attempts(cells):
     return ["\n".join(["%reset_selective -f .", *imports]), *tries]  # no lesson finds another's names
 
 
+@pytest.mark.slow
 def test_exercises_can_be_solved(tmp_path):
     """As it stands an exercise says "not yet", with nonsense what is wrong, and with its folded solution "right"."""
     of_each = [attempts(cells_of(path)) for path in NOTEBOOKS]

@@ -200,13 +200,15 @@ def test_one_cpu_gets_a_recording(monkeypatch):
         (switches.made(usable=1), False),  # there is no recording of it
         (made_startup(usable_cpus=1), False),  # shows its point on one CPU too
     ):
-        assert (picture.show(result).beside is not None) == stands, result.experiment
+        assert (picture._recorded_beside(result) is not None) == stands, result.experiment
     one = races.WHOLE.machine | {"usable_cpus": 1}
     for methods, stands in ((["handshake"], True), (["handshake", "call"], True), (["plain"], False)):
         result = dataclasses.replace(races.WHOLE, params={"methods": methods}, machine=one)
-        assert (picture.show(result).beside is not None) == stands, methods
+        assert (picture._recorded_beside(result) is not None) == stands, methods
     recordings["races"] = dataclasses.replace(there, machine=one)
-    assert picture.show(recordings["races"]).beside is None
+    assert picture._recorded_beside(recordings["races"]) is None
+    recordings["races"] = there
+    assert "Recorded on" in picture.show(dataclasses.replace(races.WHOLE, params=there.params, machine=one)).beside.alt
 
 
 def test_figures_in_words():

@@ -405,8 +405,8 @@ def test_kernel_that_is_killed(tmp_path_factory, params):
     [
         ("forkserver", "count_primes", 4),
         pytest.param("forkserver", "http", 4, marks=pytest.mark.slow),
-        pytest.param("forkserver", "count_primes", 50, marks=pytest.mark.slow),
-        pytest.param("spawn", "count_primes", 20, marks=pytest.mark.slow),
+        pytest.param("forkserver", "count_primes", 25, marks=pytest.mark.slow),
+        pytest.param("spawn", "count_primes", 10, marks=pytest.mark.slow),
     ],
 )
 def test_cancels_leave_nothing(nothing_left, method, task, count):

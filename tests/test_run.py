@@ -205,6 +205,15 @@ def test_stragglers_are_ended(nothing_left, own_file):
     assert helpers.small(task="leaves:behind", workers=1).rows
 
 
+def test_stragglers_in_a_session_of_their_own_are_ended(nothing_left, own_file):
+    """A program that a task started in another session, out of the group's reach, is ended with the run."""
+    own_file(
+        "away",
+        "import subprocess\ndef sent():\n    subprocess.Popen(['sleep', '99'], start_new_session=True)\n    return 1\n",
+    )
+    assert helpers.small(task="away:sent", workers=1).rows
+
+
 @pytest.mark.slow
 def test_thread_that_a_task_leaves(nothing_left):
     """A thread that a task started and did not wait for is ended with the run."""

@@ -43,11 +43,6 @@ def run(
     given, facts = checked(experiment, params)
     processes = parameters.processes(experiments.function(experiment), params)
     timeout_s = TIMEOUT.check("timeout_s", timeout_s)
-    if not _ONE_AT_A_TIME.acquire(blocking=False):
-        raise Busy(
-            "another experiment is running in this notebook: wait for it, press Stop there or end it with lab.stop(), "
-            "because two at the same time would disturb each other's times"
-        )
     rows, started, begun = [], now(), time.monotonic()
 
     def handle(event):
@@ -61,6 +56,11 @@ def run(
             done, spent = event["fraction"], time.monotonic() - begun
             on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
 
+    if not _ONE_AT_A_TIME.acquire(blocking=False):
+        raise Busy(
+            "another experiment is running in this notebook: wait for it, press Stop there or end it with lab.stop(), "
+            "because two at the same time would disturb each other's times"
+        )
     try:
         _current = Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)
         on_start(_current)

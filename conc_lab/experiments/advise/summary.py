@@ -8,6 +8,7 @@ import pandas
 from ...engine.kinds import KINDS
 from ...engine.result import Result, once
 from ...engine.stats import character, where
+from .measure import ROUNDS
 
 SIMPLEST = ["serial", "threads", "asyncio", "processes", *KINDS[2:]]  # in this order
 SIMPLER = 1.1  # a kind that is predicted to take up to this many times the shortest time is preferred if simpler
@@ -91,7 +92,7 @@ def chunksize(variant, items: int) -> int:
 def agreement(result: Result) -> tuple[int, int]:
     """In how many of how many rounds, each taken alone, the choice takes at most 1.2 times the shortest time."""
     rows, items = result.shown, result.params["items"]
-    rows = rows[~rows.kind.isin(refusals(rows).index)]
+    rows = rows[~rows.kind.isin(refusals(rows).index) & (rows["round"] < ROUNDS)]  # a run has no more of them
     seconds = [predicted_s(fits(of_round), [items]).iloc[0] for _, of_round in rows.groupby("round")]
     chosen = choice(summary(result), items).name  # the variants are the same in every round
     agreed = [each[chosen] <= 1.2 * each.min() for each in seconds]

@@ -30,7 +30,7 @@ def test_an_interval_of_many_rounds():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in experiment.names() if name not in ("faults", "sharing", "advise")])
+@pytest.mark.parametrize("name", [name for name in experiment.names() if name not in ("faults", "sharing")])
 def test_many_rows(name, tmp_path):
     """20,000 rows of an experiment are saved, loaded, drawn and gathered; the benchmark says in what time."""
     loaded = result.load(many(name).save(tmp_path / "many.json"))

@@ -187,7 +187,7 @@ def claims_chart(table: Claims):
         lines = [line for line, row in enumerate(rows) if row["word"] == word]
         ax.plot([place] * len(lines), lines, marker, color=colour, markersize=11, markeredgewidth=2, clip_on=False)
         parts += [f"{word}: {', '.join(rows[line]['id'] for line in lines)}"] if lines else []
-    kit.lines(ax, [f"{row['id']}  {row['title']}" for row in rows])
+    kit.names(ax, [f"{row['id']}  {row['title']}" for row in rows])
     kit.columns(ax, [heading for _, heading, *_ in SIGNS.values()])
     ax.xaxis.tick_top()
     return ax.figure, f"The claims by verdict. {'; '.join(parts)}.", words.sentence("; ".join(parts))

@@ -161,7 +161,7 @@ def test_cells():
 def test_chart():
     """Each fault is written once over its workers, and each worker's cells stand in its line; nothing is cut off."""
     result = made(*(row(fault, api) for fault in measure.FAULTS for api in measure.APIS))
-    figure = chart.CHARTS["faults"](result, None, None)[0]
+    figure = chart.faults_chart(result, None)[0]
     renderer = FigureCanvasAgg(figure).get_renderer()
     (ax,) = figure.axes
     across, down = figure.bbox.extents[2:]
@@ -201,5 +201,5 @@ def test_sentences_that_no_recording_has():
         ],
     }
     for sentence, rows in cases.items():
-        assert chart.CHARTS["faults"](made(*rows), None, None)[2] == sentence
-    assert "memory in a Thread: macOS has no limits" in chart.CHARTS["faults"](made(*rows), None, None)[1]
+        assert chart.faults_chart(made(*rows), None)[2] == sentence
+    assert "memory in a Thread: macOS has no limits" in chart.faults_chart(made(*rows), None)[1]

@@ -31,8 +31,8 @@ def test_words_of_recordings(name):
     for path in sorted(result.RECORDINGS.glob(f"{name}-*.json.gz")):
         recorded = result.load(path)
         parts.append(f"== {path.name.removesuffix('.json.gz')}")
-        for chart, maker in picture.chart_module(recorded).CHARTS.items():
-            _, alt, sentence = maker(recorded, None, None)
+        for chart, maker in picture.charts(recorded).items():
+            _, alt, sentence = maker(recorded, None)
             parts.append(f"-- {chart}\n{alt}\n{sentence}")
         parts.append("")
     held(name, "\n".join(parts))

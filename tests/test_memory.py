@@ -222,13 +222,13 @@ def test_workers_import_little():
 
 def test_chart():
     """What was added stands above what one worker has to itself: a column for each touch, a line for each kind."""
-    top, own = chart.CHARTS["memory"](TYPICAL, None, None)[0].axes
+    top, own = chart.memory_chart(TYPICAL, None)[0].axes
     assert top.get_ylabel() == "added to the\nmachine, MB (PSS)" and own.get_ylabel() == "one worker's\nown, MB (USS)"
     lines = {line.get_label(): line for line in top.lines}
     assert list(lines) == ["threads", "fork", "spawn"]
     assert lines["spawn"].get_xydata().tolist() == [[1, 17], [2, 26], [4, 44]]
     assert [line.get_label() for line in own.lines] == ["fork", "spawn"]
-    figure, alt, _ = chart.CHARTS["memory"](TOUCHED, None, TOUCHED)
+    figure, alt, _ = chart.memory_chart(TOUCHED, None, TOUCHED)
     assert [ax.get_title() for ax in figure.axes] == ["untouched", "read", "", ""]
     untouched, read = ({line.get_label(): line for line in ax.lines} for ax in figure.axes[:2])
     assert list(untouched["fork"].get_ydata()) == [5] and list(read["fork"].get_ydata()) == [170]
@@ -236,19 +236,19 @@ def test_chart():
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() and figure.axes[0].get_ylim()[1] > 170
     assert "fork, run before" in untouched and "The run before" in alt
     flat = made(row("fork", 1, 3, size=100), parent_data="bytes")  # as high as for data that are copied
-    assert chart.CHARTS["memory"](flat, None, None)[0].axes[0].get_ylim()[1] > 100
-    assert len(chart.CHARTS["memory"](made(row("threads", 1, 0.1)), None, None)[0].axes) == 1
+    assert chart.memory_chart(flat, None)[0].axes[0].get_ylim()[1] > 100
+    assert len(chart.memory_chart(made(row("threads", 1, 0.1)), None)[0].axes) == 1
 
 
 def test_meters_chart():
     """The summed RSS stands beside the summed PSS, for the most workers of each kind and touch."""
-    (ax,) = chart.CHARTS["meters"](TYPICAL, None, None)[0].axes
+    (ax,) = chart.meters_chart(TYPICAL, None)[0].axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["4 threads", "4 fork processes", "4 spawn processes"]
     rss, pss = ax.containers
     assert [bar.get_width() for bar in rss] == pytest.approx([0.08, 69, 72])
     assert [bar.get_width() for bar in pss] == pytest.approx([0.08, 11, 44])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["RSS, summed", "PSS, summed"]
-    (ax,) = chart.CHARTS["meters"](TOUCHED, None, None)[0].axes
+    (ax,) = chart.meters_chart(TOUCHED, None)[0].axes
     assert ax.get_yticklabels()[-1].get_text() == "2 fork processes\n(read)"
 
 
@@ -256,10 +256,10 @@ def test_sentences_that_no_recording_has():
     """A missing meter is named first, pages that stayed shared are told, and so is RSS that agrees with PSS."""
     for lacks, shown in ((("pss",), "USS"), (("pss", "uss"), "RSS")):
         result = made(row("threads", 1, 3, lacks=lacks), row("fork", 1, 5, lacks=lacks))
-        figure, _, sentence = chart.CHARTS["memory"](result, None, None)
+        figure, _, sentence = chart.memory_chart(result, None)
         assert sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds")
         assert f"MB ({shown})" in figure.axes[0].get_ylabel()
     assert "RSS only" in picture.show(result, "meters").sentence
     shared = made(TOUCHED.rows[0], TOUCHED.rows[1] | {"worker_uss_bytes": 2.5 * MB}, parent_data="ints")
-    assert "2.5 MB when it has read it: the pages stay shared." in chart.CHARTS["memory"](shared, None, None)[2]
-    assert "agree" in chart.CHARTS["meters"](made(row("threads", 1, 0.1)), None, None)[2]
+    assert "2.5 MB when it has read it: the pages stay shared." in chart.memory_chart(shared, None)[2]
+    assert "agree" in chart.meters_chart(made(row("threads", 1, 0.1)), None)[2]

@@ -176,7 +176,7 @@ def test_summary():
 
 def test_chart():
     """A panel for each method, a bar for each way and lock, hatched where nothing guards it, beside its figure."""
-    axes = chart.CHARTS["races"](WHOLE, None, None)[0].axes
+    axes = chart.races_chart(WHOLE, None)[0].axes
     names = [[tick.get_text() for tick in ax.get_yticklabels()] for ax in axes]
     handshake, _, plain, deadlock = axes
     assert [ax.get_title(loc="left").partition(":")[0] for ax in axes] == list(METHODS)
@@ -201,7 +201,7 @@ def test_chart():
 
 
 def sentence(*rows, **machine):
-    return chart.CHARTS["races"](made(*rows, **machine), None, None)[2]
+    return chart.races_chart(made(*rows, **machine), None)[2]
 
 
 def test_sentence_about_plain():

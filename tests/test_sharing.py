@@ -82,7 +82,7 @@ def test_a_worker_that_raises(monkeypatch):
 
 def axes(result, name):
     """The axes of a chart."""
-    (ax,) = chart.CHARTS[name](result, None, None)[0].axes
+    (ax,) = getattr(chart, f"{name}_chart")(result, None)[0].axes
     return ax
 
 
@@ -150,7 +150,7 @@ def test_boxes_come_from_the_rows():
 def test_kinds_that_are_not_there():
     """A kind that this machine lacks is told and not drawn; boxes need threads and another kind."""
     result = made("threads", "fork", lacking=["fork"])
-    figure, alt, sentence = chart.CHARTS["sharing"](result, None, None)
+    figure, alt, sentence = chart.sharing_chart(result, None)
     assert sentence.endswith("thread-local value. Fork does not exist here.") and "fork" not in alt
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["threads"]
     assert list(picture.table(result).columns) == ["thing", "threads"]

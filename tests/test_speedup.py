@@ -270,17 +270,17 @@ def test_the_affinity_is_restored():
 
 def axes(result, bet=None, earlier=None, chart="speedup"):
     """The axes of the result's chart."""
-    return drawn.CHARTS[chart](result, bet, earlier)[0].axes
+    return getattr(drawn, f"{chart}_chart")(result, bet, earlier)[0].axes
 
 
 def alt(result, bet=None, earlier=None):
     """The alt text of the result's chart."""
-    return drawn.CHARTS["speedup"](result, bet, earlier)[1]
+    return drawn.speedup_chart(result, bet, earlier)[1]
 
 
 def sentence(result):
     """What `show` says of the result."""
-    return drawn.CHARTS["speedup"](result, None, None)[2]
+    return drawn.speedup_chart(result, None)[2]
 
 
 def labels(ax):

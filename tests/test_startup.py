@@ -284,12 +284,12 @@ def test_pays_from():
 
 
 def axes(result, name="startup", bet=None, earlier=None):
-    (ax,) = chart.CHARTS[name](result, bet, earlier)[0].axes
+    (ax,) = getattr(chart, f"{name}_chart")(result, bet, earlier)[0].axes
     return ax
 
 
 def sentence(result, name="startup"):
-    return chart.CHARTS[name](result, None, None)[2]
+    return getattr(chart, f"{name}_chart")(result, None)[2]
 
 
 def test_every_start_is_drawn_under_its_median():
@@ -322,12 +322,12 @@ def test_a_bet_and_the_run_before():
     assert marks["*"].get_xdata()[0] == pytest.approx(0.001) and marks["*"].get_ydata()[0] == len(QUIET) - 1
     assert marks["x"].get_xdata()[-1] == pytest.approx(0.07)
     assert {text.get_text() for text in ax.get_legend().get_texts()} == {"your bet", "run before"}
-    alt = chart.CHARTS["startup"](result, MadeBet(("processes", 1, 10.0)), earlier)[1]
+    alt = chart.startup_chart(result, MadeBet(("processes", 1, 10.0)), earlier)[1]
     assert alt.endswith("; your bet: 1 ms; the run before: spawn 70 ms.")
     lone = made_startup({("spawn", False): 40})  # without the thread that a bet is counted in
     for without, bet in ((result, None), (result, MadeBet()), (lone, MadeBet(("processes", 1, 3.0)))):
         assert "*" not in [line.get_marker() for line in axes(without, bet=bet).lines]
-        assert "bet" not in chart.CHARTS["startup"](without, bet, None)[1]
+        assert "bet" not in chart.startup_chart(without, bet, None)[1]
 
 
 def test_sentence_without_threads_or_processes():

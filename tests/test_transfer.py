@@ -270,7 +270,7 @@ CROSSINGS = {  # of a new block and a pickle's times 1, 2, 3: up to where it los
 
 
 def sentence(*args, name="transfer", **kwargs):
-    return chart.CHARTS[name](made(*args, **kwargs), None, None)[2]
+    return getattr(chart, f"{name}_chart")(made(*args, **kwargs), None)[2]
 
 
 def test_crossing():
@@ -295,13 +295,13 @@ def test_sentences_that_no_recording_has():
     with pytest.raises(LabError, match="this chart is about a pool of processes"):
         result = made({"reference": [1e-6] * 3})
         result.rows[:] = [row for row in result.rows if row["channel"] != "map"]
-        chart.CHARTS["chunks"](result, None, None)
+        chart.chunks_chart(result, None)
 
 
 def test_charts():
     """Each channel has its marker and a line through its medians on two logarithmic axes; chunks have their figures."""
     earlier, result = made({"pickle": [7e-3, 8e-3, 9e-3]}), made()
-    figure, alt, _ = chart.CHARTS["transfer"](result, None, earlier)
+    figure, alt, _ = chart.transfer_chart(result, None, earlier)
     (ax,) = figure.axes
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
@@ -315,6 +315,6 @@ def test_charts():
     ticks = [ax.xaxis.get_major_formatter()(place) for place in ax.xaxis.get_major_locator()()]
     assert ticks == ["1 kB", "10 kB", "100 kB"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("size of the object", "until the worker answers")
-    (ax,) = chart.CHARTS["chunks"](result, None, None)[0].axes
+    (ax,) = chart.chunks_chart(result, None)[0].axes
     assert [text.get_text() for text in ax.texts] == ["60 µs", "1 µs"]
     assert ax.get_xlabel() == "tasks in a message (chunksize)" and ax.get_ylabel() == "time per task"

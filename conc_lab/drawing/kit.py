@@ -20,7 +20,7 @@ LOOKS = {
 }
 STRONG = {"linewidth": 2.2, "markersize": 8}  # medians
 FAINT = {"linestyle": "", "alpha": 0.25, "markersize": 5, "markeredgewidth": 0}  # every run, under its median
-BEFORE = {"linestyle": (0, (4, 3)), "fillstyle": "none", "alpha": 0.6}  # the run before
+RECORDED = {"linestyle": ":", "fillstyle": "none", "alpha": 0.6}  # what was measured on another machine
 BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 
@@ -42,6 +42,40 @@ def finish(figure):
         text.set_parse_math(False)  # a task's name may hold a $
 
 
+def strips(lines, rows, column, say, looks=None):
+    """Axes with a strip for each of `lines`: every run faint, the median strong, its range, and its figure in words.
+
+    lines: a DataFrame with name, kind, `column` (the median), low, high, figure, and what tells its runs among the
+    `rows` from others; looks: of each line, by default that of its kind.
+    """
+    ax = figure(1.2 + 0.36 * len(lines)).add_subplot()
+    runs = lines.drop(columns=column).reset_index(names="line").merge(rows).groupby("line")[column]
+    for line, look in zip(lines.itertuples(), looks or map(LOOKS.get, lines.kind), strict=True):
+        at, every = line.Index, runs.get_group(line.Index)
+        ax.plot(every, [at] * len(every), **look, **FAINT)
+        ax.plot([line.low, line.high], [at, at], color=look["color"], linewidth=1.5)
+        ax.plot(getattr(line, column), at, **look, **STRONG)
+        ax.annotate(line.figure, (every.max(), at), (10, 0), textcoords="offset points", va="center", fontsize=10)
+    names(ax, lines.name)
+    log(ax, "x", say)
+    left, right = ax.get_xlim()
+    ax.set_xlim(right=right * (right / left) ** 0.3)  # room for the figures
+    return ax
+
+
+def cells(frame, color):
+    """A figure with the table of a DataFrame of texts, whose index names the lines; color(cell) is a cell's paper."""
+    ax, texts = figure(0.3 + 0.29 * len(frame)).add_subplot(), frame.to_numpy()
+    how = {"colLabels": frame.columns, "rowLabels": frame.index, "colWidths": list(frame.map(len).max() / 50)}
+    table = ax.table(texts, frame.map(color).to_numpy(), cellLoc="left", rowLoc="left", bbox=(0, 0, 1, 1), **how)
+    table.auto_set_font_size(False)
+    table.set_fontsize(10)
+    for place, cell in table.get_celld().items():
+        cell.set(edgecolor="white", linewidth=2 * (min(place) >= 0))
+    ax.axis("off")
+    return ax.figure
+
+
 def legend(ax, columns):
     """A legend above the axes, where a label that several lines have stands once."""
     labelled = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
@@ -49,10 +83,10 @@ def legend(ax, columns):
     ax.legend(labelled.values(), labelled, ncols=columns, frameon=False, fontsize=10, **place)
 
 
-def lines(ax, names):
+def names(ax, lines):
     """The y axis as lines with these names, from the top."""
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_yticks(range(len(lines)), lines)
+    ax.set_ylim(len(lines) - 0.5, -0.5)
 
 
 def columns(ax, names):

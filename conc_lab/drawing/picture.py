@@ -1,7 +1,7 @@
 """A result -> a picture and its words. Every figure in a picture or a sentence is computed from the rows.
 
-One module for each experiment, of the experiment's name: `CHARTS` holds a function for each of its charts, its own
-first, from (result, bet, earlier) to (figure, alt text, sentence); `table` gives what they draw, a dict a line.
+An experiment's chart.py has a function NAME_chart for each of its charts, from (result, bet) to (figure, alt text,
+sentence), one of them of the experiment's own name; `summary` is what they draw.
 """
 
 import base64
@@ -9,6 +9,7 @@ import dataclasses
 import html
 import io
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..engine import experiment
@@ -17,6 +18,7 @@ from ..engine.result import Result, recording
 from . import kit, words
 
 DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
+UNITS = (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms"))  # of a column, and as a table shows them
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 # JupyterLab says on <body> which theme is on; elsewhere the picture keeps its light paper.
@@ -45,20 +47,17 @@ class Picture:
         return self.sentence
 
 
-def show(
-    result: Result, chart: str | None = None, bet=None, earlier: Result | None = None, recorded: Result | None = None
-) -> Picture:
+def show(result: Result, chart: str | None = None, bet=None, recorded: Result | None = None) -> Picture:
     """The result as a picture with alt text and one sentence.
 
-    chart: one of the experiment's charts, by default the one of its own name. bet and earlier are laid over the
-    chart where it can show them; a bet that it cannot show is said in words. recorded (see `recording`) is drawn
-    below it; where one usable CPU cannot show what the chart is about, a recording of the same case is taken by
-    itself. Raises LabError for an unknown chart.
+    chart: one of the experiment's charts, by default the one of its own name. A bet is laid over the chart, or said in
+    words where it has no place there. recorded (see `recording`) is drawn below it; where one usable CPU cannot show
+    what the chart is about, a recording of the same case is taken by itself. Raises LabError for an unknown chart.
     """
-    charts, chart = chart_module(result).CHARTS, chart or result.experiment
-    if chart not in charts:
-        raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(charts)}")
-    picture = drawn(charts[chart], result, bet, earlier)
+    known, chart = charts(result), chart or result.experiment
+    if chart not in known:
+        raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(known)}")
+    picture = drawn(known[chart], result, bet)
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
         picture = Picture(picture.png, f"{picture.alt} Your bet: {answer}.", f"{picture.sentence} Your bet: {answer}.")
@@ -68,7 +67,7 @@ def show(
 
 def _recorded_beside(result):
     """For experiments that need two CPUs to show their point; the chart of speedup lays its recording over itself."""
-    module = chart_module(result)
+    module = _module(result)
     if result.machine["usable_cpus"] > 1 or not getattr(module, "NEEDS_TWO_CPUS", False):
         return None
     found = recording(result.experiment, gil=result.machine["gil"])
@@ -97,12 +96,21 @@ def drawn(maker, *args) -> Picture:
 
 def table(result: Result):
     """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity, three digits each."""
-    module = chart_module(result)
-    frame = module.table(result) if hasattr(module, "table") else module.summary(result)
+    frame = _module(result).summary(result)
+    frame = frame.reset_index(drop=frame.index.name is None)
+    for unit, factor, shown in UNITS:
+        columns = [name for name in frame if name.endswith(unit)]
+        frame[columns] *= factor
+        frame = frame.rename(columns={name: name.removesuffix(unit) + shown for name in columns})
     frame = frame.map(lambda value: float(f"{value:.3g}") if isinstance(value, float) else value)
     return frame.rename(columns=lambda name: name.replace("_", " "))
 
 
-def chart_module(result):
-    """The module that draws this result."""
+def charts(result: Result) -> dict[str, Callable]:
+    """The functions that draw this result, by the charts' names."""
+    found = vars(_module(result)).items()
+    return {name.removesuffix("_chart"): function for name, function in found if name.endswith("_chart")}
+
+
+def _module(result):
     return experiment.part(result.experiment, "chart")

@@ -36,6 +36,11 @@ def decides(claim: str) -> Callable:
     return keep
 
 
+def first(figure: str, *rules: tuple) -> Verdict:
+    """The verdict of the first rule, (whether it applies, word, why), that applies."""
+    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
+
+
 def ranged(values, say: Callable = lambda value: words.digits(value, 3)) -> str:
     """The median of a Series with its least and greatest value, in words."""
     return between(values.min(), values.median(), values.max(), say)

@@ -48,29 +48,25 @@ def unsuited(task, kind: str) -> str | None:
 def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None:
     """Refuse kinds that this machine lacks, and more worker processes of one kind than its free memory holds.
 
-    Raises LabError with the number that would fit. task_bytes: what the task needs in each worker.
+    task_bytes: what the task needs in each worker. Raises LabError with the number that would fit.
     """
     for kind in kinds:
         if problem := unavailable(kind):
             raise LabError(problem)
         if kind in START_METHODS:
-            check_number(workers, f"{kind} processes", WORKER_BYTES[kind] + task_bytes, machine)
+            check_memory(workers, f"{kind} processes", WORKER_BYTES[kind] + task_bytes, machine["memory_free_bytes"])
             if os.name == "nt" and workers > WINDOWS_MOST_PROCESSES:
                 raise LabError(f"Windows allows a process pool {WINDOWS_MOST_PROCESSES} workers, got {workers}")
 
 
-def check_number(count: int, what: str, each_bytes: int, machine: dict) -> None:
-    """Raise LabError where so many of something, which take so many bytes each, exceed the free memory."""
-    most = max(0, machine["memory_free_bytes"]) // each_bytes
-    check_free(f"{count} {what} need", count * each_bytes, f"at most {most}", machine)
-
-
-def check_free(what: str, needed_bytes: int, would_fit: str, machine: dict) -> None:
-    """Raise LabError, saying what would fit, where something needs more than the free memory."""
-    free = max(0, machine["memory_free_bytes"])
-    if needed_bytes > free:
-        raise LabError(f"{what} about {_size(needed_bytes)} and {_size(free)} are free: {would_fit} would fit")
-
-
-def _size(count):
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 1e6:.0f} MB"
+def check_memory(count: int, what: str, each_bytes: int, free_bytes: int) -> None:
+    """Raise LabError, saying how many would fit, where so many of something exceed the free memory."""
+    free_bytes = max(0, free_bytes)
+    if count * each_bytes > free_bytes:
+        needed, free = (
+            f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 1e6:.0f} MB"
+            for size in (count * each_bytes, free_bytes)
+        )
+        raise LabError(
+            f"{count:,} {what} need about {needed} and {free} are free: at most {free_bytes // each_bytes:,} would fit"
+        )

@@ -119,7 +119,7 @@ def plot_gathered(experiment: str, shown: pandas.DataFrame, ax) -> None:
         ax.plot(rows.value, places, **kit.LOOKS[kind], **kit.FAINT)
         ax.plot(medians, medians.index, **kit.LOOKS[kind], linestyle="", markersize=10, label=kind)
     kit.legend(ax, 4)
-    kit.lines(ax, groups)
+    kit.names(ax, groups)
     if experiment == "startup":
         kit.log(ax, "x", lambda value: f"{value:,g}×")
     else:

@@ -13,14 +13,13 @@ class Job:
     """Runs one experiment at a time in a thread of its own and tells `on_change` about every step.
 
     state: "idle", "running", "done", "failed" or "cancelled"; progress: (fraction, doing, left_s); result: the
-    rounds completed so far, up to the first (`has_rounds` is false) those of the last run that had any; previous:
-    the result before that; error: the LabError of a failed run.
+    rounds completed so far, up to the first (`has_rounds` is false) those of the last run that had any; error: the
+    LabError of a failed run.
     """
 
     def __init__(self, on_change: Callable[["Job"], None]):
         self.state, self.progress, self.error = "idle", (0.0, "", None), None
         self.result: Result | None = None
-        self.previous: Result | None = None
         self.has_rounds = False
         self._on_change, self._lock = on_change, threading.RLock()
         self._number = 0  # of the present run: what arrives for an earlier one is dropped
@@ -73,8 +72,8 @@ class Job:
                 return
             if self.has_rounds and changes.get("result") == self.result:
                 del changes["result"]  # the last round was the whole
-            elif "result" in changes and not self.has_rounds:
-                self.has_rounds, self.previous = True, self.result
+            elif "result" in changes:
+                self.has_rounds = True
             for name, value in changes.items():
                 setattr(self, name, value)
             self._on_change(self, set(changes))

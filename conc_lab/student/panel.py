@@ -58,9 +58,16 @@ class _Panel:
         self._save = _button("Save result", "save", self._on_save, disabled=True)
         self._end_other = _button("End the other run", "stop", self._on_end_other, layout={"display": "none"})
         self._bar = widgets.FloatProgress(min=0, max=1, layout={"width": "12em"})
-        self._line, self._chart, self._table = widgets.HTML(status("Ready.")), widgets.HTML(), widgets.HTML()
+        self._line = widgets.HTML(status("Ready."))
+        self._chart, self._table, self._before = widgets.HTML(), widgets.HTML(), widgets.HTML()
         buttons = [self._run, self._stop, self._save, self._end_other, self._bar]
-        self._below = [widgets.HBox(buttons, layout={"flex_flow": "wrap"}), self._line, self._chart, self._table]
+        self._below = [
+            widgets.HBox(buttons, layout={"flex_flow": "wrap"}),
+            self._line,
+            self._chart,
+            self._table,
+            self._before,
+        ]
         self._below.append(widgets.HTML(_folded("Show the code", _code(inspect.getsource(function)))))
         self.box = widgets.VBox()
         self.box.add_class("conc-lab-panel")
@@ -102,12 +109,15 @@ class _Panel:
         """Called by the job, mostly in its reader's thread, whenever something of it has changed."""
         running = job.state == "running"
         if "state" in what:
-            self._run.disabled, self._stop.disabled = running, not running
+            self._run.disabled, self._stop.disabled, self._new_run = running, not running, running
             self._save.disabled = running or job.result is None
             self._end_other.layout.display = "" if isinstance(job.error, Busy) else "none"
         self._bar.value = 1 if job.state == "done" else job.progress[0]
         if "result" in what:
-            self._chart.value = picture.show(job.result, bet=self._bet, earlier=job.previous)._repr_html_()
+            if self._new_run and self._chart.value:
+                self._before.value = _folded("The run before", self._chart.value)
+            self._new_run = False
+            self._chart.value = picture.show(job.result, bet=self._bet)._repr_html_()
             self._table.value = _folded("Medians", picture.table(job.result).to_html(index=False, border=0))
         shown = "the rounds that were complete" if job.has_rounds else "the run before"
         self._line.value = {

@@ -35,7 +35,7 @@ def plot_advise(result: Result, ax) -> None:
     kit.legend(ax, 3)
 
 
-def advise_chart(result: Result, bet, earlier):
+def advise_chart(result: Result, bet):
     """The predicted times on log scales."""
     ax = kit.figure(4.2).add_subplot()
     plot_advise(result, ax)
@@ -108,6 +108,3 @@ def _time(seconds):
         if seconds >= least:
             return f"{seconds / length:{',.0f' if seconds >= 10 * length else '.2g'}} {unit}"
     return words.duration(seconds)
-
-
-CHARTS = {"advise": advise_chart}

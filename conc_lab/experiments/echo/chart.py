@@ -18,7 +18,7 @@ def summary(result: Result) -> pandas.DataFrame:
     return lines.assign(name=["alone", *map(_name, lines[1:].itertuples())])
 
 
-def echo_chart(result: Result, bet, earlier):
+def echo_chart(result: Result, bet):
     """Every run, median and range of each variant."""
     return *plot_round_trips(result, summary(result)), echo_sentence(result)
 
@@ -46,6 +46,3 @@ def echo_sentence(result: Result) -> str:
 def _name(line):
     interval = f", interval {us(line.interval_us)}" if line.kind == "threads" else ""
     return f"beside {words.name(line.kind, line.workers)}{interval}"
-
-
-CHARTS = {"echo": echo_chart}

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 
 from ...engine.experiment import ROUNDS, Progress, in_rounds
-from ...engine.kinds import WORKER_BYTES, check_number
+from ...engine.kinds import WORKER_BYTES, check_memory
 from ...engine.parameters import ByProfile, Number, Several
 from ..interval.measure import DEFAULT_US, INTERVALS_US
 from ..pingpong.measure import RUN_MS, process, round_trips
@@ -48,7 +48,7 @@ def variants(workers: list[int], intervals_us: list[float]) -> list[tuple]:
 
 def check(params, machine):
     """Refuse more processes than the memory holds."""
-    check_number(max(params["workers"]), "processes", WORKER_BYTES["spawn"], machine)
+    check_memory(max(params["workers"]), "processes", WORKER_BYTES["spawn"], machine["memory_free_bytes"])
 
 
 def _beside(kind, size, us, run_ms):

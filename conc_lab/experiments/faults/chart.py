@@ -70,7 +70,7 @@ def plot_faults(result: Result, ax) -> None:
     ax.figure.set_size_inches(width, height)
 
 
-def faults_chart(result: Result, bet, earlier):
+def faults_chart(result: Result, bet):
     """The table alone, as large as it has to be."""
     figure = Figure()
     plot_faults(result, figure.add_axes((0.01, 0, 0.98, 1)))
@@ -107,6 +107,3 @@ def _cases(cases):
     """Faults and workers in words: workers with the same faults go together."""
     faults = cases.groupby("worker", sort=False).fault.agg(words.listed)
     return "; ".join(f"{fault} in {words.listed(same.index)}" for fault, same in faults.groupby(faults, sort=False))
-
-
-CHARTS = {"faults": faults_chart}

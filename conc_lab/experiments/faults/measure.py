@@ -67,7 +67,7 @@ def check(params, machine):
     """Refuse APIs that this Python lacks, and more programs at the same time than the free memory holds."""
     cases = _cases(params["apis"], params["kinds"])
     worker_kinds.check_kinds([kind for _, kind in cases], 1, machine)
-    worker_kinds.check_number(len(cases), "programs", PROGRAM_BYTES, machine)
+    worker_kinds.check_memory(len(cases), "programs", PROGRAM_BYTES, machine["memory_free_bytes"])
 
 
 def _cases(apis, methods):

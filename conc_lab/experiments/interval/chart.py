@@ -58,7 +58,7 @@ def plot_interval(result: Result, column: str, ax) -> None:
     ax.set_ylabel(PANELS[column][0])
 
 
-def interval_chart(result: Result, bet, earlier):
+def interval_chart(result: Result, bet):
     """Work done, CPU time and switches above each other."""
     axes = kit.figure(5.4).subplots(len(PANELS), 1, sharex=True)
     for ax, column in zip(axes, PANELS, strict=True):
@@ -91,6 +91,3 @@ def _said(line):
     """A line of the summary, less what was not counted."""
     counts = [form.format(line[column]) for column, (_, form) in PANELS.items() if pandas.notna(line[column])]
     return f"{words.name('threads', line['workers'])} at {us(line['interval_us'])}: {', '.join(counts)}"
-
-
-CHARTS = {"interval": interval_chart}

@@ -46,30 +46,22 @@ def summary(result: Result) -> pandas.DataFrame:
     return lines.assign(each_bytes=each.fillna(lines.added_bytes / lines.workers))
 
 
-def table(result: Result) -> pandas.DataFrame:
-    """The summary in millions of bytes, with the meter's name."""
-    lines = summary(result).rename(columns={"added_bytes": f"{meter(result.frame)}_added_bytes"}).set_index(VARIANT)
-    return (lines / MB).rename(columns=lambda name: name.replace("bytes", "MB")).reset_index()
-
-
 def megabytes(value: float) -> str:
     """Bytes as millions of bytes in words: two digits, or "under 0.1", below which pages of others decide."""
     return "under 0.1" if abs(value) < 0.095 * MB else f"{value / MB:.{1 if abs(value) < 100 * MB else 0}f}"
 
 
-def plot_memory(result: Result, ax, touch: str, column: str, earlier=None) -> None:
+def plot_memory(result: Result, ax, touch: str, column: str) -> None:
     """A column of the summary, in megabytes, against workers: medians, one line for each kind."""
-    for other, how, suffix in ((earlier, kit.BEFORE, ", run before"), (result, kit.STRONG, "")):
-        lines = where(summary(other), touch=touch).dropna(subset=column) if other else summary(result)[:0]
-        for kind, line in lines.groupby("kind", sort=False):
-            look = kit.LOOKS[kind] | how | {"clip_on": False}
-            ax.plot(line.workers, line[column] / MB, **look, label=kind + suffix)
+    lines = where(summary(result), touch=touch).dropna(subset=column)
+    for kind, line in lines.groupby("kind", sort=False):
+        ax.plot(line.workers, line[column] / MB, **kit.LOOKS[kind], **kit.STRONG, clip_on=False, label=kind)
     if size := result.rows[0]["data_bytes"]:
         ax.axhline(size / MB, **kit.REFERENCE, label="the size of the data")
     ax.grid(axis="y", alpha=0.3)
 
 
-def memory_chart(result: Result, bet, earlier):
+def memory_chart(result: Result, bet):
     """What was added above what one worker has to itself; a column for each touch."""
     touches, workers = result.params["touch"], sorted(result.params["workers"])
     shown = {"added_bytes": f"added to the\nmachine, MB ({_meter(result)})"}
@@ -79,7 +71,7 @@ def memory_chart(result: Result, bet, earlier):
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for row, (column, label) in zip(axes, shown.items(), strict=True):
         for ax, touch in zip(row, touches, strict=True):
-            plot_memory(result, ax, touch, column, earlier)
+            plot_memory(result, ax, touch, column)
         row[0].set(ylabel=label, ylim=(0, max(1, row[0].get_ylim()[1])))
     axes[0, 0].set(xticks=workers, xlim=(0, workers[-1] * 1.1))
     for ax, touch in zip(axes[0], touches, strict=True):
@@ -89,11 +81,10 @@ def memory_chart(result: Result, bet, earlier):
     figure.supxlabel(f"workers{_holding(result)}", fontsize=11)
     alt = f"Memory added to the machine against workers{_holding(result)}, by {_meter(result)}, and what one worker "
     alt += f"process has to itself, median of {words.rounds(result)}: {_told(result, touches)}."
-    before = _told(earlier, touches) if earlier else ""
-    return figure, alt + (f" The run before: {before}." if before else ""), memory_sentence(result)
+    return figure, alt, memory_sentence(result)
 
 
-def meters_chart(result: Result, bet, earlier):
+def meters_chart(result: Result, bet):
     """What the most workers add by the summed RSS and by the better meter, as bars beside each other."""
     lines, by = _most(result), _meter(result)
     bars = {"RSS": ("rss_added_bytes", "RSS, summed", {"color": "#E69F00", "hatch": "//"}, -0.2)}
@@ -105,7 +96,7 @@ def meters_chart(result: Result, bet, earlier):
         drawn = ax.barh(lines.index + beside, lines[column] / MB, 0.38, **look, edgecolor="white", label=label)
         ax.bar_label(drawn, sizes, padding=3, fontsize=10)
         told.append(f"{name} " + sizes + " MB")
-    kit.lines(ax, list(lines.case.str.replace(" (", "\n(")))
+    kit.names(ax, list(lines.case.str.replace(" (", "\n(")))
     ax.margins(x=0.12)
     ax.set(xlim=(0, None), xlabel="added to the machine, MB")
     kit.legend(ax, 2)
@@ -176,6 +167,3 @@ def _told(result, touches):
         own = f", one worker's own {own} MB" if own else ""
         parts.append(f"{kind}{_if_data(result, f' ({touch})')} {values}{own}")
     return "; ".join(parts)
-
-
-CHARTS = {"memory": memory_chart, "meters": meters_chart}

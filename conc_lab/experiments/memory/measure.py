@@ -71,14 +71,14 @@ def check(params, machine):
     if form == "none" and touch != ["untouched"]:
         raise LabError("with parent_data 'none' there is nothing to touch: choose bytes or ints, or touch 'untouched'")
     size = 0 if form == "none" else params["data_mb"] * MB
-    left = {"memory_free_bytes": machine["memory_free_bytes"] - PROGRAM_BYTES - size}
+    left = machine["memory_free_bytes"] - PROGRAM_BYTES - size
     for kind in params["kinds"]:
         copied = kind != "threads" and touch != ["untouched"]
         if (kind, form) == ("fork", "bytes"):  # no reference counts are in these pages
             copied = "written" in touch
         what = kind if kind in INSIDE else f"{kind} processes"
         what += f" beside a program with {size / MB:g} MB of data"
-        kinds.check_number(max(params["workers"]), what, WORKER_BYTES[kind] + size * copied, left)
+        kinds.check_memory(max(params["workers"]), what, WORKER_BYTES[kind] + size * copied, left)
 
 
 def _measured(kind, workers, touch, form, size):

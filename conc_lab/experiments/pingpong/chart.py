@@ -46,7 +46,7 @@ def plot_round_trips(result: Result, lines: pandas.DataFrame):
         ax.plot([line.low, line.high], [line.Index] * 2, color=look["color"], linewidth=1.5)
         ax.plot([line.round_trip_us], [line.Index], **look, **kit.STRONG)
         parts.append(f"{line.name}: {us(line.round_trip_us)} ({us(line.low)} to {us(line.high)})")
-    kit.lines(ax, list(lines.name))
+    kit.names(ax, list(lines.name))
     kit.log(ax, "x", us)
     ax.set_xlabel("round trip, there and back (each step multiplies)")
     return ax.figure, f"Round trips, medians and ranges of the runs. {'; '.join(parts)}."
@@ -57,7 +57,7 @@ def us(value: float) -> str:
     return words.duration(value / 1e6)
 
 
-def pingpong_chart(result: Result, bet, earlier):
+def pingpong_chart(result: Result, bet):
     """Every run, median and range of each place and pair of partners."""
     return *plot_round_trips(result, summary(result)), pingpong_sentence(result)
 
@@ -76,6 +76,3 @@ def pingpong_sentence(result: Result) -> str:
         span = f"{min(two / one):.1f} to {max(two / one):.1f}"
         parts.append(f"on two CPUs instead of one, a round trip took {span} times as long")
     return words.sentence(*dict.fromkeys(parts))
-
-
-CHARTS = {"pingpong": pingpong_chart}

@@ -40,7 +40,7 @@ def summary(result: Result) -> pandas.DataFrame:
     return sums.sort_values(by, key=lambda column: column.map(ORDER.index), ignore_index=True)
 
 
-def races_chart(result: Result, bet, earlier):
+def races_chart(result: Result, bet):
     """A panel for each method that was measured: what was counted, in percent of what was expected."""
     groups, parts = summary(result).groupby("method", sort=False), []
     bars = groups.size()
@@ -54,7 +54,7 @@ def races_chart(result: Result, bet, earlier):
             ax.barh(place, 100 * line.counted / line.expected, 0.7, **look, edgecolor="black", linewidth=0.6)
             ax.text(103, place, _figures(line), va="center", fontsize=10)
         ax.axvline(100, **kit.REFERENCE)
-        kit.lines(ax, list(lines))
+        kit.names(ax, list(lines))
         ax.set_title(title, loc="left", fontsize=11)
         ax.spines["bottom"].set_bounds(0, 100)
         parts += [title, "; ".join(f"{bar}: {_figures(line)}" for bar, line in lines.items())]
@@ -100,6 +100,3 @@ def _bar(line):
 
 def _figures(line):
     return f"{line.lost:,} of {line.expected:,} {'threads gave up' if line.method == 'deadlock' else 'lost'}"
-
-
-CHARTS = {"races": races_chart}

@@ -26,11 +26,6 @@ def summary(result: Result) -> pandas.DataFrame:
     return cells.loc[list(THINGS), [kind for kind in KINDS if kind in cells]]
 
 
-def table(result: Result) -> pandas.DataFrame:
-    """The summary with the things in a column."""
-    return summary(result).reset_index()
-
-
 def plot_sharing(result: Result, ax) -> None:
     """The table: a line for each thing, a column for each kind of worker, a word in each cell."""
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
@@ -41,7 +36,7 @@ def plot_sharing(result: Result, ax) -> None:
             look = {"facecolor": fill, "hatch": hatch, "edgecolor": "#777777", "alpha": 0.5}
             ax.add_patch(Rectangle((column - 0.5, line - 0.5), 1, 1, **look))
             ax.text(column, line, cell, ha="center", va="center", fontsize=10, bbox=paper)
-    kit.lines(ax, cells.index)
+    kit.names(ax, cells.index)
     ax.set_xticks(range(len(cells.columns)), cells.columns)
     ax.set_xlim(-0.5, len(cells.columns) - 0.5)
     ax.xaxis.tick_top()
@@ -49,7 +44,7 @@ def plot_sharing(result: Result, ax) -> None:
     ax.spines[:].set_visible(False)
 
 
-def sharing_chart(result: Result, bet, earlier):
+def sharing_chart(result: Result, bet):
     """The table of cells; how much each kind of worker shares, and which kinds this machine lacks."""
     figure = kit.figure(4.2)
     plot_sharing(result, figure.add_subplot())
@@ -120,7 +115,7 @@ def _draw(ax, box, left, top, width):
     return max(ends) + 0.3
 
 
-def boxes_chart(result: Result, bet, earlier):
+def boxes_chart(result: Result, bet):
     """One thread, many threads, and each other kind of worker below each other."""
     kinds = list(summary(result))
     if kinds[0] != "threads" or len(kinds) == 1:
@@ -142,6 +137,3 @@ def boxes_chart(result: Result, bet, earlier):
 
 def _many(kind):
     return f"many processes, by {kind}" if kind in START_METHODS else f"many {kind} in one process"
-
-
-CHARTS = {"sharing": sharing_chart, "boxes": boxes_chart}

@@ -25,14 +25,6 @@ def phases(result: Result) -> pandas.DataFrame:
     return medians.assign(name=list(map(words.name, medians.kind, medians.workers)))
 
 
-def table(result: Result) -> pandas.DataFrame:
-    """The medians of every variant."""
-    medians = phases(result)
-    columns = {"workers": medians.name}
-    columns |= {f"{what} ms": (1000 * medians[phase]).round(2) for phase, (what, *_) in PHASES.items()}
-    return pandas.DataFrame(columns | {"speedup": medians.speedup.round(2), "cores busy": medians.cores_busy.round(2)})
-
-
 def plot_speedup(result: Result, ax, others=()) -> None:
     """Speedup against workers: every round faint, the median and its interval strong, ideal, and `_others`."""
     for kind, lines in summary(result).groupby("kind", sort=False):
@@ -54,7 +46,7 @@ def plot_speedup(result: Result, ax, others=()) -> None:
     else:
         ax.set_ylim(0, max(2.2, ax.get_ylim()[1]))
         ax.yaxis.set_major_formatter("{x:g}×")
-    kit.legend(ax, 2 if any(":" in label for _, label, *_ in others) else 3)  # a task's name makes it wide
+    kit.legend(ax, 3)
 
 
 def _draw_ideal(ax, result):
@@ -80,10 +72,10 @@ def plot_explanation(result: Result, ax, column: str) -> None:
     ax.set_ylabel("cores\nbusy" if busy else "CPU cost\nof a task")
 
 
-def speedup_chart(result: Result, bet, earlier):
+def speedup_chart(result: Result, bet):
     """Speedup, cores busy and CPU cost above each other; the first alone where the task waits."""
     recorded, task = _fitting_recording(result), result.params["task"]
-    others = _others(result, bet, earlier, recorded)
+    others = _others(result, bet, recorded)
     explained = () if character(result.frame) == "waits" else ("cores_busy", "cpu_cost")
     heights = (3, 1, 1)[: 1 + len(explained)]
     figure = kit.figure(3.6 + len(explained))
@@ -101,7 +93,7 @@ def speedup_chart(result: Result, bet, earlier):
     return figure, alt, speedup_sentence(result, recorded)
 
 
-def setup_chart(result: Result, bet, earlier):
+def setup_chart(result: Result, bet):
     """Median milliseconds of setup, run and teardown of every variant, as stacked bars."""
     medians, left = phases(result), 0
     ax = kit.figure(1.6 + 0.34 * len(medians)).add_subplot()
@@ -109,7 +101,7 @@ def setup_chart(result: Result, bet, earlier):
         width = 1000 * medians[phase]
         ax.barh(medians.index, width, left=left, color=color, hatch=hatch, edgecolor="white", label=label)
         left += width
-    kit.lines(ax, list(medians.name))
+    kit.names(ax, list(medians.name))
     ax.set_xlabel("milliseconds")
     kit.legend(ax, 3)
     ax.set_title(f"{result.params['task']}, {result.frame.tasks.max()} tasks", loc="left", fontsize=11, pad=26)
@@ -164,28 +156,18 @@ def _fitting_recording(result):
     return recording("speedup", **fits) if doubted and character(result.frame) != "waits" else None
 
 
-def _others(result, bet, earlier, recorded):
+def _others(result, bet, recorded):
     """What is laid over the chart: how it is called in words and in the legend, its look, and its lines that fit."""
     bets = pandas.DataFrame(bet.points if bet else (), columns=["kind", "workers", "speedup"])
     others = [("your bet", "your bet", kit.BET, bets)]
-    if earlier:
-        others.append((*_called(result, earlier), kit.BEFORE, summary(earlier)))
     if recorded:
-        others.append((_whence(recorded), "{}, recorded", kit.BEFORE | {"linestyle": ":"}, summary(recorded)))
+        others.append((_whence(recorded), "{}, recorded", kit.RECORDED, summary(recorded)))
     fitting = [(*how, lines[lines.workers.isin(result.params["workers"])]) for *how, lines in others]
     return [other for other in fitting if len(other[-1])]
 
 
 def _whence(recorded):
     return f"a recording from {words.count(recorded.machine['usable_cpus'], 'CPU')}"
-
-
-def _called(result, earlier):
-    """How an earlier result is called, in words and in the legend: by machine and by task, where these are others."""
-    facts, task, free = earlier.machine, earlier.params["task"], {"memory_free_bytes": None}
-    recorded = f"a recording ({words.count(facts['usable_cpus'], 'CPU')}, Python {facts['python']})", "{}, recorded"
-    said, label = ("the run before", "{}, run before") if facts | free == result.machine | free else recorded
-    return (said, label) if task == result.params["task"] else (f"{said}, of {task}", f"{label}: {task}")
 
 
 def _at(result, lines):
@@ -199,6 +181,3 @@ def _said(lines):
     return ", ".join(
         f"{words.name(line.kind, line.workers)} {words.times(line.speedup)}" for line in lines.itertuples()
     )
-
-
-CHARTS = {"speedup": speedup_chart, "setup": setup_chart}

@@ -34,7 +34,7 @@ def summary(result: Result) -> pandas.DataFrame:
     return lines.sort_values(VARIANT, key=lambda column: column.map(RANK.get(column.name, int)), ignore_index=True)
 
 
-def startup_chart(result: Result, bet, earlier):
+def startup_chart(result: Result, bet):
     """Time to the first answer by kind, log scale, a line for each variant: every start faint, the median strong."""
     lines, told = summary(result), _told(result)
     ax = kit.figure(1.3 + 0.32 * len(lines)).add_subplot()
@@ -47,12 +47,8 @@ def startup_chart(result: Result, bet, earlier):
     for at, seconds in _bets(lines, bet):
         ax.plot(seconds, at, **kit.BET, label="your bet")
         told.append(f"your bet: {words.duration(seconds)}")
-    if earlier is not None:
-        before = lines[["name", "workers"]].merge(summary(earlier), "left")
-        ax.plot(before.each_s, lines.index, "x", color="black", markersize=9, label="run before")
-        told.append(f"the run before: {', '.join(_told(earlier))}")
     kit.legend(ax, 2)
-    kit.lines(ax, [_variant(item).replace(" + ", "\n+ ") for item in lines.itertuples()])
+    kit.names(ax, [_variant(item).replace(" + ", "\n+ ") for item in lines.itertuples()])
     kit.log(ax, "x", words.duration)
     left, right = ax.get_xlim()
     ax.set_xlim(right=right * (right / left) ** 0.3)  # room for the labels
@@ -61,7 +57,7 @@ def startup_chart(result: Result, bet, earlier):
     return ax.figure, f"{alt} {words.rounds(result)}: {'; '.join(told)}.", startup_sentence(result)
 
 
-def breakeven_chart(result: Result, bet, earlier):
+def breakeven_chart(result: Result, bet):
     """The best speedup possible against the work's serial time, with the measured setup, where workers pay marked."""
     lines, ax = _paying(result), kit.figure(4.2).add_subplot()
     together = min(lines.workers.max(), capacity(result.machine))
@@ -174,6 +170,3 @@ def _change(result, item, imported):
     more = 1000 * (rounds[imported] - rounds["nothing"]).median()
     ran = "each worker" if where(rows, main_imports=imported).ran_main.all() else "no worker"
     return f"{item.name} {more:+z.1f} ms ({ran} ran the file)"
-
-
-CHARTS = {"startup": startup_chart, "breakeven": breakeven_chart}

@@ -27,13 +27,13 @@ def plot_switches(result: Result, work: str, ax) -> None:
     for column, (hatch, step) in BARS.items():
         bars = ax.barh(lines.index + step, lines[column].fillna(0), 0.36, color=colors, hatch=hatch, edgecolor="white")
         ax.bar_label(bars, [_count(value, column) for value in lines[column]], padding=3, fontsize=10)
-    kit.lines(ax, list(lines.name))
+    kit.names(ax, list(lines.name))
     ax.set_title(_amount(result, work), loc="left", fontsize=11)
     ax.set_xlim(0, max(10, 1.2 * ax.get_xlim()[1]))  # room for the words
     ax.xaxis.set_major_formatter("{x:,.0f}")
 
 
-def switches_chart(result: Result, bet, earlier):
+def switches_chart(result: Result, bet):
     """Bars for every work, above each other."""
     figure, parts = kit.figure(2.2 + 0.5 * len(summary(result))), []
     for ax, work in zip(figure.subplots(len(WORKS), 1), WORKS, strict=True):
@@ -64,6 +64,3 @@ def _amount(result, work):
     cpu_ms = 1000 * where(result.frame, work=work).cpu_s.median()
     amount = f"{result.params['waits']:,} waits" if work == "waiting" else f"{cpu_ms:.3g} ms of CPU time"
     return f"{work} ({amount})"
-
-
-CHARTS = {"switches": switches_chart}

@@ -51,12 +51,12 @@ def plot_timeline(result: Result, ax, task: str, kind: str) -> None:
         half, look = (0.35, running) if ran else (0.04, waiting)
         bars = list(zip(lane.start_ms, lane.end_ms - lane.start_ms, strict=True))
         ax.broken_barh(bars, (worker - half, 2 * half), **look)
-    kit.lines(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
+    kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
     ax.set(xlim=(0, shown), xticks=[0, shown / 3, 2 * shown / 3])
     ax.xaxis.set_major_formatter("{x:.0f}")
 
 
-def timeline_chart(result: Result, bet, earlier):
+def timeline_chart(result: Result, bet):
     """A panel for each task and kind of worker: tasks below each other, kinds side by side."""
     lines, parts = summary(result), []
     figure = kit.figure(0.7 + 1.35 * lines.task.nunique())
@@ -86,6 +86,3 @@ def timeline_sentence(result: Result) -> str:
     elif (processes.both_ran < 0.5).any():
         text += " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
     return text
-
-
-CHARTS = {"timeline": timeline_chart}

@@ -41,33 +41,29 @@ def _lines(result, column="size_bytes"):
     return {pair: lines.set_index(column).handover_s for pair, lines in groups}
 
 
-def _plot(result, ax, column, earlier=None):
+def _plot(result, ax, column):
     """Seconds against bytes, or against tasks in a message, both logarithmic: every round faint, the median strong."""
     for (kind, channel), line in _lines(result, column).items():
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
         ax.plot(rows[column], rows.handover_s, **look, **kit.FAINT)
         look |= kit.STRONG | {"linestyle": STYLES.get(kind, "-")}
         ax.plot(line.index, line, **look, label=f"{words.label(kind, result)}: {channel}")
-    for (kind, channel), line in _lines(earlier, column).items() if earlier else ():
-        ax.plot(line.index, line, **kit.LOOKS[kind] | LOOKS.get(channel, {}) | kit.BEFORE)
-        ax.plot([], [], color="#555555", **kit.BEFORE, label="run before")
     marks = sorted(set(result.frame[column].dropna()))
     kit.log(ax, "x", words.size if column == "size_bytes" else "{:g}".format, marks[:: -(-len(marks) // 8)])
     kit.log(ax, "y", words.duration)
 
 
-def transfer_chart(result: Result, bet, earlier):
+def transfer_chart(result: Result, bet):
     """Hand-over time against size."""
     ax = kit.figure().add_subplot()
-    _plot(result, ax, "size_bytes", earlier)
+    _plot(result, ax, "size_bytes")
     ax.set(xlabel="size of the object", ylabel="until the worker answers")
     kit.legend(ax, 2)
     alt = f"Time of a hand-over against size, medians. {_told(result)}."
-    alt += f" The run before: {_told(earlier)}." if earlier else ""
     return ax.figure, alt, transfer_sentence(result)
 
 
-def chunks_chart(result: Result, bet, earlier):
+def chunks_chart(result: Result, bet):
     """The time of a small task against the tasks in a message to a pool."""
     lines = _lines(result, "chunk")
     if not lines:
@@ -118,6 +114,3 @@ def _told(result):
 
 def _name(kind, channel):
     return f"{words.ONE[kind]}, {BY[channel]}"
-
-
-CHARTS = {"transfer": transfer_chart, "chunks": chunks_chart}

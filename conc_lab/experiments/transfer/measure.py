@@ -22,7 +22,7 @@ from time import perf_counter_ns
 from ...engine import pools
 from ...engine.errors import LabError, died
 from ...engine.experiment import ROUNDS, Progress, in_rounds
-from ...engine.kinds import START_METHODS, check_free
+from ...engine.kinds import START_METHODS, check_memory
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
 
@@ -85,17 +85,16 @@ def check(params, machine):
     if not pairs:
         raise LabError(f"none of these kinds has one of these channels; the kinds of each: {CHANNELS}")
     together, largest = KB * sum(params["sizes_kb"]), KB * max(params["sizes_kb"])
-    would_fit = f"sizes_kb up to {machine['memory_free_bytes'] // COPIES // KB} in all"
-    needed = together + (COPIES - 1) * largest
-    check_free(f"handing over {together / 1e6:g} MB needs, with its copies,", needed, would_fit, machine)
+    check_memory(
+        max(params["sizes_kb"]), "kilobytes, with their copies,", COPIES * KB, machine["memory_free_bytes"] - together
+    )
     if any(channel in BLOCKS for _, channel in pairs):
         _check_block(largest)
 
 
 def _check_block(size):
     """Refuse a block over half of what is free: past the end of /dev/shm a write is a SIGBUS, not an exception."""
-    what, room = f"a block in {SHM}, of which half may be used, needs", _room()
-    check_free(what, size, f"sizes_kb up to {room // KB}", {"memory_free_bytes": room})
+    check_memory(size // KB, f"kilobytes in {SHM}, of which half may be used,", KB, _room())
 
 
 def _room():

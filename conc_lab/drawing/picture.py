@@ -66,15 +66,17 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
 
 
 def _recorded_beside(result):
-    """For experiments that need two CPUs to show their point; the chart of speedup lays its recording over itself."""
-    module = _module(result)
-    if result.machine["usable_cpus"] > 1 or not getattr(module, "NEEDS_TWO_CPUS", False):
+    """A recording of the same case, where the result cannot show its point: on one CPU, or by what its module says."""
+    module, params = _module(result), result.params
+    one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
+    if not getattr(module, "needs_recording", lambda result: one_cpu)(result):
         return None
-    found = recording(result.experiment, gil=result.machine["gil"])
+    case = {"task": params["task"]} if "task" in params else {}
+    found = recording(result.experiment, gil=result.machine["gil"], **case)
     if found is None or found.machine["usable_cpus"] == 1:
         return None
     covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
-    return found if all(set(result.params[name]) <= set(found.params[name]) for name in covered) else None
+    return found if all(set(params[name]) <= set(found.params[name]) for name in covered) else None
 
 
 def _of_recording(recorded, chart):

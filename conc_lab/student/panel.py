@@ -69,7 +69,7 @@ class _Panel:
             self._before,
         ]
         self._below.append(widgets.HTML(_folded("Show the code", _code(inspect.getsource(function)))))
-        self.box = widgets.VBox()
+        self.box, self._new_run = widgets.VBox(), False
         self.box.add_class("conc-lab-panel")
         self._lay_out()
 
@@ -109,7 +109,8 @@ class _Panel:
         """Called by the job, mostly in its reader's thread, whenever something of it has changed."""
         running = job.state == "running"
         if "state" in what:
-            self._run.disabled, self._stop.disabled, self._new_run = running, not running, running
+            self._run.disabled, self._stop.disabled = running, not running
+            self._new_run = running or self._new_run
             self._save.disabled = running or job.result is None
             self._end_other.layout.display = "" if isinstance(job.error, Busy) else "none"
         self._bar.value = 1 if job.state == "done" else job.progress[0]

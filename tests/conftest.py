@@ -41,7 +41,6 @@ def quick(monkeypatch):
     """The quick profile, and none of the limits that this machine's own hub may have set."""
     monkeypatch.setenv("CONC_LAB_PROFILE", "quick")
     monkeypatch.delenv("CPU_LIMIT", raising=False)
-    monkeypatch.delenv("MEM_LIMIT", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -58,8 +58,7 @@ def real_run(case):
     words = [*as_options(case), "--timeout", LIVENESS_S, "--save", path, "--chart", png]
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
         patch.setenv("CONC_LAB_PROFILE", "quick")
-        for name in ("CPU_LIMIT", "MEM_LIMIT"):
-            patch.delenv(name, raising=False)
+        patch.delenv("CPU_LIMIT", raising=False)
         patch.chdir(TESTS)
         watch(patch, scratch)
         before = traces()

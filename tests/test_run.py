@@ -226,7 +226,7 @@ def test_stop_in_wait(nothing_left):
         with pytest.raises(RunStopped):
             one.wait(lambda event: threading.Thread(target=one.stop).start())
         one.stop()
-        assert session.alive(one.pid) == []
+        assert not session.alive(one.pid)
 
 
 def test_stop_twice_before_wait(nothing_left):
@@ -258,7 +258,7 @@ def test_stop_after_the_end(nothing_left):
     with helpers.started() as one:
         one.wait(lambda event: None)
         one.stop()
-        assert session.alive(one.pid) == []
+        assert not session.alive(one.pid)
 
 
 def test_an_observer_that_fails(nothing_left):
@@ -274,7 +274,7 @@ def test_folder_that_is_gone(nothing_left, tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert str(refused()).startswith("the folder that this notebook runs in is gone (No such file or directory)")
+    assert str(refused()).startswith("the notebook's folder is gone, or ")
 
 
 def test_timeout_that_is_none(monkeypatch):
@@ -433,7 +433,7 @@ def test_cancels_leave_nothing(nothing_left, method, task, count):
                 one.stop()
             with pytest.raises(RunStopped):
                 one.wait(count_down)
-            assert session.alive(one.pid) == []
+            assert not session.alive(one.pid)
 
 
 def test_runs_at_the_same_time(nothing_left):

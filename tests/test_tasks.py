@@ -81,13 +81,15 @@ def test_equal_values_in_another_process():
 
 def test_find(monkeypatch):
     """A task is found by its name; an own function by module and name, with what its `_item` function makes."""
-    assert find_task.find("sleep") is find_task.outline("sleep") is tasks.TASKS["sleep"]
+    assert find_task.find("sleep", ["asyncio"]) is tasks.TASKS["sleep"]
     monkeypatch.syspath_prepend(helpers.TESTS)
     for name, expected in (("own_tasks:fine", ()), ("advised_tasks:tiny", (41,))):
         own = find_task.find(name)
         assert (own.name, own.nature) == (name, tasks.OWN)
         with own.prepare(0.01) as args:
             assert args == expected
+    with pytest.raises(LabError, match="asyncio cannot run own_tasks:fine"):
+        find_task.find("own_tasks:fine", ["threads", "asyncio"])
     for name in ("no_such_function", "not_callable"):
         with pytest.raises(LabError, match=f"the module of the task 'own_tasks:{name}' has no such function"):
             find_task.find(f"own_tasks:{name}")
@@ -112,7 +114,6 @@ def test_find_what_a_student_wrote(tmp_path, monkeypatch):
         os.utime(path, (number, number))
     assert find_task.names() == [*tasks.TASKS, "later", "plain"]
     assert find_task.source("later") == "async def later():\n    return 2\n"
-    assert [find_task.outline(name).coroutine for name in ("later", "plain")] == [True, None]
     later, plain = find_task.find("later"), find_task.find("plain")
     assert (later.function(), asyncio.run(later.coroutine()), plain.function(), plain.coroutine) == (2, 2, 3, None)
     assert find_task.name_of(plain.function) == "plain"

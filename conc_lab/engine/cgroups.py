@@ -1,7 +1,7 @@
 """The control groups that this process is in, version 1 and 2, and the numbers in their files."""
 
 import contextlib
-import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +15,7 @@ def folders(controller: str, root: Path) -> Iterator[Path]:
     A path in /proc/self/cgroup counts from the hierarchy's root, a mount may show only a part of it
     (field 4 of /proc/self/mountinfo).
     """
-    try:
-        memberships = (root / "proc/self/cgroup").read_text().splitlines()
-        mounts = (root / "proc/self/mountinfo").read_text().splitlines()
-    except OSError:
-        return
+    memberships, mounts = (_text(root / "proc/self" / name).splitlines() for name in ("cgroup", "mountinfo"))
     for membership in memberships:
         _, controllers, path = membership.split(":", 2)
         if controllers and controller not in controllers.split(","):
@@ -35,25 +31,35 @@ def folders(controller: str, root: Path) -> Iterator[Path]:
                 break
 
 
-def memory(root: Path) -> Iterator[tuple[float, float]]:
-    """(limit, what is left of it) in bytes at every level that has one; what can be dropped is not used."""
+def cpu_quotas(root: Path) -> list[float]:
+    """CPUs' worth of time, for every level that has a quota."""
+    pairs = []
+    for folder in folders("cpu", root):
+        pairs.append(numbers(folder / "cpu.max"))  # v2: "max 100000" or "150000 100000"; v1: -1 without a quota
+        pairs.append(numbers(folder / "cpu.cfs_quota_us") + numbers(folder / "cpu.cfs_period_us"))
+    return [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and 0 < pair[0] < NO_LIMIT]
+
+
+def memory(root: Path) -> list[tuple[int, int]]:
+    """(limit, what is left of it) in bytes at every level that has one; cached files that can be dropped are left."""
+    found = []
     for folder in folders("memory", root):
+        dropped = map(int, re.findall(r"inactive_file (\d+)", _text(folder / "memory.stat")))
+        can_go = max(dropped, default=0)  # v1 has a sum over the levels below as well
         for limit_name, used_name in MEMORY:
             for limit in numbers(folder / limit_name):
                 if limit < NO_LIMIT:
-                    used = sum(numbers(folder / used_name))
-                    yield limit, limit - used + _inactive_file(folder)
+                    used = sum(numbers(folder / used_name)) - can_go
+                    found.append((limit, limit - used))
+    return found
 
 
-def numbers(path: Path) -> list[float]:
-    """The numbers in a file, infinity for "max"; none where there is no such file."""
+def numbers(path: Path) -> list[int]:
+    """The numbers in a file, one beyond every limit for "max"; none where there is no such file."""
+    return [NO_LIMIT if word == "max" else int(word) for word in _text(path).split()]
+
+
+def _text(path):
     with contextlib.suppress(OSError):
-        return [math.inf if word == "max" else float(word) for word in path.read_text().split()]
-    return []
-
-
-def _inactive_file(folder):
-    with contextlib.suppress(OSError):
-        counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        return float(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
-    return 0
+        return path.read_text()
+    return ""

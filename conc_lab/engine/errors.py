@@ -81,3 +81,9 @@ def end_when_out_of_threads(fail: Callable[[BaseException], None]) -> None:
             threading.__excepthook__(dead)
 
     threading.excepthook = hook
+
+
+def quoted(value) -> str:
+    """The value as Python writes it, for a sentence, and no more than 100 characters of it."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"

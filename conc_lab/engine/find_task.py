@@ -6,17 +6,18 @@ the same name after an edit could run the old bytecode.
 """
 
 import contextlib
-import importlib.util
+import importlib
 import inspect
 import re
 from functools import partial
-from importlib.machinery import PathFinder
 from pathlib import Path
 
-from .errors import LabError
+from .errors import LabError, quoted
+from .kinds import check_suited
 from .tasks import OWN, TASKS, Task
 
 FOLDER = Path("my_work/tasks")
+OF_MODULE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 FILE = re.compile(r"([^\W\d]\w*)_[0-9a-f]{8}\.py")
 
 
@@ -69,63 +70,42 @@ def name_of(function) -> str:
     return f"{module}:{name}"
 
 
-def checked(value) -> str | None:
-    """The name where it is that of a task that can be found, else None; LabError for a module that is not there."""
-    value = name_of(value) if callable(value) else value
-    if not isinstance(value, str) or (":" not in value and value not in names()):
-        return None
-    if ":" not in value:
-        if value not in TASKS:
-            _path(value)  # refuses it where its last edit was refused
-        return value
-    module, _, function = value.partition(":")
-    if _spec(module) is None:
-        raise LabError(f"no file for the task {value!r}: there is no module {module!r} beside this notebook")
-    if not function.isidentifier():
-        raise LabError(f"the task {value!r} must name a function of the module {module!r}, as in '{module}:function'")
-    return value
+def checked(value) -> str:
+    """The name of a task that may be found, of what is one or a function; LabError for what is neither.
+
+    Whether "module:function" is there shows when the child imports it: a kernel imports no module of the student's.
+    """
+    name = name_of(value) if callable(value) else value
+    if not isinstance(name, str) or not (name in names() or OF_MODULE.fullmatch(name)):
+        raise LabError(f"unknown task {quoted(name)}; one of: {', '.join(names())}")
+    if name in own_tasks():
+        _path(name)  # refuses it where its last edit was refused
+    return name
 
 
-def find(name: str) -> Task:
-    """The task with its functions, in the child.
+def find(name: str, kinds=()) -> Task:
+    """The task with its functions, in the child. Raises LabError where one of these kinds of worker cannot run it.
 
     A function of the student's own is called without arguments, or with what `function_item()` makes where its
     module has that; a coroutine is run by asyncio, or by a worker in a loop of its own.
     """
-    if name in TASKS:
-        return TASKS[name]
+    task = TASKS.get(name) or _imported(name)
+    check_suited(task, kinds)
+    return task
+
+
+def _imported(name):
     module, _, function = (name if ":" in name else f"{module_name(_path(name))}:{name}").partition(":")
-    home = importlib.import_module(module)
+    try:
+        home = importlib.import_module(module)
+    except ImportError as error:
+        raise LabError(f"the module of the task {name!r} cannot be imported: {error}") from error
     prepare = partial(_prepare, getattr(home, f"{function}_item", None))
     function = getattr(home, function, None)
     if not callable(function):
         raise LabError(f"the module of the task {name!r} has no such function")
     coroutine = function if inspect.iscoroutinefunction(function) else None
     return Task(name, OWN, "", partial(_awaited, function) if coroutine else function, prepare, coroutine)
-
-
-def outline(name: str) -> Task:
-    """`find` without the functions, since a kernel does not import a student's module: coroutine is True or None."""
-    if name in TASKS:
-        return TASKS[name]
-    module, colon, function = name.rpartition(":")
-    text = ""
-    with contextlib.suppress(ImportError, SyntaxError, UnicodeError, AttributeError):  # none: the run's child says so
-        text = (spec := _spec(module)).loader.get_source(spec.name) if colon else source(name)
-    coroutine = re.search(rf"^async\s+def\s+{function}\b", text or "", re.MULTILINE) and True
-    return Task(name, OWN, "", None, None, coroutine)
-
-
-def _spec(module):
-    """The import spec of a module, None where there is no file for it; neither it nor its packages are imported."""
-    first, *below = module.split(".")
-    try:
-        spec = importlib.util.find_spec(first)
-        for part in below:
-            spec = spec and PathFinder.find_spec(part, spec.submodule_search_locations or ())
-    except (ImportError, ValueError):
-        return None
-    return spec if spec and spec.loader else None  # a folder without __init__.py has no loader
 
 
 def _prepare(make, seconds):

@@ -45,6 +45,13 @@ def unsuited(task, kind: str) -> str | None:
     return None
 
 
+def check_suited(task, kinds) -> None:
+    """Raise LabError where one of these kinds of worker cannot run the task."""
+    for problem in (unsuited(task, kind) for kind in kinds):
+        if problem:
+            raise LabError(problem)
+
+
 def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None:
     """Refuse kinds that this machine lacks, and more worker processes of one kind than its free memory holds.
 

@@ -95,37 +95,22 @@ def usable_cpus(quota: float | None) -> int:
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
     """CPUs' worth of time this process may use: the least cgroup quota (v1 or v2, any level) or CPU_LIMIT."""
-    quotas = _from_environment("CPU_LIMIT")
-    for folder in cgroups.folders("cpu", root):
-        pairs = [cgroups.numbers(folder / "cpu.max")]  # v2: "max 100000" or "150000 100000"; v1: -1 without a quota
-        pairs.append(cgroups.numbers(folder / "cpu.cfs_quota_us") + cgroups.numbers(folder / "cpu.cfs_period_us"))
-        quotas += [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and 0 < pair[0] < math.inf]
-    return min(quotas, default=None)
+    quotas = cgroups.cpu_quotas(root)
+    with contextlib.suppress(ValueError):
+        quotas.append(float(os.environ.get("CPU_LIMIT", "")))
+    return min((quota for quota in quotas if quota > 0), default=None)
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """Bytes this process and its neighbours may use: the least cgroup limit (v1 or v2) or MEM_LIMIT."""
-    limits = [limit for limit, _ in cgroups.memory(root)] + _from_environment("MEM_LIMIT")
-    return int(min(limits)) if limits else None
+    """Bytes this process and its neighbours may use: the least cgroup limit (v1 or v2, any level)."""
+    return min((limit for limit, _ in cgroups.memory(root)), default=None)
 
 
 def memory_free(root: Path = Path("/")) -> int:
     """Bytes that can still be taken: what the system calls available, or what is left below a limit."""
     import psutil
 
-    free = [psutil.virtual_memory().available, *(left for _, left in cgroups.memory(root))]
-    for limit in _from_environment("MEM_LIMIT"):
-        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
-                limit -= process.memory_info().rss
-        free.append(limit)
-    return int(max(0, min(free)))
-
-
-def _from_environment(name):
-    with contextlib.suppress(ValueError):
-        return [value] if (value := float(os.environ.get(name, ""))) > 0 else []
-    return []
+    return max(0, min([psutil.virtual_memory().available, *(left for _, left in cgroups.memory(root))]))
 
 
 def _cpu_name():

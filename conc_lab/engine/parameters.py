@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from . import find_task, kinds
-from .errors import LabError
+from .errors import LabError, quoted
 
 MOST = 256  # values of a parameter that takes several
 PROFILES = ("quick", "class", "careful")
@@ -49,31 +49,24 @@ class Number:
     whole: bool = True
 
     def check(self, name, value):
-        try:
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
             number = operator.index(value) if self.whole else float(value)
-            inside = not isinstance(value, (bool, str)) and self.low <= number <= self.high
-        except (TypeError, ValueError, OverflowError):
-            inside = False
-        if not inside:
-            kind = "a whole number" if self.whole else "a number"
-            raise LabError(f"{name} must be {kind} between {self.low} and {self.high}, got {quoted(value)}")
-        return number
+            if not isinstance(value, (bool, str)) and self.low <= number <= self.high:
+                return number
+        kind = "a whole number" if self.whole else "a number"
+        raise LabError(f"{name} must be {kind} between {self.low} and {self.high}, got {quoted(value)}")
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of the names that `options` returns; `elsewhere` are names that other platforms have."""
+    """One of the names that `options` returns."""
 
     options: Callable[[], Sequence[str]]
     help: str
-    elsewhere: Sequence[str] = ()
 
     def check(self, name, value):
-        allowed, name = list(self.options()), name.replace("_", " ")
-        if not isinstance(value, str) or value not in allowed:
-            known, what = isinstance(value, str) and value in self.elsewhere, f"{name} {quoted(value)}"
-            what = f"{what} does not exist on this platform" if known else f"unknown {what}"
-            raise LabError(f"{what}; one of: {', '.join(allowed)}")
+        if not isinstance(value, str) or value not in self.options():
+            raise LabError(f"unknown {name.replace('_', ' ')} {quoted(value)}; one of: {', '.join(self.options())}")
         return value
 
 
@@ -82,14 +75,10 @@ class TaskName:
     """The name of a task, or a function that a worker can import."""
 
     help: str
-
-    def options(self):
-        return find_task.names()
+    options = staticmethod(find_task.names)
 
     def check(self, name, value):
-        if (found := find_task.checked(value)) is None:
-            raise LabError(f"unknown task {quoted(value)}; one of: {', '.join(find_task.names())}")
-        return found
+        return find_task.checked(value)
 
 
 @dataclass(frozen=True)
@@ -106,35 +95,20 @@ class Several:
     def check(self, name, value):
         single = isinstance(value, (str, float)) or not hasattr(value, "__iter__")
         items = [value] if single else list(islice(value, MOST + 1))
-        values = list(dict.fromkeys(self.of.check(self.singular, item) for item in items))
-        if not values:
-            raise LabError(f"{name} must not be empty: give at least one")
-        if len(items) > MOST:
-            raise LabError(f"{name} must have at most {MOST} values, got more")
-        return values
+        if not 0 < len(items) <= MOST:
+            raise LabError(f"{name} must have at least one value" + f" and at most {MOST}" * (len(items) > MOST))
+        return list(dict.fromkeys(self.of.check(self.singular, item) for item in items))
 
 
 class Kinds(Several):
     """Some of these kinds of worker; "processes" becomes the default start method of the Python that runs them."""
 
-    def __init__(self, *allowed: str, help: str = "kinds of worker", elsewhere: bool = False):
-        """elsewhere: start methods of other platforms are allowed, too, because the experiment says what it skips."""
-
-        def options():
-            absent = set() if elsewhere else set(kinds.START_METHODS) - set(kinds.start_methods())
-            return [kind for kind in allowed if kind not in absent]
-
-        super().__init__(OneOf(options, help, kinds.START_METHODS), "kind")
+    def __init__(self, *allowed: str, help: str = "kinds of worker"):
+        super().__init__(OneOf(lambda: allowed, help), "kind")
 
     def check(self, name, value):
         method = kinds.start_methods()[0]
         return list(dict.fromkeys(method if kind == "processes" else kind for kind in super().check(name, value)))
-
-
-def quoted(value) -> str:
-    """The value as Python writes it, for a sentence, and no more than 100 characters of it."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def parsed(word: str) -> int | float | str:

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import tempfile
 import threading
@@ -25,7 +24,6 @@ GRACE_S = 0.6  # between SIGTERM and SIGKILL
 RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 MARK = "CONC_LAB_SCRATCH"  # in the environment of all that a run starts: the folder of its temporary files
 STOPPED = "the run was stopped before it was done; run it again to measure"
-LATE = "the run was ended after {:g} s without finishing; ask for less work, or for more time with timeout_s"
 LOOK_S = 0.25  # an interrupt, or an exit that is hidden by a pipe which stays open, is noticed as late as this
 LAST_EVENTS_S = 1  # after the child's exit, for the events that its pipe still holds
 KEPT_OUTPUT = 8192  # bytes of what the task printed, for the error message
@@ -42,15 +40,12 @@ class Run:
         self._events, self._printed, self._process = queue.SimpleQueue(), b"", None
         try:
             spec = {"experiment": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
-        except OSError as error:
-            gone = f"the folder that this notebook runs in is gone ({error.strerror})"
-            raise LabError(f"{gone}: open the notebook where it is now") from error
-        try:
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
             # The name is short because a socket's path may have no more than 104 characters on macOS.
             self._scratch = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
         except OSError as error:
-            raise LabError(f"no temporary folder could be made ({error.strerror}); {TEMPORARY}") from error
+            gone = f"the notebook's folder is gone, or no temporary folder can be made ({error.strerror})"
+            raise LabError(f"{gone}: open the notebook where it is now; {TEMPORARY}") from error
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_printed)]
         try:
             pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
@@ -99,12 +94,13 @@ class Run:
             self.close()  # what was printed comes through another pipe and is whole only at the end
         if self.state == "stopped":
             raise RunStopped(STOPPED)
+        if self.state == "failed":
+            raise LabError(event["sentence"], self._detail(event["detail"]))
         if self.state == "died":
             raise LabError(died("the experiment's process", self._process.returncode), self._detail())
         if self.state == "late":
-            raise LabError(LATE.format(self._timeout_s), self._detail())
-        if self.state == "failed":
-            raise LabError(event["sentence"], self._detail(event["detail"]))
+            late = f"the run was ended after {self._timeout_s:g} s without finishing"
+            raise LabError(f"{late}; ask for less work, or for more time with timeout_s", self._detail())
 
     def _next(self):
         """The next event; the child's exit, the end of its output and of its time are events as well."""
@@ -156,54 +152,41 @@ class Run:
 
     def _end_session(self):
         """SIGTERM, a grace, SIGKILL; for all that the run has started, in whatever session it is."""
-        if os.name == "nt":
-            _kill_tree(self._process)
-            return
-        kill = signal.SIGKILL
-        for number, spared, patience_s in ((signal.SIGTERM, "", GRACE_S), (kill, RESOURCE_TRACKER, 5), (kill, "", 5)):
+        import psutil
+
+        for end, spared, patience_s in (("terminate", "", GRACE_S), ("kill", RESOURCE_TRACKER, 5), ("kill", "", 5)):
             deadline = time.monotonic() + patience_s
-            for pid in alive(self.pid, self._scratch.name, spared):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, number)
+            for process in alive(self.pid, self._scratch.name, spared):
+                with contextlib.suppress(psutil.Error):
+                    getattr(process, end)()
             while (left := alive(self.pid, self._scratch.name)) and time.monotonic() < deadline:
                 time.sleep(0.02)
             if not left:
                 return
 
 
-def alive(session: int, mark: str | None = None, spared: str | None = None) -> list[int]:
-    """The pids that still run in a session, or that have this mark in their environment, whatever their session.
+def alive(session: int, mark: str | None = None, spared: str = "") -> list:
+    """The processes (psutil's) that still run in a session, or with this mark in their environment, in any session.
 
-    A process with `spared` in its command line is left out.
-    A zombie whose parent never waits for it (in a container without an init) answers kill(pid, 0) for ever.
+    One with `spared` in its command line is left out. A zombie whose parent never waits for it (in a container without
+    an init) is none of them. Windows has no sessions: there the mark tells.
     """
     import psutil
 
-    pids = []
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            ours = os.getsid(process.pid) == session or (mark and process.environ().get(MARK) == mark)
+            ours = hasattr(os, "getsid") and os.getsid(process.pid) == session
+            ours = ours or (mark and process.environ().get(MARK) == mark)
             spare = spared and spared in " ".join(process.cmdline())
             if ours and not spare and process.status() != psutil.STATUS_ZOMBIE:
-                pids.append(process.pid)
-    return pids
-
-
-def _kill_tree(process):
-    import psutil
-
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for member in psutil.Process(process.pid).children(recursive=True):
-            member.kill()
-    process.kill()
-    process.wait()
+                found.append(process)
+    return found
 
 
 def _environment():
     """The kernel's, with one BLAS thread, unbuffered prints, and conc_lab importable if it is not installed."""
-    here = Path(__file__).parents[2]
-    paths = [os.environ.get("PYTHONPATH", "")]
+    here, path = Path(__file__).parents[2], os.environ.get("PYTHONPATH", "")
     if here.name not in ("site-packages", "dist-packages"):
-        paths.insert(0, str(here))
-    path = os.pathsep.join(filter(None, paths))
+        path = os.pathsep.join(filter(None, (str(here), path)))
     return os.environ | ONE_THREAD | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": path}

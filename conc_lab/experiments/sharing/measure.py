@@ -32,7 +32,7 @@ RECORDED = {"table": {"kinds": [kind for kind in KINDS if not unavailable(kind)]
 
 
 def sharing(
-    kinds: Kinds(*KINDS, help="how the worker is started", elsewhere=True) = ("threads", "spawn"),
+    kinds: Kinds(*KINDS, help="how the worker is started") = ("threads", "spawn"),
 ) -> Iterator[dict | Progress]:
     """Find out, for nine things, whether a worker of each kind shares them; one row is one thing for one kind.
 

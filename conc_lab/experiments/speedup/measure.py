@@ -56,7 +56,7 @@ def speedup(
     Raises LabError when a task fails or a variant's results differ from the serial ones.
     """
     yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
-    found = find_task.find(task)
+    found = find_task.find(task, kinds)
     waits = found.nature == tasks.WAITING
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and not waits else []
     limited = (machine.cpu_quota() or math.inf) < (len(cpus) or os.cpu_count() or 1)

@@ -38,7 +38,7 @@ def timeline(
     worker's own CPU time in the block) and running (see the module). Raises LabError when a task fails.
     """
     yield Progress(0, "calibrating")
-    variants = list(product(map(find_task.find, tasks), kinds))
+    variants = list(product([find_task.find(task, kinds) for task in tasks], kinds))
     for number, _, (task, kind), progress in in_rounds(variants, rounds):
         with task.prepare(block_ms / 1000) as args, pools.opened(kind, WORKERS) as pool:
             pool.usages(in_worker.call, (task.function, args))  # imports and first touches are not the task

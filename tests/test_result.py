@@ -149,7 +149,7 @@ def test_a_file_that_is_cut_off(tmp_path):
         for length in range(0, len(whole) - 1, step):
             (tmp_path / "part.json").write_bytes(whole[:length])
             sentence = refused(tmp_path / "part.json")
-            assert "is not a whole result: it is truncated or not JSON" in sentence or "cannot be read" in sentence
+            assert sentence.startswith("part.json is not a whole result: ")
     for content in (b"\xff\xfe\x00", b"\x80", b"PK\x03\x04", b"[" * 100_000, b"\x1f\x8b no zip"):
         (tmp_path / "part.json").write_bytes(content)
         assert len(refused(tmp_path / "part.json")) < 300, content[:20]
@@ -158,14 +158,16 @@ def test_a_file_that_is_cut_off(tmp_path):
 def test_other_json(tmp_path):
     """JSON that conc_lab did not save is refused as such."""
     for content in ([], None, "text", {}, {"kind": "nbformat"}):
-        assert "is JSON, but not a result" in refused(written(tmp_path / "other.json", content)), content
+        assert "other.json is not a whole result: conc_lab did not save it" in refused(
+            written(tmp_path / "other.json", content)
+        ), content
 
 
 def test_other_schema(tmp_path):
-    """A result of another schema version is refused with its version and those that can be read."""
+    """A result of another schema version is refused with its version and what to do."""
     for schema in (0, 3, "1", None):
         sentence = refused(written(tmp_path / "new.json", CONTENT | {"schema": schema}))
-        assert f"schema version {schema!r} and this conc_lab reads 1 and 2" in sentence
+        assert f"it has schema version {schema!r}; open it with the conc_lab that saved it" in sentence
 
 
 def test_missing_or_wrong_parts(tmp_path):
@@ -179,7 +181,6 @@ def test_missing_or_wrong_parts(tmp_path):
         ("rows", [MADE.rows[0], 3], "row 1 does not have the columns round, order, "),
         ("experiment", "switching", "unknown experiment 'switching'; one of: advise, "),
         ("machine", MACHINE | {"usable_cpus": "two"}, "usable_cpus of its machine is 'two'"),
-        ("machine", MACHINE | {"start_methods": ["fork", 3]}, "start_methods of its machine is "),
         ("machine", {}, " of its machine is 'None'"),
     ):
         assert words in refused(written(tmp_path / "part.json", CONTENT | {name: value}))
@@ -209,7 +210,7 @@ def test_no_file(tmp_path):
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
     for name in ("missing.json", "folder", "pipe"):
-        assert refused(tmp_path / name) == f"{name} is not a file"
+        assert refused(tmp_path / name) == f"{name} is not a whole result: it is not a file"
 
 
 SPEEDUP = {"round": 0, "order": 1, "repeat": None, "cpu": None, "kind": "processes", "workers": 2, "tasks": 16}

@@ -21,7 +21,7 @@ KIND = "conc_lab result"
 PACKAGE = Path(__file__).parent.parent
 RECORDINGS = PACKAGE / "recordings"
 ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)  # what rows raise that are not whole
-TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
+TYPES = {"int": [int], "float": [int, float], "str": [str], "bool": [bool], "list": [list]}
 FACTS = {"usable_cpus": "int", "cpu_quota": "float?", "logical_cpus": "int?", "system": "str", "python": "str"}
 FACTS |= {"gil": "bool", "free_threaded": "bool", "start_methods": "list"}
 
@@ -89,32 +89,23 @@ def load(path: str | os.PathLike) -> Result:
     path = Path(path)
     try:
         if not path.is_file():
-            raise LabError(f"{path.name} is not a file")
+            raise ValueError("it is not a file")
         data = path.read_bytes()
         content = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise LabError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise LabError(f"{path.name} is not a whole result: it is truncated or not JSON ({error})") from error
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise LabError(f"{path.name} is JSON, but not a result that conc_lab saved")
-    if (schema := content.get("schema")) not in (1, SCHEMA):
-        cure = "open it with the conc_lab that saved it, or measure again"
-        raise LabError(f"{path.name} has schema version {schema!r} and this conc_lab reads 1 and {SCHEMA}: {cure}")
-    try:
+        if not isinstance(content, dict) or content.get("kind") != KIND:
+            raise ValueError("conc_lab did not save it")
+        if (schema := content.get("schema")) not in (1, SCHEMA):
+            raise ValueError(f"it has schema version {schema!r}; open it with the conc_lab that saved it")
         content = renamed(content) if schema == 1 else content
         result = Result(**{item.name: content.get(item.name, ...) for item in fields(Result)})
         _check(result)
-    except (LabError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, RecursionError, LabError, *ODD) as error:
         raise LabError(f"{path.name} is not a whole result: {error}") from error
     return result
 
 
 def _check(result):
-    """Raise ValueError that says what the result lacks or has of a wrong type, by what its experiment declares.
-
-    Or LabError where there is no such experiment.
-    """
+    """Raise an error that says what the result lacks or has of a wrong type, by what its experiment declares."""
     for item in fields(Result):
         if not isinstance(getattr(result, item.name), item.type):
             raise ValueError(f"{item.name!r} is missing or of the wrong type")
@@ -126,28 +117,29 @@ def _check(result):
     for number, row in enumerate(result.rows):
         if not isinstance(row, dict) or row.keys() != columns.keys():
             raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
-    declared = [(f"in row {number}", row, columns) for number, row in enumerate(result.rows)]
-    for where, record, types in (("of its machine", result.machine, FACTS), *declared):
-        for name, kind in types.items():
-            if not _is(record.get(name), kind):
-                raise ValueError(f"{name} {where} is {str(record.get(name))[:40]!r}, not {kind}")
+        _check_types(f"in row {number}", row, columns)
+    _check_types("of its machine", result.machine, FACTS)
 
 
-def _is(value, kind):
-    """Whether a value is of a declared type: int, float, str, bool or list (of str); with ? it may be None."""
-    if value is None:
-        return kind.endswith("?")
-    if kind == "list":
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, TYPES[kind.rstrip("?")]) and kind.startswith("bool") == isinstance(value, bool)
+def _check_types(where, record, types):
+    """Raise ValueError where a value is not of its declared type; with ? it may be None."""
+    for name, kind in types.items():
+        value = record.get(name)
+        if type(value) not in TYPES[kind.rstrip("?")] and not (value is None and kind.endswith("?")):
+            raise ValueError(f"{name} {where} is {str(value)[:40]!r}, not {kind}")
 
 
 def renamed(content: dict) -> dict:
     """A result of schema 1 in the names of schema 2, by schema_1.json: what each parameter and column became."""
     experiment, params = content["experiment"], dict(content["params"])
-    method, workers = params.pop("start_method", None), params.get("workers")
-    signs = {"$processes": method, "$workers": workers, "$list": [workers]}
-    signs["$beside"] = sorted({1, workers}) if isinstance(workers, int) else None
+    method, workers = params.pop("start_method", None), params.get("workers", 1)
+    workers = workers if isinstance(workers, list) else [workers]
+    signs = {
+        "$processes": method,
+        "$workers": workers[0],
+        "$list": workers,
+        "$beside": list(dict.fromkeys([1, *workers])),
+    }
     text = (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
     for sign, value in signs.items():
         text = text.replace(f'"{sign}"', json.dumps(value))

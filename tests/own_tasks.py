@@ -27,14 +27,6 @@ def raises_two_arguments():
     raise TwoArguments("one", "two")
 
 
-def raises_unprintable():
-    class Unprintable(Exception):
-        def __str__(self):
-            raise RuntimeError("no words")
-
-    raise Unprintable
-
-
 def exits():
     sys.exit(7)
 

@@ -122,9 +122,6 @@ def computed(value):
 
 def failure(error):
     """The error as text, of a length that fits a sentence and an unfolded detail."""
-    try:
-        message = str(error)
-    except Exception:  # a student's __str__
-        message = ""
+    message = str(error)
     message = f"{message[:MESSAGE]}…" if len(message) > MESSAGE else message
     return Failure(type(error).__name__, message, traceback.format_exc()[-TRACEBACK:])

@@ -20,8 +20,6 @@ from . import in_worker
 from .errors import LabError, cannot_start, died
 from .kinds import START_METHODS, unavailable
 
-_staying = set()  # the system's ids of threads that `wait_for_threads` has waited for once
-
 
 @dataclass(frozen=True)
 class WorkerPool:
@@ -252,19 +250,15 @@ def pinned(cpu: int):
 
 
 def wait_for_threads():
-    """Wait until the threads of the pool before are gone, so that a fork copies none of their locks.
+    """Wait until threads that have ended are gone from the system, too, so that a fork copies none of their locks.
 
-    Before 3.13 join() may return while the OS thread is still leaving. A thread that stays for a second, say one
-    that a student's task has left running, is waited for once and not again.
+    Before 3.13 join() may return while the OS thread is still leaving. Threads that Python knows may stay, and those of
+    a C library are waited for in vain.
     """
-    global _staying
-    deadline = time.monotonic() + 1
-    while (now := _other_threads()) - _staying and time.monotonic() < deadline:
+    deadline = time.monotonic() + 0.2
+    while _system_threads() > threading.active_count() and time.monotonic() < deadline:
         time.sleep(0.0005)
-    _staying = now
 
 
-def _other_threads():
-    """The system's ids of this process's threads, less the main one and this one."""
-    listed = os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ()
-    return set(listed) - {str(os.getpid()), str(threading.get_native_id())}
+def _system_threads():
+    return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0

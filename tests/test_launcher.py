@@ -141,8 +141,11 @@ def installed(tmp_path):
 def test_the_course_opens_from_a_wheel(folder, installed):
     """An installed `conc-lab` copies the lessons into an empty folder and opens lesson 00 there.
 
-    A second start keeps a lesson that was changed; what the student made in the checkout is not in the wheel.
+    A second start keeps a lesson that was changed; what the student made in the checkout is not in the wheel, and the
+    recordings are.
     """
+    recordings = [{path.name for path in (top / "conc_lab/recordings").glob("*.gz")} for top in (ROOT, installed)]
+    assert recordings[0] == recordings[1]
     command = [str(installed / "bin/conc-lab")]
     copy = folder / "conc_lab_course"
     for kept in (False, True):

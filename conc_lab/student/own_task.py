@@ -6,7 +6,6 @@ What is kept where is in engine/find_task.py, which finds it again.
 import ast
 import hashlib
 import inspect
-import keyword
 import linecache
 import os
 import sys
@@ -31,7 +30,7 @@ def define(name: str, cell: str) -> Callable:
     it is run, or does not define a function `name` that can be called without arguments. An earlier version is then
     not measured any more, until a cell is accepted. The files of earlier versions stay: a run may still import one.
     """
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not name.isidentifier():
         raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
     if name in TASKS:
         raise LabError(f"{name!r} is one of conc_lab's own tasks: choose another name")

@@ -31,9 +31,7 @@ def panel(experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_
     """
     function = experiments.function(experiment)
     parameters.checked(function, initial)
-    shown = _Panel(function, bet, run.TIMEOUT.check("timeout_s", timeout_s), initial)
-    _PANELS.add(shown)
-    return shown.box
+    return _Panel(function, bet, run.TIMEOUT.check("timeout_s", timeout_s), initial).box
 
 
 def offer_tasks() -> None:
@@ -55,9 +53,9 @@ class _Panel:
         self._line.value = status("Ready.")
         code = widgets.HTML(_folded("Show the code", _code(inspect.getsource(function))))
         self._below = [buttons, self._line, self._chart, self._table, self._before, code]
-        self.box = widgets.VBox()
-        self.box.add_class("conc-lab-panel")
+        self.box = widgets.VBox().add_class("conc-lab-panel")
         self.show_controls(initial)
+        _PANELS.add(self)
 
     def show_controls(self, values):
         """Build the controls, which list the tasks that there are now, with these values."""
@@ -126,16 +124,16 @@ def _control(parameter, values):
     match kind:
         case parameters.Several():
             several = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
-            return (_numbers if isinstance(kind.of, parameters.Number) else _choices)(kind.of, several, look)
+            make = _numbers if isinstance(kind.of, parameters.Number) else _choices
+            return make(kind.of, several, look)
         case parameters.Number():
             field = widgets.BoundedIntText if kind.whole else widgets.BoundedFloatText
             widget = field(value, min=kind.low, max=kind.high, **look)
         case parameters.TaskName():
             options = [(f"{task.nature}: {task.name} ({task.what})", task.name) for task in TASKS.values()]
             own = [name for name in dict.fromkeys([*kind.options(), value]) if name not in TASKS]
-            widget = widgets.Dropdown(
-                options=[*options, *((f"{OWN}: {name}", name) for name in own)], value=value, **look
-            )
+            options += [(f"{OWN}: {name}", name) for name in own]
+            widget = widgets.Dropdown(options=options, value=value, **look)
         case parameters.OneOf():
             widget = widgets.Dropdown(options=kind.options(), value=value, **look)
     return widget, lambda: widget.value

@@ -42,16 +42,12 @@ def __dir__():
     return __all__
 
 
-def load_ipython_extension(shell):
-    """Add `%%task` to this IPython; importing the package in a notebook does it."""
+def _task(line, cell):
+    """`%%task` in a notebook, which has it from the import of this package."""
+    from .student.own_task import magic
 
-    def task(line, cell):
-        from .student.own_task import magic
-
-        magic(line, cell)
-
-    shell.register_magic_function(task, "cell")
+    magic(line, cell)
 
 
 if shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)():
-    load_ipython_extension(shell)
+    shell.register_magic_function(_task, "cell", "task")

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status: 0; 1 after one sentence on stderr; 130 after Ctrl-C."""
     try:
         try:
-            _run(**vars(_parser().parse_args(arguments)))
+            options = vars(_parser().parse_args(arguments))
+            options.pop("command")(**options)
             return 0
         finally:
             sys.stdout.flush()
@@ -34,30 +34,38 @@ def main(arguments: list[str] | None = None) -> int:
 # Imports stand in the functions, so that Ctrl-C during one is answered by `main`.
 
 
-def _run(command, **options):
-    own = {None: _course, "machine": _machine, "claims": _claims}
-    own.get(command, partial(_experiment, command))(**options)
-
-
 def _parser():
     from .engine import experiment, parameters, run
 
     parser = argparse.ArgumentParser(prog="conc-lab", description=__doc__)
-    value = {"type": parameters.parsed, "metavar": "VALUE", "default": argparse.SUPPRESS}
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("machine", help="what this machine can show")
-    commands.add_parser("claims", help="the article's claims, decided by what the lessons kept or, else, measured here")
+    parser.set_defaults(command=_course)
+    commands = parser.add_subparsers()
+    commands.add_parser("machine", help="what this machine can show").set_defaults(command=_machine)
+    commands.add_parser("claims", help="the article's claims, decided on this machine").set_defaults(command=_claims)
     for name in experiment.names():
         function = experiment.function(name)
         command = commands.add_parser(name, help=function.__doc__.splitlines()[0])
+        command.set_defaults(command=partial(_experiment, name))
         for parameter in parameters.described(function).values():
-            several = {"nargs": "+"} if isinstance(parameter.annotation, parameters.Several) else {}
-            text = f"{parameter.annotation.help} (default: {parameters.default(parameter)})"
-            command.add_argument(f"--{parameter.name.replace('_', '-')}", help=text, **several, **value)
+            kind = parameter.annotation
+            text = f"{kind.help} (default: {parameters.default(parameter)})"
+            value = {"type": parameters.parsed, "metavar": "VALUE", "default": argparse.SUPPRESS}
+            value |= {"nargs": "+"} if isinstance(kind, parameters.Several) else {}
+            command.add_argument(f"--{parameter.name.replace('_', '-')}", help=text, **value)
         command.add_argument("--timeout", type=float, default=run.TIMEOUT_S, metavar="SECONDS")
-        command.add_argument("--save", type=Path, metavar="FILE.json", help="write the result")
-        command.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the result")
+        command.add_argument("--save", type=_file, metavar="FILE.json", help="write the result")
+        command.add_argument("--chart", type=_file, metavar="FILE.png", help="draw the result")
     return parser
+
+
+def _file(name):
+    """The path of this name. Raises LabError, before a run is wasted, where no file can be written."""
+    path = os.path.abspath(name)
+    folder = next(folder for folder in Path(path).parents if os.path.exists(folder))
+    taken = os.path.exists(path) and not os.path.isfile(path)  # by a folder or a device
+    if taken or not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        raise LabError(f"no file can be written as {name!r}: name one in a folder that you can write to")
+    return Path(name)
 
 
 def _course():
@@ -76,28 +84,17 @@ def _machine():
 def _claims():
     from . import claim_table
 
-    try:
-        table = claim_table.measured(claim_table.claims(), _say)
-    finally:
-        _say("\n")
-    print(table)
+    print(claim_table.measured(claim_table.claims(), say=partial(print, file=sys.stderr)))
 
 
-def _say(text):
-    """A line of progress that the next one replaces, or the end of such lines; only where somebody reads along."""
-    if sys.stderr.isatty():
-        print(f"\r{text:60}" if text.strip() else text, end="", file=sys.stderr, flush=True)
-
-
-def _experiment(command, timeout, save, chart, **params):
+def _experiment(name, timeout, save, chart, **params):
     from .engine import files, run
 
-    save = save and _writable("--save", save, f"{command}.json")
-    chart = chart and _writable("--chart", chart, f"{command}.png")
     try:
-        result = run.run(command, params, timeout, on_progress=lambda done, doing, _: _say(f"{done:4.0%} {doing}"))
+        result = run.run(name, params, timeout, on_progress=_show_progress)
     finally:
-        _say("\n")
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
     if save:
         print(f"saved {result.save(save)}")
     from .drawing.picture import show
@@ -108,18 +105,10 @@ def _experiment(command, timeout, save, chart, **params):
     print(picture.sentence)
 
 
-def _writable(option, path, example):
-    """The path, or what a link there leads to. Raises LabError, before a run is wasted, where no file can be."""
-    try:
-        path = path.resolve() if path.is_symlink() else path
-        if path.exists() and not path.is_file():
-            what = "a folder" if path.is_dir() else "no ordinary file"
-            raise LabError(f"{option} {path} is {what}: give the name of a file, such as {example}")
-        with tempfile.TemporaryFile(dir=next(folder for folder in path.absolute().parents if folder.exists())):
-            return path
-    except OSError as error:
-        problem = f"{option} {path} could not be written ({error.strerror})"
-        raise LabError(f"{problem}: choose a file in a folder that you can write to") from error
+def _show_progress(fraction, doing, _):
+    """A line that the next one replaces, only where somebody reads along."""
+    if sys.stderr.isatty():
+        print(f"\r{fraction:4.0%} {doing:50}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from .engine import files
-from .engine.errors import LabError
 
 PACKAGE = Path(__file__).parent
 FIRST = "00_your_lab.ipynb"
@@ -25,17 +24,12 @@ def open_course() -> None:
         print("You are root, as in many containers: JupyterLab is allowed to run as root.")
     server = _server(folder, token := secrets.token_hex(24))
     # JupyterLab would ask a question, or, where the terminal is none, be interrupted in whatever it is doing.
-    signal.signal(signal.SIGINT, lambda *_: _end(server))
+    signal.signal(signal.SIGINT, lambda *_: server.stop(from_signal=True))
     where = f"The course is at http://127.0.0.1:{server.port}{server.base_url}lab/tree/{FIRST}?token={token}\n"
     where += "If no browser opens, copy this address into one. Ctrl-C in this terminal ends the course."
     server.io_loop.add_callback(print, where, flush=True)  # once it listens
     server.start()
-
-
-def _end(server):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait for the kernels
-    print("\nThe course ends.", flush=True)
-    server.stop(from_signal=True)
+    print("\nThe course has ended.")
 
 
 def lessons() -> Path:
@@ -46,18 +40,11 @@ def lessons() -> Path:
     checkout = PACKAGE.parent / "notebooks"
     if (checkout / FIRST).exists():
         return checkout
-    kept = 0
-    try:
-        here = Path.cwd()
-        folder = here if here.name == COPY else here / COPY
-        for lesson in sorted(filter(Path.is_file, (PACKAGE / "course").iterdir())):
-            if os.path.lexists(folder / lesson.name):
-                kept += 1
-            else:
-                files.write(folder / lesson.name, lesson.read_bytes(), "the lessons")
-    except (LabError, OSError) as error:
-        raise LabError(f"{error}; start conc-lab in a folder that you can write to") from error
-    print(f"The lessons are in {folder}{f'; {kept} files there were kept as they are' if kept else ''}.")
+    folder = Path.cwd() if Path.cwd().name == COPY else Path.cwd() / COPY
+    for lesson in filter(Path.is_file, (PACKAGE / "course").iterdir()):
+        if not os.path.lexists(folder / lesson.name):
+            files.write(folder / lesson.name, lesson.read_bytes(), "the lessons")
+    print(f"The lessons are in {folder}. Whatever is there already stays as it is.")
     return folder
 
 

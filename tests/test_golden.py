@@ -46,8 +46,8 @@ def test_tables_of_recordings():
 
 def test_words_of_verdicts():
     """Verdict, reason and figures of every made case are those of the golden file."""
-    lines = []
+    lines, claims = [], {claim["id"]: claim for claim in claim_table.TABLE["claims"]}
     for (claim, case), results in OUTCOMES.items():
-        verdict = claim_table.deciders()[claim](*results)
+        verdict = claim_table.decider(claims[claim])(*results)
         lines.append(f"{claim} {case}: {verdict.word} | {verdict.why} | {verdict.figure}\n")
     held("verdicts", "".join(lines))

@@ -80,7 +80,7 @@ def ends(job, state):
 
 def test_idle(job, changes):
     """A job that was never started has no result, no error, and tells nobody anything."""
-    assert (job.state, job.result, job.previous, job.error) == ("idle", None, None, None)
+    assert (job.state, job.result, job.error, job.has_rounds) == ("idle", None, None, False)
     job.stop()
     assert job.state == "idle" and changes == []
 
@@ -121,13 +121,13 @@ def test_failed(job, runs):
     assert ends(job, "failed") and job.error is error and job.result is round_one
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_error_of_our_own_fails_the_job(job, runs):
     """Whatever else goes wrong ends in "failed" with a sentence that names it, never in "running" forever."""
     for error in (KeyError("x"), SystemExit(3)):
         start(job, runs).end(error)
         assert ends(job, "failed")
         assert isinstance(job.error, LabError) and repr(error) in str(job.error)
+        assert "Traceback" in job.error.detail
 
 
 def test_cancelled(job, runs):
@@ -142,22 +142,6 @@ def test_cancelled(job, runs):
     assert job.result is round_one and job.error is None
     job.stop()
     assert job.state == "cancelled"
-
-
-def test_no_thread_for_a_run(job, runs, monkeypatch):
-    """Where no thread can be started, the run fails with a sentence, and the next one works."""
-
-    def refuse(thread):
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        job.start("speedup", {})
-    assert job.state == "failed" and str(job.error).startswith(
-        "this machine could not start the thread of a run (can't "
-    )
-    start(job, runs).end(made(TWO))
-    assert ends(job, "done") and job.error is None
 
 
 def test_run_while_running(job, runs):
@@ -205,37 +189,37 @@ def test_a_stop_is_for_one_run(job, runs):
     assert second.stops == 0 and job.state == "running"
 
 
-def test_late_events_are_dropped(job, runs, changes):
-    """What arrives for an earlier run changes nothing and is told to nobody."""
-    late = start(job, runs)
-    result = made(TWO)
-    late.end(result)
-    assert ends(job, "done")
-    start(job, runs)
-    seen = len(changes)
-    late.round(made(TWO, rounds=1))
-    late.progress(0.99, "round 9 of 9", 0.1)
-    assert (job.result, job.previous, job.progress[0]) == (result, None, 0.0)
-    assert len(changes) == seen
-
-
-def test_the_run_before_is_kept(job, runs):
-    """`previous` is the result before `result`: a run that ends without a round takes neither's place."""
+def test_whose_rounds_they_are(job, runs):
+    """`result` is that of an earlier run until a round of the present one is told, if there is one."""
     first, second, third = (made(TWO, rounds=rounds) for rounds in (1, 2, 3))
-    start(job, runs).end(first)
-    assert ends(job, "done") and (job.result, job.previous, job.has_rounds) == (first, None, True)
+    run = start(job, runs)
+    run.round(first)
+    run.end(first)
+    assert ends(job, "done") and (job.result, job.has_rounds) == (first, True)
     start(job, runs).end(LabError("no rounds"))
-    assert ends(job, "failed") and (job.result, job.previous, job.has_rounds) == (first, None, False)
+    assert ends(job, "failed") and (job.result, job.has_rounds) == (first, False)
     run = start(job, runs)
     run.round(second)
-    assert (job.result, job.previous, job.has_rounds) == (second, first, True)
+    assert (job.result, job.has_rounds) == (second, True)
     run.end(third)
-    assert ends(job, "done") and (job.result, job.previous) == (third, first)
+    assert ends(job, "done") and job.result == third
     start(job, runs)
-    assert (job.result, job.previous, job.has_rounds) == (third, first, False)
+    assert (job.result, job.has_rounds) == (third, False)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_first_round_is_told_as_such(runs):
+    """Only when it is told of the first round of a run does `on_change` find `has_rounds` false."""
+    seen = []
+    job = Job(lambda job, what: seen.append(job.has_rounds) if "result" in what else None)
+    for _ in range(2):
+        run = start(job, runs)
+        for rounds in (1, 2):
+            run.round(made(TWO, rounds=rounds))
+        run.end(LabError("enough"))
+        assert ends(job, "failed")
+    assert seen == [False, True] * 2
+
+
 def test_a_chart_that_cannot_be_drawn_fails_the_job(runs):
     """An error in `on_change` during a run ends in "failed", so that the panel does not run for ever."""
     seen = []

@@ -75,12 +75,10 @@ def test_a_file_that_cannot_be_written(main, tmp_path, monkeypatch, option):
     devices = [os.devnull, tmp_path / "link"] if os.name != "nt" else []
     if devices:
         (tmp_path / "link").symlink_to(os.devnull)
-    cases = {"is a folder": ["", ".", tmp_path], "could not be written": ["a_file/out"], "no ordinary file": devices}
-    for words, paths in cases.items():
-        for path in paths:
-            status, out, err = main("speedup", *SMALL, option, path)
-            assert (status, out) == (1, ""), path
-            assert err.startswith(option) and words in err and err.count("\n") == 1, err
+    for path in ("", ".", tmp_path, "a_file/out", *devices):
+        status, out, err = main("speedup", *SMALL, option, path)
+        assert (status, out) == (1, ""), path
+        assert err.startswith(f"no file can be written as {str(path)!r}: name one in ") and err.count("\n") == 1, err
     assert (tmp_path / "a_file").read_text() == "" and not os.path.isfile(os.devnull)
 
 
@@ -91,7 +89,7 @@ def test_a_folder_without_permission(main, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("it was run"))
     (tmp_path / "closed").mkdir(mode=0o500)
     status, _, err = main("speedup", *SMALL, "--save", tmp_path / "closed/new/out.json")
-    assert status == 1 and "Permission denied" in err and err.count("\n") == 1
+    assert status == 1 and "in a folder that you can write to" in err and err.count("\n") == 1
 
 
 def test_a_failing_task(main, monkeypatch):

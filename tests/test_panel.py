@@ -9,6 +9,7 @@ import pytest
 from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, made
 
+from conc_lab.drawing import picture
 from conc_lab.engine import experiment, parameters, tasks
 from conc_lab.engine import run as engine
 from conc_lab.engine.errors import Busy, LabError, RunStopped
@@ -243,7 +244,7 @@ def test_a_run(runs):
 
 
 def test_what_is_drawn(runs, monkeypatch):
-    """Chart and table are drawn once for each round, with the bet, and over the result of the run before."""
+    """Chart and table are drawn once for each round, with the bet."""
     drawn = []
     for name in ("show", "table"):
         draw = getattr(panels.picture, name)
@@ -261,26 +262,51 @@ def test_what_is_drawn(runs, monkeypatch):
 
     bet = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})()
     panel = Panel(bet=bet)
-    for earlier in (None, made(TWO, rounds=2)):
-        drawn.clear()
-        run(panel, runs, outcome)
-        assert drawn == [("show", {"bet": bet, "earlier": earlier}), ("table", {})] * 2
+    run(panel, runs, outcome)
+    assert drawn == [("show", {"bet": bet}), ("table", {})] * 2
     assert "your bet: 2 threads" in panel.page
+
+
+def test_the_run_before(runs):
+    """A run's first round folds the chart of the run before below its own, where it stays until the next run's."""
+    panel = Panel()
+
+    def alts():
+        return re.findall(r'<img alt="Speedup.*?with (\d)', panel.page)
+
+    def outcome(workers, end):
+        def rounds(on_progress, on_round):
+            for number in (1, 2):
+                on_round(made({("threads", workers): 1.5}, rounds=number))
+            return end or made({("threads", workers): 1.5}, rounds=2)
+
+        return rounds
+
+    run(panel, runs, outcome(2, None))
+    assert alts() == ["2"] and "The run before" not in panel.page
+    for workers, end in ((4, None), (8, LabError("it failed"))):
+        run(panel, runs, outcome(workers, end))
+        assert alts() == [str(workers), str(workers // 2)]
+        assert panel.page.count("<summary>The run before</summary>") == 1
+        run(panel, runs, LabError("no rounds"))
+        assert alts() == [str(workers), str(workers // 2)]
 
 
 def test_a_failed_run_after_a_round(runs):
     """After a failure the chart and the table are both of the rounds that were complete."""
     panel = Panel()
     run(panel, runs, made({("threads", 2): 1.5}))
+    complete = made({("threads", 4): 1.75}, rounds=1)
 
     def outcome(on_progress, on_round):
-        on_round(made({("threads", 4): 1.75}, rounds=1))
+        on_round(complete)
         return LabError("it failed")
 
     run(panel, runs, outcome)
     assert "it failed" in panel.status and "threads 1.75× with 4" in panel.page
-    table = re.search("<table.*</table>", panel.page, re.DOTALL)[0]
-    assert "4 threads" in table and "2 threads" not in table
+    assert re.findall("<table.*?</table>", panel.page, re.DOTALL) == [
+        picture.table(complete).to_html(index=False, border=0)
+    ]
 
 
 def test_a_failed_run(runs):
@@ -368,33 +394,6 @@ def test_another_experiment_runs(runs, other):
     run(panel, runs, Busy("another experiment is running"))
     run(panel, runs, made(TWO))
     assert button.layout.display == "none" and "Done" in panel.status
-
-
-def test_a_cell_that_is_run_again(monkeypatch):
-    """The run of a panel ends when its cell shows another panel, and not when another cell does."""
-    import IPython
-
-    shown_in, adopted, stopped = {"cell": "one"}, threading.Event(), threading.Event()
-
-    def made_run(*arguments, on_start, **how):
-        on_start(type("MadeRun", (), {"stop": stopped.set}))
-        adopted.set()
-        assert stopped.wait(LIVENESS_S)
-        raise RunStopped("stopped")
-
-    kernel = type("Kernel", (), {"get_parent": lambda self: {"metadata": {"cellId": shown_in["cell"]}}})()
-    monkeypatch.setattr(IPython, "get_ipython", lambda: type("Shell", (), {"kernel": kernel}))
-    monkeypatch.setattr(engine, "run", made_run)
-    panel = Panel()
-    panel.press("Run")
-    assert adopted.wait(LIVENESS_S)
-    for cell in ("two", None):
-        shown_in["cell"] = cell
-        Panel()
-        assert not stopped.is_set() and panel["Run"].disabled
-    shown_in["cell"] = "one"
-    Panel()
-    assert stopped.is_set() and becomes_true(lambda: "Stopped" in panel.status, LIVENESS_S)
 
 
 def test_two_panels_share_nothing(runs):

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import helpers
 import pytest
+import record
 from made.results import MACHINE, TYPICAL, made
 
 import conc_lab
 from conc_lab.engine import experiment, files, machine, parameters, result
 from conc_lab.engine.errors import LabError
-from conc_lab.recordings import __main__ as record
 
 MADE = made(TYPICAL, rounds=2)
 MADE = dataclasses.replace(MADE, machine=MACHINE | {"cpu": "Ünïcode™ CPU"})

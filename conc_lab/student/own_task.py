@@ -4,13 +4,10 @@ What is kept where is in engine/find_task.py, which finds it again.
 """
 
 import ast
-import builtins
 import hashlib
 import inspect
-import keyword
 import linecache
 import os
-import symtable
 import sys
 import time
 import traceback
@@ -20,11 +17,10 @@ from types import ModuleType
 
 from ..engine import files
 from ..engine.errors import LabError
-from ..engine.find_task import FILE, FOLDER, module_name, refused
+from ..engine.find_task import FOLDER, module_name, refused
 from ..engine.tasks import TASKS
 
-KEPT_S = 24 * 3600  # workers of a run, or of a pool of the student's, may still import the version they began with
-KNOWN = set(dir(builtins)) - {"display", "get_ipython"} | {"__file__", "__builtins__", "__annotations__"}
+NOTEBOOKS_OWN = {"display", "get_ipython"}  # names that IPython adds to Python's, and a worker lacks
 
 
 def define(name: str, cell: str) -> Callable:
@@ -32,30 +28,24 @@ def define(name: str, cell: str) -> Callable:
 
     Raises LabError, with the cell's line, for a cell that is not Python, uses what it does not define, fails when
     it is run, or does not define a function `name` that can be called without arguments. An earlier version is then
-    not measured any more, until a cell is accepted.
+    not measured any more, until a cell is accepted. The files of earlier versions stay: a run may still import one.
     """
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not name.isidentifier():
         raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
-    if name in TASKS or hasattr(builtins, name):
-        raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
+    if name in TASKS:
+        raise LabError(f"{name!r} is one of conc_lab's own tasks: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    written_ns = {path: path.stat().st_mtime_ns for path in FOLDER.glob("*.py") if FILE.sub(r"\1", path.name) == name}
     try:
         function = _function(_checked(name, text, str(file.absolute())), name, text, file)
     except LabError as error:
-        if written_ns:
-            files.write(refused(name), f"{error}\n", "the note on this task")
+        files.write(refused(name), f"{error}\n", "the note on this task")
         raise
-    now_ns = time.time_ns()
-    written_ns.pop(file, None)
+    newest_ns = max((path.stat().st_mtime_ns for path in FOLDER.glob(f"{name}_*.py")), default=0)
     files.write(file, text, "the task")
-    newest_ns = max(now_ns, 2 * 10**9 + max(written_ns.values(), default=0))  # some file systems count in steps of 2 s
+    newest_ns = max(time.time_ns(), newest_ns + 2 * 10**9)  # some file systems count in steps of 2 s
     os.utime(file, ns=(newest_ns, newest_ns))
     refused(name).unlink(missing_ok=True)
-    for path, each_ns in written_ns.items():
-        if now_ns - each_ns > KEPT_S * 10**9:
-            path.unlink()
     return function
 
 
@@ -63,10 +53,7 @@ def magic(line: str, cell: str) -> None:
     """`%%task name` in a notebook: keep the cell, define its function here, offer it in the panels."""
     from IPython import get_ipython
 
-    name, names = line.strip(), get_ipython().user_ns
-    ours = "__main__", ".".join(FOLDER.parts)  # a function of the notebook's own may become a task
-    if name in names and not (callable(names[name]) and str(getattr(names[name], "__module__", "")).startswith(ours)):
-        raise LabError(f"{name!r} is something else in this notebook already: choose another name for the task")
+    name = line.strip()
     get_ipython().push({name: define(name, cell)})
     if panels := sys.modules.get("conc_lab.student.panel"):
         panels.offer_tasks()
@@ -75,6 +62,9 @@ def magic(line: str, cell: str) -> None:
 
 def _checked(name, text, file):
     """The code of the cell, if it can be a module that defines the task."""
+    from pyflakes.checker import Checker
+    from pyflakes.messages import UndefinedName
+
     try:
         tree = ast.parse(text, file)
         code = compile(tree, file, "exec", dont_inherit=True)
@@ -83,28 +73,14 @@ def _checked(name, text, file):
         raise LabError(f"line {line} of this cell is not Python: {error.args[0]}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
-    if unknown := _unknown(text, tree):
-        uses = " and ".join(f"line {line} uses {used}" for line, used in unknown)
+    lines, as_in_a_worker = {}, type("", (Checker,), {"builtIns": Checker.builtIns - NOTEBOOKS_OWN})
+    for message in as_in_a_worker(tree).messages:
+        if isinstance(message, UndefinedName):
+            lines.setdefault(message.message_args[0], message.lineno)
+    if lines:
+        uses = " and ".join(f"line {line} uses {used}" for used, line in lines.items())
         raise LabError(f"{uses}, which this cell does not define: workers know nothing else, so define it in the cell")
     return code
-
-
-def _unknown(text, tree):
-    """[(the line of its first use, name)] of what the cell uses and neither it nor Python defines."""
-    scopes, used, known = [symtable.symtable(text, "cell", "exec")], set(), set(KNOWN)
-    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(tree)):
-        return []
-    for scope in scopes:
-        scopes += scope.get_children()
-        for symbol in scope.get_symbols():
-            made = symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
-            if (scope is scopes[0] or symbol.is_declared_global()) and made:
-                known.add(symbol.get_name())
-            elif symbol.is_referenced() and (scope is scopes[0] or symbol.is_global()):
-                used.add(symbol.get_name())
-    loaded = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
-    lines = sorted(((node.lineno, node.id) for node in loaded if node.id in used - known), reverse=True)
-    return sorted((line, name) for name, line in {name: line for line, name in lines}.items())
 
 
 def _function(code, name, text, file: Path):

@@ -1,4 +1,4 @@
-"""Record again what lies beside this file: `python -m conc_lab.recordings [EXPERIMENT …]`.
+"""Record again what lies in conc_lab/recordings: `.venv/bin/python tests/record.py [EXPERIMENT …]`.
 
 Run it on a machine that has nothing else to do, with each Python that is to be recorded. An experiment's measure.py
 says in RECORDED which cases there are, by default one with the profile's parameters. A file's name says the experiment,
@@ -10,8 +10,8 @@ import json
 import os
 import sys
 
-from ..engine import experiment, result, run
-from ..engine.errors import LabError
+from conc_lab.engine import experiment, result, run
+from conc_lab.engine.errors import LabError
 
 
 def cases(name: str) -> dict[str, dict]:
@@ -21,7 +21,7 @@ def cases(name: str) -> dict[str, dict]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Record every case of the experiments named, of all where none is; a case that this Python lacks is said."""
-    parser = argparse.ArgumentParser(prog="python -m conc_lab.recordings", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("experiments", nargs="*", choices=[*experiment.names(), []], metavar="EXPERIMENT")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="only these cases")
     parser.add_argument("--profile", default="class", choices=("class", "careful"))

@@ -74,7 +74,7 @@ def test_chart():
     widths = [[bar.get_width() for bar in ax.patches][:2] for ax in figure.axes]
     assert widths == [[1, 0.625], [1, 2], [400, 13_750]]
     assert "CPU time (serial = 1), 2 threads at 10 µs: 2.00× (in every round)" in alt
-    assert words == "2 threads at 10 µs instead of 5 ms: work done: 0.62×; CPU time: 2.00×."
+    assert words == "2 threads at 10 µs against 5 ms: work done: 0.62×; CPU time: 2.00×."
     found = chart.against_serial(made.made(rounds=2, serial_cpu_s=[0.8, 1.6]))
     columns = ["interval_us", "throughput", "cpu_cost", "switches_per_s"]
     first = [[5000, 1, 1.25, 400], [10, 0.625, 2.5, 13_750]]

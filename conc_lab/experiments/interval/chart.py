@@ -58,5 +58,5 @@ def interval_sentence(result: Result) -> str:
     rows, intervals, most = against_serial(result), result.params["intervals_us"], max(result.params["workers"])
     ends = [{"workers": most, "interval_us": end} for end in (min(intervals), max(intervals))]
     work, cpu = (compared(rows, column, *ends) for column in ("throughput", "cpu_cost"))
-    told = f"{words.name('threads', most)} at {us(min(intervals))} instead of {us(max(intervals))}"
+    told = f"{words.name('threads', most)} at {us(min(intervals))} against {us(max(intervals))}"
     return words.sentence(f"{told}: work done: {work}; CPU time: {cpu}", *result.frame.reason.dropna().unique())

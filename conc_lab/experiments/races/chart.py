@@ -10,7 +10,6 @@ NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside 
 COVERED = ("methods",)
 WAYS = {"none": "shared count, no lock", "lock": "shared count, lock", "own": "own counts", "queue": "a queue"}
 SAID = {"updates": "lost", "threads": "threads gave up"}  # of what is counted
-UNGUARDED = ("none", ORDERS[0])
 ORDER = [*METHODS, *WAYS, *ORDERS, *kit.LOOKS, *SAID]
 
 
@@ -37,7 +36,7 @@ def races_chart(result: Result, bet):
 def races_sentence(result: Result) -> str:
     """What was lost where nothing guards a count or two locks, and what where something does."""
     lines, parts = summary(result), []
-    unguarded = lines.way.isin(UNGUARDED)
+    unguarded = lines.way.isin(["none", "opposite order"])
     bare, lost = lines[unguarded], lines[~unguarded].lost.sum()
     if len(bare):
         parts.append("with nothing to guard them: " + "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure))

@@ -51,7 +51,7 @@ def races(
     Columns: round; method; kind; count; lock ("none" or "lock", which a shared count alone has; for "deadlock" the
     order in which the two threads take the locks); what is counted ("updates", or "threads" that got both locks);
     expected, counted, and lost, their difference; seen_by_parent: the count as the program that started the workers
-    sees it. Raises LabError when a worker fails or does not answer.
+    sees it. Raises LabError when a worker ends before it is done.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)  # for good: this interpreter ends with the run
     for number, _, variant, progress in in_rounds(_variants(methods, kinds, counts), rounds):

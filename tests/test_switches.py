@@ -87,21 +87,28 @@ def test_what_gives_a_cpu_up():
 
 def test_what_is_not_counted():
     """Switches that are not counted are told with the reason, and drawn as such."""
-    figure, alt, words = chart.switches_chart(made.made(uncounted={"threads": "macOS does not tell"}), None, None)
-    assert "1,000 with 2 processes" in words and "2 threads" not in words and words.endswith(" MacOS does not tell.")
+    figure, alt, words = chart.switches_chart(made.made(uncounted={"threads": "macOS does not tell"}), None)
+    assert (
+        "1,000 with 2 processes waiting" in words
+        and "2 threads" not in words
+        and words.endswith(" MacOS does not tell.")
+    )
     assert "computing, 2 threads: not counted on this system; " in alt
-    assert [text.get_text() for text in figure.axes[0].texts].count("not counted on this system") == 2
+    assert [text.get_text() for text in figure.axes[0].texts].count("not counted on this system") == 1
     words = chart.switches_sentence(made.made(uncounted={"threads": "Windows does not tell", "processes": "nor this"}))
     assert words == "Windows does not tell. Nor this."
 
 
 def test_chart():
-    """Each work has a bar for voluntary and a hatched one for involuntary switches of each kind, with its figure."""
-    axes = chart.switches_chart(made.made(), None, None)[0].axes
-    assert [ax.get_title(loc="left").partition(" (")[0] for ax in axes] == list(measure.WORKS)
+    """Each work has a bar of voluntary and, hatched, involuntary switches for each kind, with its figures."""
+    axes = chart.switches_chart(made.made(), None)[0].axes
+    assert [ax.get_title(loc="left") for ax in axes] == list(measure.WORKS)
     for ax, work in zip(axes, measure.WORKS, strict=True):
         assert [tick.get_text() for tick in ax.get_yticklabels()] == ["2 threads", "2 processes"]
         widths = [bar.get_width() for bar in ax.patches]
         assert widths == [made.COUNTS[work, kind][column] for column in (0, 1) for kind in ("threads", "processes")]
         assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, False, True, True]
-        assert {text.get_text().split()[1] for text in ax.texts} == {"voluntary", "involuntary"}
+        shown = [
+            "{:,} voluntary, {:,} involuntary".format(*made.COUNTS[work, kind]) for kind in ("threads", "processes")
+        ]
+        assert [text.get_text() for text in ax.texts] == shown

@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Iterator
 
 from ...engine.experiment import ROUNDS, Progress, in_rounds
-from ...engine.kinds import WORKER_BYTES, check_memory
 from ...engine.parameters import ByProfile, Number, Several
 from ..interval.measure import DEFAULT_US, INTERVALS_US
 from ..pingpong.measure import RUN_MS, process, round_trips
@@ -36,7 +35,15 @@ def echo(
     """
     for number, _, (kind, size, us), progress in in_rounds(variants(workers, intervals_us), rounds):
         row = {"round": number, "kind": kind, "workers": size, "interval_us": us}
-        yield row | _beside(kind, size, us, run_ms)
+        with contextlib.ExitStack() as stack:
+            spec = {"threads": size, "interval_us": us} if kind == "threads" else {}
+            exchange, _ = stack.enter_context(process(**spec))
+            exchange()  # it has started before the others take its CPUs
+            others = [stack.enter_context(process(threads=1)) for _ in range(size if kind == "processes" else 0)]
+            for computes, _ in others:
+                computes()  # and so have they
+            row |= round_trips(exchange, run_ms, PAUSE_S)
+        yield row
         yield progress
 
 
@@ -44,19 +51,3 @@ def variants(workers: list[int], intervals_us: list[float]) -> list[tuple]:
     """(kind, workers, interval_us) of every run of a round."""
     threads = [("threads", size, us) for size in workers for us in intervals_us]
     return [("none", 0, None), *threads, *(("processes", size, None) for size in workers)]
-
-
-def check(params, machine):
-    """Refuse more processes than the memory holds."""
-    check_memory(max(params["workers"]), "processes", WORKER_BYTES["spawn"], machine["memory_free_bytes"])
-
-
-def _beside(kind, size, us, run_ms):
-    spec = {"threads": size, "interval_us": us} if kind == "threads" else {}
-    with contextlib.ExitStack() as stack:
-        exchange, _ = stack.enter_context(process(**spec))
-        exchange()  # it has started before the others take its CPUs
-        others = [stack.enter_context(process(threads=1)) for _ in range(size if kind == "processes" else 0)]
-        for computes, _ in others:
-            computes()  # and so have they
-        return round_trips(exchange, run_ms, PAUSE_S)

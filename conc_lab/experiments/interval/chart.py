@@ -3,91 +3,60 @@
 import pandas
 
 from ...drawing import kit, words
+from ...drawing.verdict import between
 from ...engine.result import Result, once
-from ...engine.stats import paired, where
-from ..pingpong.chart import us
+from ...engine.stats import spread, where
+from ..pingpong.chart import compared, us
 
 NEEDS_TWO_CPUS = True
-PANELS = {  # column: what its axis says, and how a figure is said
-    "throughput": ("work done\n(serial = 1)", "{:.2f}× the work of serial in the same time"),
-    "cpu_cost": ("CPU time\n(serial = 1)", "{:.2f}× its CPU time"),
-    "switches_per_s": ("switches\na second", "{:,.0f} switches a second"),
+PANELS = {  # quantity: the title of its panel, and how a figure is said
+    "throughput": ("work done (serial = 1)", "{:.2f}×".format),
+    "cpu_cost": ("CPU time (serial = 1)", "{:.2f}×".format),
+    "switches_per_s": ("switches a second", "{:,.0f}".format),
 }
 
 
 @once
 def against_serial(result: Result) -> pandas.DataFrame:
-    """The threads against the serial run of as much work in the same round.
+    """The rows of threads, each against the serial run of as much work in the same round.
 
-    round, workers, interval_us, throughput (serial wall_s / wall_s), cpu_cost (cpu_s / serial cpu_s), cores_busy
-    (cpu_s / wall_s), switches_per_s (of all threads together, voluntary and involuntary); NaN where not counted.
+    throughput (serial wall_s / wall_s), cpu_cost (cpu_s / serial cpu_s), switches_per_s (of all threads together,
+    voluntary and involuntary); NaN where not counted.
     """
     serial = where(result.frame, kind="serial")[["round", "workers", "wall_s", "cpu_s"]]
     rows = where(result.frame, kind="threads").merge(serial, on=["round", "workers"], suffixes=("", "_serial"))
-    rows = rows.astype({"voluntary_switches": float, "involuntary_switches": float})
+    switches = rows[["voluntary_switches", "involuntary_switches"]].astype(float).sum(axis=1, skipna=False)
     rows["throughput"] = rows.wall_s_serial / rows.wall_s
     rows["cpu_cost"] = rows.cpu_s / rows.cpu_s_serial.where(rows.cpu_s_serial > 0)
-    rows["cores_busy"] = rows.cpu_s / rows.wall_s
-    rows["switches_per_s"] = (rows.voluntary_switches + rows.involuntary_switches) / rows.wall_s
-    return rows[["round", "workers", "interval_us", *PANELS, "cores_busy"]]
+    return rows.assign(switches_per_s=switches / rows.wall_s)
 
 
 @once
 def summary(result: Result) -> pandas.DataFrame:
-    """The medians of `against_serial` for each number of threads, from the longest interval to the shortest."""
-    lines = against_serial(result).drop(columns="round").groupby(["workers", "interval_us"]).median().reset_index()
-    return lines.sort_values(["workers", "interval_us"], ascending=[True, False], ignore_index=True)
+    """A line for each quantity, number of threads and interval, from the longest: median, low, high, name, figure.
 
-
-def plot_interval(result: Result, column: str, ax) -> None:
-    """`throughput`, `cpu_cost` or `switches_per_s` of threads that compute, against the switch interval."""
-    places = {interval: place for place, interval in enumerate(sorted(result.params["intervals_us"], reverse=True))}
-    rows, lines, look = against_serial(result), summary(result), kit.LOOKS["threads"]
-    ax.plot(rows.interval_us.map(places), rows[column], **look, **kit.FAINT)
-    for number, (workers, each) in enumerate(lines.groupby("workers")):
-        how = kit.STRONG | {"linestyle": ("-", "--", ":", "-.")[number % 4], "label": words.name("threads", workers)}
-        ax.plot(each.interval_us.map(places), each[column], **look, **how)
-    if column != "switches_per_s":
-        ax.axhline(1, **kit.REFERENCE)
-        ax.set_ylim(0, max(1.2, 1.05 * ax.get_ylim()[1]))
-    elif lines[column].notna().any():
-        kit.log(ax, "y", "{:,.0f}".format)
-    else:
-        ax.text(0.5, 0.5, "not counted on this system", ha="center", transform=ax.transAxes)
-    kit.columns(ax, list(map(us, places)))
-    ax.set_ylabel(PANELS[column][0])
+    A quantity that was not counted has no lines.
+    """
+    rows, found = against_serial(result).sort_values(["workers", "interval_us"], ascending=[True, False]), []
+    for quantity, (title, say) in PANELS.items():
+        lines = spread(rows, quantity, "kind", "workers", "interval_us").assign(panel=title)
+        figures = [between(line.low, line.median, line.high, say) for line in lines.itertuples()]
+        found.append(lines.assign(figure=figures))
+    lines = pandas.concat(found, ignore_index=True)
+    names = [f"{words.name(line.kind, line.workers)} at {us(line.interval_us)}" for line in lines.itertuples()]
+    return lines.assign(name=names)
 
 
 def interval_chart(result: Result, bet):
-    """Work done, CPU time and switches above each other."""
-    axes = kit.figure(5.4).subplots(len(PANELS), 1, sharex=True)
-    for ax, column in zip(axes, PANELS, strict=True):
-        plot_interval(result, column, ax)
-    kit.legend(axes[0], 4)
-    ax.set_xlabel("switch interval of threads that compute")
-    parts = "; ".join(_said(line) for line in summary(result).to_dict("records"))
-    alt = f"Threads that compute against the switch interval, medians. {parts}."
-    return ax.figure, alt, interval_sentence(result)
+    """Bars of work done, CPU time and switches above each other."""
+    lines, what = summary(result).assign(hatched=0), "threads that compute, by switch interval: medians"
+    return *kit.bars(lines, "panel", "median", "hatched", what), interval_sentence(result)
 
 
 def interval_sentence(result: Result) -> str:
-    """The shortest interval against the longest, with the most threads: work done, CPU time and switches."""
-    ends = where(summary(result), workers=max(result.params["workers"])).iloc[[0, -1]]
-    longest, shortest = ends[["workers", "interval_us"]].to_dict("records")
-    parts = list(dict.fromkeys(map(_said, ends.to_dict("records"))))
-    whats = {"throughput": "work was done in the same time", "cpu_cost": "CPU time was used"}
-    for column, what in whats.items() if shortest != longest else ():
-        ratio, verdict = paired(against_serial(result), column, shortest, longest)
-        told = f"at the short interval {verdict} {what}, {words.times(ratio or 1)}"
-        unclear = f"whether more or less {what} at the short interval, these rounds do not tell"
-        parts.append(unclear if verdict == "unclear" else told)
-    if (busy := ends.cores_busy.iloc[0]) < 0.8:  # threads that compute keep one core busy between them
-        left = f"other programs, or a CPU limit, left these threads {busy:.2f} of a core"
-        parts.append(f"{left}: measure again when it is quiet")
-    return words.sentence(*parts, *result.frame.reason.dropna().unique())
-
-
-def _said(line):
-    """A line of the summary, less what was not counted."""
-    counts = [form.format(line[column]) for column, (_, form) in PANELS.items() if pandas.notna(line[column])]
-    return f"{words.name('threads', line['workers'])} at {us(line['interval_us'])}: {', '.join(counts)}"
+    """The shortest interval against the longest, with the most threads: work done and CPU time."""
+    rows, intervals, most = against_serial(result), result.params["intervals_us"], max(result.params["workers"])
+    ends = [{"workers": most, "interval_us": end} for end in (min(intervals), max(intervals))]
+    work, cpu = (compared(rows, column, *ends) for column in ("throughput", "cpu_cost"))
+    told = f"{words.name('threads', most)} at {us(min(intervals))} against {us(max(intervals))}"
+    return words.sentence(f"{told}: work done: {work}; CPU time: {cpu}", *result.frame.reason.dropna().unique())

@@ -32,15 +32,11 @@ def interval(
     interval_us (None for serial); wall_s, cpu_s, voluntary_switches and involuntary_switches of all together;
     results_equal; reason: why the switches are None here, else None. Raises LabError when a thread cannot be started.
     """
-    yield Progress(0, "getting ready")
     amount, usual_s = tasks.calibrate(tasks.count_primes, run_ms / 1000, 64), sys.getswitchinterval()
     for number, _, (size, us), progress in in_rounds(list(product(workers, (None, *intervals_us))), rounds):
         kind = "threads" if us else "serial"
-        try:
-            sys.setswitchinterval(us / 1e6 if us else usual_s)
-            whole, before, after = run_together(kind, size, tasks.count_primes, amount)
-        finally:
-            sys.setswitchinterval(usual_s)
+        sys.setswitchinterval(us / 1e6 if us else usual_s)
+        whole, before, after = run_together(kind, size, tasks.count_primes, amount)
         row = {"round": number, "kind": kind, "workers": size, "interval_us": us}
         yield row | whole | in_worker.used(before, after)
         yield progress

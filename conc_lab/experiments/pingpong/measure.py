@@ -23,8 +23,6 @@ from ...engine.parameters import ByProfile, Number
 from . import worker
 
 PLACES = ("same CPU", "other CPU", "not pinned")
-FEWEST_TRIPS = 10
-GONE = "a worker ended before it answered: if this machine limits threads or memory, ask for fewer workers"
 RUN_MS = Number(1, 10_000, "milliseconds of round trips", whole=False)
 
 COLUMNS = {"round": "int", "kind": "str", "primitive": "str", "place": "str", "reason": "str?"}
@@ -41,23 +39,23 @@ def pingpong(
     round_trip_us (the run's median; there and back), p10_us and p90_us; reason: why these are None here, else None.
     Raises LabError when a worker cannot be started.
     """
-    variants, missing = [(*partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
-    for number, _, (kind, primitive, place), progress in in_rounds(variants, rounds):
-        row = {"round": number, "kind": kind, "primitive": primitive, "place": place, "reason": missing.get(place)}
-        if place in missing:
-            yield dict.fromkeys(COLUMNS) | row
-        else:
-            with PARTNERS[kind, primitive]() as (exchange, partner_id), _placed(partner_id, place):
-                yield row | round_trips(exchange, run_ms)
+    variants, missing = [(partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
+    for number, _, (partner, place), progress in in_rounds(variants, rounds):
+        row = dict.fromkeys(COLUMNS) | {"round": number, "place": place, "reason": missing.get(place)}
+        row["kind"], row["primitive"] = partner
+        if place not in missing:
+            with PARTNERS[partner]() as (exchange, partner_id), _placed(partner_id, place):
+                row |= round_trips(exchange, run_ms)
+        yield row
         yield progress
 
 
 def round_trips(exchange, run_ms: float, pause_s: float = 0) -> dict:
-    """Columns of a run: round trips for so long, and at least `FEWEST_TRIPS`, after one that is not counted."""
+    """Columns of a run: round trips for so long, and ten at least, after one that is not counted."""
     exchange()
     taken, now = [], time.perf_counter_ns()
     end = now + run_ms * 1e6
-    while len(taken) < FEWEST_TRIPS or now < end:
+    while len(taken) < 10 or now < end:
         if pause_s:
             time.sleep(pause_s)
         start = time.perf_counter_ns()
@@ -70,14 +68,12 @@ def round_trips(exchange, run_ms: float, pause_s: float = 0) -> dict:
 
 @contextlib.contextmanager
 def process(**spec):
-    """(a function that makes one round trip, the process id) of a `worker.partner` in an interpreter of its own."""
+    """(a function that makes one round trip, the process id) of a `worker.partner` in an interpreter of its own.
+
+    On leaving its pipes are closed, which is what ends it.
+    """
     with helper.start("experiments.pingpong.worker", spec, stdin=PIPE, stdout=PIPE, bufsize=0) as program:
-        try:
-            yield partial(_exchange, partial(program.stdin.write, b"."), partial(program.stdout.read, 1)), program.pid
-        except BrokenPipeError as error:
-            raise LabError(GONE) from error
-        finally:
-            program.kill()
+        yield partial(_exchange, partial(program.stdin.write, b"."), partial(program.stdout.read, 1)), program.pid
 
 
 @contextlib.contextmanager
@@ -86,18 +82,16 @@ def _thread(channel):
     with channel() as (its_take, give), channel() as (take, its_give):
         thread = threading.Thread(target=worker.answer, args=(its_take, its_give, ended := []))
         thread.start()
-        try:
-            yield partial(_exchange, give, take), thread.native_id
-        finally:
-            ended.append(True)
-            give()
-            thread.join()
+        yield partial(_exchange, give, take), thread.native_id
+        ended.append(True)
+        give()
+        thread.join()
 
 
 def _exchange(give, take):
     give()
     if not take():  # the end of the file
-        raise BrokenPipeError
+        raise LabError("a worker ended before it answered; ask for fewer workers, or close other programs")
 
 
 @contextlib.contextmanager
@@ -125,13 +119,10 @@ def _missing_places():
     return {"other CPU": "only one CPU may be used"} if len(os.sched_getaffinity(0)) == 1 else {}
 
 
-@contextlib.contextmanager
 def _placed(partner_id, place):
-    """This thread on the first CPU it may use, and its partner on the same or on the last one."""
+    """A context with this thread on the first CPU that it may use, and its partner on the same or on the last one."""
     if place == "not pinned":
-        yield
-        return
+        return contextlib.nullcontext()
     allowed = os.sched_getaffinity(0)
-    with pools.pinned(min(allowed)):
-        os.sched_setaffinity(partner_id, {min(allowed) if place == "same CPU" else max(allowed)})
-        yield
+    os.sched_setaffinity(partner_id, {min(allowed) if place == "same CPU" else max(allowed)})
+    return pools.pinned(min(allowed))

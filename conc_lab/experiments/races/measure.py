@@ -8,16 +8,16 @@ interpreter and the operating system change workers. By "deadlock" two threads t
 orders or in the same order; each has tried its first lock before either asks for its second.
 """
 
-import itertools
 import multiprocessing
 import queue
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import product
 from types import SimpleNamespace
 
-from ...engine import in_worker, pools
+from ...engine import pools
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Progress, in_rounds
 from ...engine.kinds import START_METHODS
@@ -26,8 +26,7 @@ from . import worker
 
 METHODS = ("handshake", "call", "plain", "deadlock")
 COUNTS = ("shared", "own", "queue")
-LOCKS, ORDERS = ("none", "lock"), ("opposite order", "same order")
-WORKERS = 2
+ORDERS = ("opposite order", "same order")
 SWITCH_INTERVAL_S = 1e-5  # 500 times as often as usual: an update that can be lost shall have its chance
 
 COLUMNS = dict.fromkeys(("method", "kind", "count", "lock", "what"), "str")
@@ -52,21 +51,18 @@ def races(
     Columns: round; method; kind; count; lock ("none" or "lock", which a shared count alone has; for "deadlock" the
     order in which the two threads take the locks); what is counted ("updates", or "threads" that got both locks);
     expected, counted, and lost, their difference; seen_by_parent: the count as the program that started the workers
-    sees it. Raises LabError when a worker fails or does not answer.
+    sees it. Raises LabError when a worker ends before it is done.
     """
-    usual_s = sys.getswitchinterval()
-    try:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        for number, _, (method, kind, count, lock), progress in in_rounds(_variants(methods, kinds, counts), rounds):
-            if method == "deadlock":
-                row = _deadlock(lock, patience_ms / 1000)
-            else:
-                row = _race(method, kind, count, lock, increments if method == "plain" else turns)
-            row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
-            yield row | {"lost": row["expected"] - row["counted"]}
-            yield progress
-    finally:
-        sys.setswitchinterval(usual_s)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # for good: this interpreter ends with the run
+    for number, _, variant, progress in in_rounds(_variants(methods, kinds, counts), rounds):
+        method, kind, count, lock = variant
+        if method == "deadlock":
+            row = _deadlock(lock, patience_ms / 1000)
+        else:
+            row = _race(*variant, increments if method == "plain" else turns)
+        row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
+        yield row | {"lost": row["expected"] - row["counted"]}
+        yield progress
 
 
 def check(params, machine):
@@ -76,15 +72,14 @@ def check(params, machine):
 
 
 def _variants(methods, kinds, counts):
-    return [variant for variant in itertools.product(methods, kinds, counts, LOCKS + ORDERS) if _fits(*variant)]
-
-
-def _fits(method, kind, count, lock):
-    if method == "deadlock":
-        return (kind, count) == ("threads", "shared") and lock in ORDERS
-    if count == "shared":
-        return lock in LOCKS
-    return lock == "none" and (count == "queue") == (kind == "threads")
+    """All (method, kind, count, lock) that go together."""
+    variants = []
+    for method, kind in product(methods, kinds):
+        ways = [("shared", "none"), ("shared", "lock"), ("queue" if kind == "threads" else "own", "none")]
+        if method == "deadlock":
+            ways = [("shared", order) for order in ORDERS if kind == "threads"]
+        variants += [(method, kind, count, lock) for count, lock in ways if count in counts]
+    return variants
 
 
 def _race(method, kind, count, lock, turns):
@@ -101,9 +96,7 @@ def _race(method, kind, count, lock, turns):
         executor = ThreadPoolExecutor(2, "", *given) if threads else ProcessPoolExecutor(2, source, *given)
     with executor:
         pool = pools.WorkerPool(executor, kind, 2, barrier, getattr(executor, "_processes", None))
-        outcomes = pool.together(in_worker.call, worker.work, (method, turns))
-    outcomes.sort(key=lambda outcome: getattr(outcome, "type", None) in ("TimeoutError", "Empty"))  # the cause first
-    seen = [pools.value(outcome) for outcome in outcomes]
+        seen = pool.together(worker.work, method, turns)
     counted = sum(seen) if count == "own" else cell.value
     return {"what": "updates", "expected": 2 * turns, "counted": counted, "seen_by_parent": cell.value}
 

@@ -1,7 +1,6 @@
 """What counted switches make of the claim that threads pay for shared memory with them."""
 
-from ...drawing import words
-from ...drawing.verdict import Verdict, decides, ranged
+from ...drawing.verdict import Verdict, decides, first, ranged
 from ...engine.result import Result
 from ...engine.stats import where
 from .measure import WORKS
@@ -19,10 +18,10 @@ def more_switches(counted: Result) -> Verdict:
         parts.append(f"{work} {ranged(threads)} against {ranged(processes)}")
         if threads.median() > 1.5 * processes.median() + 10:  # a handful come with starting and ending
             more.append(work)
-    figure = f"voluntary switches of a thread against a process: {', '.join(parts)}"
-    if len(more) == len(WORKS):
-        return Verdict("holds", "threads switched more, whatever they did", figure)
-    if more:
-        where_more = f"threads share memory in all, and switched more when {words.listed(more)}"
-        return Verdict("depends", f"on the work, not on sharing: {where_more}", figure)
-    return Verdict("does not hold", "threads, which share memory, switched no more than processes", figure)
+    on = f"on the work, not on sharing: threads share memory in all, and switched more when {' and '.join(more)}"
+    return first(
+        f"voluntary switches of a thread against a process: {', '.join(parts)}",
+        (len(more) == len(WORKS), "holds", "threads switched more, whatever they did"),
+        (more, "depends", on),
+        (True, "does not hold", "threads, which share memory, switched no more than processes"),
+    )

@@ -1,5 +1,6 @@
 """conc_lab.student.own_task: a cell with `%%task` becomes a task that every kind of worker can run."""
 
+import math
 import os
 import pickle
 import re
@@ -227,11 +228,34 @@ def test_a_name_that_no_function_can_have(folder):
 
 
 def test_a_name_that_is_taken():
-    """A task of conc_lab's cannot be replaced by a cell, nor by a file."""
-    assert str(refused("def sleep():\n    return 1", "sleep")).startswith("'sleep' is one of conc_lab's own tasks: ")
+    """A task of conc_lab's, or a builtin, cannot be replaced by a cell, nor a task of conc_lab's by a file."""
+    for name, whose in (("sleep", "conc_lab"), ("sum", "Python"), ("Exception", "Python")):
+        sentence = str(refused(f"def {name}():\n    return 1", name))
+        assert sentence == f"{name!r} is one of {whose}'s own: choose another name"
     find_task.FOLDER.mkdir(parents=True)
     (find_task.FOLDER / "sleep_01234567.py").write_text("")
     assert find_task.own_tasks() == {} and find_task.names() == list(tasks.TASKS)
+
+
+def test_a_name_that_means_something_else(monkeypatch):
+    """`%%task` replaces a function of the notebook's own, or a task, but nothing else that the notebook names."""
+    import IPython
+
+    plain = type("Plain", (), {"__module__": "__main__"})()
+    names = {"digits": math, "join": "".join, "sqrt": math.sqrt, "count": 3, "count_primes": tasks.count_primes}
+    shell = type(
+        "Shell", (), {"user_ns": names | {"plain": plain}, "push": lambda self, new: self.user_ns.update(new)}
+    )()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    for name in [*names, "plain"]:
+        before = shell.user_ns[name]
+        with pytest.raises(LabError, match=f"^'{name}' is something else in this notebook already: choose another"):
+            own_task.magic(name, f"def {name}():\n    return 1")
+        assert shell.user_ns[name] is before and find_task.own_tasks() == {}, name
+    shell.user_ns["digits"] = type(refused)(refused.__code__, {"__name__": "__main__"}, "digits")
+    for number in (1, 2):
+        own_task.magic("digits", f"def digits():\n    return {number}")
+        assert shell.user_ns["digits"]() == number
 
 
 def test_an_edit_that_is_refused():

@@ -199,8 +199,8 @@ def test_what_cannot_be_run(runs):
     refused("Workers", "four", "workers must be", "four")
     refused("Workers", "0", "workers must be", "got 0")
     refused("Workers", "<b>", "workers must be", "&lt;b&gt;")
-    refused("Workers", " , ", "workers must not be empty")
-    refused("threads", False, "kinds must not be empty: give at least one")
+    refused("Workers", " , ", "workers must have at least one value")
+    refused("threads", False, "kinds must have at least one value")
     refused("asyncio", True, "asyncio cannot run count_primes")  # which only the experiment itself knows
     run(panel, runs, made(TWO))
     assert not panel.alert and "Done" in panel.status
@@ -394,6 +394,33 @@ def test_another_experiment_runs(runs, other):
     run(panel, runs, Busy("another experiment is running"))
     run(panel, runs, made(TWO))
     assert button.layout.display == "none" and "Done" in panel.status
+
+
+def test_a_cell_that_is_run_again(monkeypatch):
+    """The run of a panel ends when its cell shows another panel, and not when another cell does."""
+    import IPython
+
+    shown_in, adopted, stopped = {"cell": "one"}, threading.Event(), threading.Event()
+
+    def made_run(*arguments, on_start, **how):
+        on_start(type("MadeRun", (), {"stop": stopped.set}))
+        adopted.set()
+        assert stopped.wait(LIVENESS_S)
+        raise RunStopped("stopped")
+
+    kernel = type("Kernel", (), {"get_parent": lambda self: {"metadata": {"cellId": shown_in["cell"]}}})()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: type("Shell", (), {"kernel": kernel}))
+    monkeypatch.setattr(engine, "run", made_run)
+    panel = Panel()
+    panel.press("Run")
+    assert adopted.wait(LIVENESS_S)
+    for cell in ("two", None):
+        shown_in["cell"] = cell
+        Panel()
+        assert not stopped.is_set() and panel["Run"].disabled
+    shown_in["cell"] = "one"
+    Panel()
+    assert stopped.is_set() and becomes_true(lambda: "Stopped" in panel.status, LIVENESS_S)
 
 
 def test_two_panels_share_nothing(runs):

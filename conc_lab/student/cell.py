@@ -22,8 +22,7 @@ def experiment_call(name: str) -> Callable[..., Result]:
 
     def call(task=None, /, *, bet=None, timeout_s: float = run.TIMEOUT_S, **params) -> Result:
         params |= {} if task is None else {"task": task}
-        get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
-        if hasattr(get_ipython(), "kernel"):
+        if kernel():
             return _in_cell(bet, name, params, timeout_s)
         return run.run(name, params, timeout_s)
 
@@ -54,6 +53,12 @@ def _in_cell(bet, *what):
     except LabError as error:
         line.update(HTML(status(f"{error}; the run itself is fine, but lab.claims() will not find it.")))
     return result
+
+
+def kernel():
+    """The Jupyter kernel that this runs in, or None."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
+    return getattr(get_ipython(), "kernel", None)
 
 
 def status(text: str) -> str:

@@ -4,6 +4,7 @@ What is kept where is in engine/find_task.py, which finds it again.
 """
 
 import ast
+import builtins
 import hashlib
 import inspect
 import linecache
@@ -32,8 +33,8 @@ def define(name: str, cell: str) -> Callable:
     """
     if not name.isidentifier():
         raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
-    if name in TASKS:
-        raise LabError(f"{name!r} is one of conc_lab's own tasks: choose another name")
+    if name in TASKS or hasattr(builtins, name):
+        raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
     try:
@@ -53,7 +54,10 @@ def magic(line: str, cell: str) -> None:
     """`%%task name` in a notebook: keep the cell, define its function here, offer it in the panels."""
     from IPython import get_ipython
 
-    name = line.strip()
+    name, names = line.strip(), get_ipython().user_ns
+    ours = "__main__", ".".join(FOLDER.parts)  # a function of the notebook's own may become a task
+    if name in names and not (callable(names[name]) and str(getattr(names[name], "__module__", "")).startswith(ours)):
+        raise LabError(f"{name!r} is something else in this notebook already: choose another name for the task")
     get_ipython().push({name: define(name, cell)})
     if panels := sys.modules.get("conc_lab.student.panel"):
         panels.offer_tasks()

@@ -16,7 +16,7 @@ from ..engine import parameters, run
 from ..engine.errors import Busy, LabError
 from ..engine.result import KEPT
 from ..engine.tasks import OWN, TASKS
-from .cell import progress_text, status
+from .cell import kernel, progress_text, status
 from .job import Job
 
 WRAPPED, TITLE = {"flex_flow": "wrap"}, {"width": "9em", "margin": "2px 8px 2px 2px"}
@@ -26,12 +26,17 @@ _PANELS = weakref.WeakSet()
 def panel(experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_S, **initial) -> widgets.VBox:
     """A panel for the experiment; keyword arguments set its controls, `bet` is laid over its chart.
 
-    A run that takes longer than `timeout_s` is ended. Raises LabError for parameters the experiment does not take or
-    cannot use.
+    A run that takes longer than `timeout_s` is ended, and so is the run of a panel that the same cell showed before.
+    Raises LabError for parameters the experiment does not take or cannot use.
     """
     function = experiments.function(experiment)
     parameters.checked(function, initial)
-    return _Panel(function, bet, run.TIMEOUT.check("timeout_s", timeout_s), initial).box
+    shown = _Panel(function, bet, run.TIMEOUT.check("timeout_s", timeout_s), initial)
+    for before in list(_PANELS):
+        if shown.cell and before.cell == shown.cell:
+            before.job.stop()
+    _PANELS.add(shown)
+    return shown.box
 
 
 def offer_tasks() -> None:
@@ -42,9 +47,11 @@ def offer_tasks() -> None:
 
 class _Panel:
     def __init__(self, function, bet, timeout_s, initial):
-        self._function, self._bet, self._timeout_s, self._job = function, bet, timeout_s, Job(self._changed)
+        self._function, self._bet, self._timeout_s, self.job = function, bet, timeout_s, Job(self._changed)
+        parent = kernel().get_parent() if kernel() else {}
+        self.cell = (parent.get("metadata") or {}).get("cellId")  # None where the page does not tell
         self._run = _button("Run", "play", self._on_run, button_style="primary")
-        self._stop = _button("Stop", "stop", lambda _: self._job.stop(), disabled=True)
+        self._stop = _button("Stop", "stop", lambda _: self.job.stop(), disabled=True)
         self._save = _button("Save result", "save", self._on_save, disabled=True)
         self._end_other = _button("End the other run", "stop", self._on_end_other, layout={"display": "none"})
         self._bar = widgets.FloatProgress(min=0, max=1, layout={"width": "12em"})
@@ -55,7 +62,6 @@ class _Panel:
         self._below = [buttons, self._line, self._chart, self._table, self._before, code]
         self.box = widgets.VBox().add_class("conc-lab-panel")
         self.show_controls(initial)
-        _PANELS.add(self)
 
     def show_controls(self, values):
         """Build the controls, which list the tasks that there are now, with these values."""
@@ -71,7 +77,7 @@ class _Panel:
         experiment, given = self._function.__name__, self.values()
         try:
             run.checked(experiment, given)  # as the run does, so that what cannot be run is said as "not run"
-            self._job.start(experiment, given, self._timeout_s)
+            self.job.start(experiment, given, self._timeout_s)
         except LabError as error:
             self._line.value = _problem("Not run", error)
 
@@ -81,7 +87,7 @@ class _Panel:
         self._line.value = status("The other run is ended. Press Run.")
 
     def _on_save(self, _):
-        result = self._job.result
+        result = self.job.result
         try:
             path = result.save(KEPT / f"{result.experiment}-{result.started[:19].replace(':', '')}.json")
             self._line.value = status(f"Saved as {path.as_posix()}.")

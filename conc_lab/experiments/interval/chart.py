@@ -56,6 +56,8 @@ def interval_chart(result: Result, bet):
 def interval_sentence(result: Result) -> str:
     """The shortest interval against the longest, with the most threads: work done and CPU time."""
     rows, intervals, most = against_serial(result), result.params["intervals_us"], max(result.params["workers"])
+    if len(intervals) == 1:
+        return "One interval alone shows no difference: measure with two or more."
     ends = [{"workers": most, "interval_us": end} for end in (min(intervals), max(intervals))]
     work, cpu = (compared(rows, column, *ends) for column in ("throughput", "cpu_cost"))
     told = f"{words.name('threads', most)} at {us(min(intervals))} against {us(max(intervals))}"

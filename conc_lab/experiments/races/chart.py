@@ -42,5 +42,7 @@ def races_sentence(result: Result) -> str:
         parts.append("with nothing to guard them: " + "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure))
     parts.append(f"guarded by a lock, by one owner of the count, or by one order of two locks: {lost:,} lost")
     if not bare.lost.all():
-        parts.append("where nothing was lost without a lock, that was luck: Python does not promise it")
+        parts.append(
+            "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
+        )
     return words.sentence(*parts)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from ...engine import in_worker, kinds, machine, pools, tasks
+from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Progress, in_rounds
 from ...engine.parameters import ByProfile, Kinds, Number, Several
 from . import worker
@@ -29,8 +30,8 @@ def switches(
     """Count what workers switch while they compute, hash or wait; one row is one worker of a run.
 
     Columns: round, work, kind, workers, worker (its number); wall_s (of the run), cpu_s, voluntary_switches and
-    involuntary_switches (of the worker); results_equal (of all workers of the run); reason: why the switches are None
-    here, else None. Raises LabError when a worker cannot be started.
+    involuntary_switches (of the worker); results_equal; reason: why the switches are None here, else None.
+    Raises LabError when a worker cannot be started, or when workers return different results.
     """
     computing = tasks.count_primes, tasks.calibrate(tasks.count_primes, run_ms / 1000, 64)
     hashing = tasks.sha256, tasks.calibrate(tasks.sha256, run_ms / 1000)
@@ -52,7 +53,8 @@ def run_together(kind: str, workers: int, function, amount: int):
         turns = range(workers // pool.workers)  # serial is a pool of one
         outcomes = [one for _ in turns for one in pool.together(worker.counted, pool.scope, function, (amount,))]
     values, starts, ends, before, after = zip(*outcomes, strict=True)
+    if len(set(values)) > 1:
+        raise LabError(f"the {kind} returned different results for the same work, so no figures are shown")
     counted = after[0].voluntary_switches is not None
     reason = None if counted else f"{machine.system()} does not tell Python the context switches of a {pool.scope}"
-    whole = {"wall_s": (max(ends) - min(starts)) / 1e9, "results_equal": len(set(values)) == 1, "reason": reason}
-    return whole, before, after
+    return {"wall_s": (max(ends) - min(starts)) / 1e9, "results_equal": True, "reason": reason}, before, after

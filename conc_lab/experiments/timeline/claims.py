@@ -1,6 +1,6 @@
 """What two recorded workers make of the claims on threads that run one at a time, and in parallel."""
 
-from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, ranged
+from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, first, ranged
 from ...engine.result import Result
 from .chart import rounds
 
@@ -34,14 +34,13 @@ def _same_time(recorded, place):
     shares = [rounds(recorded).loc[case] for case in CASES]
     pure, hashing, control = (_ran(values.median()) for values in shares)
     why, *verdicts = OUTCOMES.get((pure, hashing), (BETWEEN, "cannot tell", "cannot tell"))
-    rules = [
+    return first(
+        FIGURE.format(*(ranged(values, "{:.0%}".format) for values in shares)),
         (recorded.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
         (min(map(len, shares)) < FEWEST, "cannot tell", TOO_FEW),
         (not (pure or hashing or control), "cannot tell", HELD_UP),
         (True, verdicts[place], why),
-    ]
-    figure = FIGURE.format(*(ranged(values, "{:.0%}".format) for values in shares))
-    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
+    )
 
 
 def _ran(share):

@@ -42,10 +42,10 @@ def timeline(
     for number, _, (task, kind), progress in in_rounds(variants, rounds):
         with task.prepare(block_ms / 1000) as args, pools.opened(kind, WORKERS) as pool:
             pool.usages(in_worker.call, (task.function, args))  # imports and first touches are not the task
-            recorded = pool.together(worker.blocks, task.function, args, int(window_ms * 1e6))
-        first = min(blocks[0][0] for blocks, _ in recorded)
-        for who, (blocks, failure) in enumerate(recorded):
-            pools.value(failure, f"the task {task.name} raised")
+            recorded = pool.together(in_worker.call, worker.blocks, (task.function, args, int(window_ms * 1e6)))
+        lanes = [pools.value(blocks, f"the task {task.name} raised") for blocks in recorded]
+        first = min(blocks[0][0] for blocks in lanes)
+        for who, blocks in enumerate(lanes):
             for start, end, cpu in blocks:
                 row = {"round": number, "task": task.name, "kind": kind, "worker": who}
                 row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6, "cpu_ms": cpu / 1e6}

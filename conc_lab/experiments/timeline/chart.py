@@ -5,13 +5,11 @@ import pandas
 from ...drawing import kit, words
 from ...engine.result import Result, once
 from ...engine.stats import where
-from ...engine.tasks import COMPUTING, RELEASING, TASKS
 from .measure import WORKERS
 
 NEEDS_TWO_CPUS = True
 COVERED = ("tasks",)
 SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
-COMPUTE = [name for name, task in TASKS.items() if task.nature in (COMPUTING, RELEASING)]
 
 
 @once
@@ -21,15 +19,13 @@ def rounds(result: Result) -> pandas.Series:
     orders = {"task": result.params["tasks"], "kind": list(kit.LOOKS)}
     rows = result.shown.astype({column: pandas.CategoricalDtype(order) for column, order in orders.items()})
     lanes = rows.groupby([*variant, "worker"], observed=True).agg({"start_ms": "min", "end_ms": "max"})
-    both = lanes.groupby(variant, observed=True).agg(opened=("start_ms", "max"), closed=("end_ms", "min"))
-    ran = rows[rows.running].join(both, on=variant)
+    both = lanes.groupby(variant, observed=True).agg({"start_ms": "max", "end_ms": "min"})
+    ran = rows[rows.running].set_index(variant)
     changes = pandas.concat([ran.assign(at=ran.start_ms, change=1), ran.assign(at=ran.end_ms, change=-1)])
-    changes["at"] = changes["at"].clip(changes.opened, changes.closed)
-    changes = changes.set_index(variant).sort_values([*variant, "at"])
+    changes = changes.sort_values([*variant, "at"])
     lasted = changes["at"].diff().shift(-1)  # from each change in how many run to the next
     together = lasted[changes.change.cumsum() == WORKERS].groupby(variant, observed=True).sum()
-    recorded = (both.closed - both.opened).clip(lower=0)
-    return (together / recorded).reindex(both.index).fillna(0).rename("both_ran")
+    return (together / (both.end_ms - both.start_ms)).reindex(both.index).fillna(0).rename("both_ran")
 
 
 def summary(result: Result) -> pandas.DataFrame:
@@ -40,14 +36,12 @@ def summary(result: Result) -> pandas.DataFrame:
 def plot_timeline(result: Result, ax, task: str, kind: str) -> None:
     """The lanes of one task and one kind of worker, in the last round."""
     shown = SHOWN_BLOCKS * result.params["block_ms"]
-    rows = where(result.shown, task=task, kind=kind, round=result.frame["round"].max())
-    rows = rows[rows.start_ms < shown]
+    rows = where(result.shown, task=task, kind=kind, round=result.frame["round"].max()).query("start_ms < @shown")
     heights, colors = {True: 0.7, False: 0.08}, {True: kit.LOOKS[kind]["color"], False: "#777777"}
     look = {"height": rows.running.map(heights), "color": rows.running.map(colors), "edgecolor": "white"}
     ax.barh(rows.worker, rows.end_ms - rows.start_ms, left=rows.start_ms, linewidth=0.4, **look)
     kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
-    ax.set(xlim=(0, shown), xticks=[0, shown / 3, 2 * shown / 3])
-    ax.xaxis.set_major_formatter("{x:.0f}")
+    ax.set(xlim=(0, shown))
 
 
 def timeline_chart(result: Result, bet):
@@ -62,10 +56,6 @@ def timeline_chart(result: Result, bet):
     figure.supxlabel("milliseconds; thick: running, thin: waiting", fontsize=11)
     told = f"Both were running for this share of the time, median of {words.rounds(result)}: {'; '.join(parts)}."
     alt = f"Timelines of two workers, a bar where one ran and a thin line where it waited. {told}"
-    computing = lines[(lines.kind != "threads") & lines.task.isin(COMPUTE)]
     if result.machine["usable_cpus"] == 1:
-        told += " One usable CPU: two workers take turns or, under a limit of one CPU's time or less, "
-        told += "run at the same time for a moment and are then both stopped."
-    elif (computing.both_ran < 0.5).any():
-        told += " Other programs, or a CPU limit, kept workers from a second CPU: measure again when it is quiet."
+        told += " One usable CPU: two take turns or, under a CPU limit, run together briefly and are then both stopped."
     return figure, alt, told

@@ -37,9 +37,7 @@ def timeline(
     Columns: round, task, kind, worker (0 or 1), start_ms and end_ms (from the first block of the two), cpu_ms (the
     worker's own CPU time in the block) and running (see the module). Raises LabError when a task fails.
     """
-    yield Progress(0, "calibrating")
-    variants = list(product(map(find_task.find, tasks), kinds))
-    for number, _, (task, kind), progress in in_rounds(variants, rounds):
+    for number, _, (task, kind), progress in in_rounds(list(product(map(find_task.find, tasks), kinds)), rounds):
         with task.prepare(block_ms / 1000) as args, pools.opened(kind, WORKERS) as pool:
             pool.usages(in_worker.call, (task.function, args))  # imports and first touches are not the task
             recorded = pool.together(in_worker.call, worker.blocks, (task.function, args, int(window_ms * 1e6)))

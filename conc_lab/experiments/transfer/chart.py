@@ -4,7 +4,7 @@ import pandas
 
 from ...drawing import kit, words
 from ...engine.errors import LabError
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import BLOCKS, CHANNELS
 
@@ -12,24 +12,22 @@ LOOKS = {"new block": {"color": "#009E73", "marker": "^"}, "same block": {"color
 STYLES = {"forkserver": "--", "spawn": ":"}  # of lines, where several start methods were asked for
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """Medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
-    by = ["kind", "channel", "size_bytes", "chunk"]
-    medians = result.shown.groupby(by, dropna=False)[["handover_s", "read_s"]].median().reset_index()
-    order = [*CHANNELS, "map"].index
-    return medians.sort_values("channel", key=lambda column: column.map(order), kind="stable", ignore_index=True)
+    rows = result.shown.astype({"channel": pandas.CategoricalDtype([*CHANNELS, "map"])})
+    groups = rows.groupby(["channel", "kind", "size_bytes", "chunk"], observed=True, dropna=False)
+    return groups[["handover_s", "read_s"]].median().reset_index()
 
 
-def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, int | None]:
-    """(the largest size up to which `one` lost in every round, the smallest from which on it won in every round).
+def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, bool]:
+    """(the smallest size from which on `one` was faster in every round, or None; whether it ever was in any).
 
-    one, other: (kind, channel). None for either where there is no such size; sizes between the two are undecided.
+    one, other: (kind, channel).
     """
     rows = result.shown.pivot_table("handover_s", ["size_bytes", "round"], ["kind", "channel"])
-    ahead = (rows[one] < rows[other]).groupby("size_bytes").agg(["any", "all"])
-    lost, won = ahead.index[~ahead["any"].cummax()], ahead.index[ahead["all"][::-1].cummin()[::-1]]
-    return max(lost, default=None), min(won, default=None)
+    faster = rows[one] < rows[other]
+    always = faster.groupby("size_bytes").all()[::-1].cummin()  # from the largest size down
+    return min(always.index[always], default=None), faster.any()
 
 
 def transfer_chart(result: Result, bet):
@@ -58,16 +56,14 @@ def _drawn(result, column, phrase, say, *height):
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
         name = f"{channel} to {words.label(kind, result)}"
         ax.plot(rows[column], rows.handover_s, **look, **kit.FAINT)
-        look |= kit.STRONG | {"linestyle": STYLES.get(kind, "-")}
-        ax.plot(line[column], line.handover_s, **look, label=name)
+        ax.plot(line[column], line.handover_s, **look, **kit.STRONG, linestyle=STYLES.get(kind, "-"), label=name)
         told = list(map(phrase.format, line.handover_s.map(words.duration), line[column].map(say)))
         medians.append(f"{name}: {', '.join(told)}")
         ends.append(f"{name}: {', '.join(dict.fromkeys((told[0], told[-1])))}")
         if channel in BLOCKS and "pickle" in result.params["channels"]:
-            _, won = crossing(result, (kind, channel), (kind, "pickle"))
-            ends[-1] += f" (in every round faster than the pickle from {words.size(won)} on)" if won else ""
-    marks = sorted(set(lines[column]))
-    kit.log(ax, "x", say, marks[:: -(-len(marks) // 8)])
+            faster, _ = crossing(result, (kind, channel), (kind, "pickle"))
+            ends[-1] += f" (in every round faster than the pickle from {words.size(faster)} on)" if faster else ""
+    kit.log(ax, "x", say)
     kit.log(ax, "y", words.duration)
     kit.legend(ax, 2)
     return ax, "; ".join(medians), "; ".join(ends)

@@ -34,7 +34,7 @@ def transfer_chart(result: Result, bet):
     """Hand-over time against size."""
     ax, medians, ends = _drawn(result, "size_bytes", "{} for {}", words.size)
     ax.set(xlabel="size of the object", ylabel="until the worker answers")
-    return ax.figure, f"Time of a hand-over against size, medians. {medians}.", words.sentence(ends)
+    return ax.figure, f"Time of a hand-over against size, medians: {medians}.", words.sentence(ends)
 
 
 def chunks_chart(result: Result, bet):
@@ -43,7 +43,7 @@ def chunks_chart(result: Result, bet):
         raise LabError("this chart is about a pool of processes, and none was among the kinds of this run")
     ax, medians, ends = _drawn(result, "chunk", "{} a task with {} in a message", "{:g}".format, 3.2)
     ax.set(xlabel="tasks in a message (chunksize)", ylabel="time per task")
-    return ax.figure, f"Time per small task against tasks in a message, medians. {medians}.", words.sentence(ends)
+    return ax.figure, f"Time per small task against tasks in a message, medians: {medians}.", words.sentence(ends)
 
 
 def _drawn(result, column, phrase, say, *height):

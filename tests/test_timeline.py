@@ -6,13 +6,12 @@ import random
 import types
 
 import helpers
-import pandas
 import pytest
 from made.timeline import SIDE_BY_SIDE, TURNS, block, made
 
 from conc_lab.engine import parameters, run
 from conc_lab.experiments.timeline import measure
-from conc_lab.experiments.timeline.chart import both_ran, summary, timeline_chart
+from conc_lab.experiments.timeline.chart import rounds, summary, timeline_chart
 
 
 def shares(result):
@@ -20,17 +19,26 @@ def shares(result):
     return {(task, kind): share for task, kind, share in summary(result).itertuples(index=False)}
 
 
+def both_ran(rows):
+    """The share of one round of one variant in which both ran."""
+    (share,) = rounds(made(rows))
+    return share
+
+
 def test_both_ran():
     """The share counts the time in which both run, out of the time in which both record."""
+    far = [block(worker, start, start + 5) for worker, start in ((0, 0), (0, 5), (1, 20), (1, 25))]
     for name, rows, share in (
         ("turns", TURNS, 0),
         ("side by side", SIDE_BY_SIDE, 1),
         ("half", [block(0, 0, 10), block(1, 0, 5), block(1, 5, 10, False)], 0.5),
         ("sleepers", [block(0, 0, 10, False), block(1, 0, 10, False)], 0),
         ("late start", [block(0, 0, 10), block(1, 4, 30)], 1),
+        ("one early", [block(0, 0, 6), block(1, 0, 3), block(1, 3, 6, False), block(1, 6, 30)], 0.5),
         ("apart", [block(0, 0, 10), block(1, 12, 20)], 0),
+        ("far apart", far, 0),
     ):
-        assert both_ran(pandas.DataFrame(rows)) == pytest.approx(share), name
+        assert both_ran(rows) == pytest.approx(share), name
 
 
 def test_both_ran_in_many_blocks():
@@ -46,7 +54,7 @@ def test_both_ran_in_many_blocks():
         max(0, min(a["end_ms"], b["end_ms"]) - max(a["start_ms"], b["start_ms"]))
         for a, b in itertools.product(*running)
     )
-    assert both_ran(pandas.DataFrame(rows)) == pytest.approx(both / end) and both > 0
+    assert both_ran(rows) == pytest.approx(both / end) and both > 0
 
 
 def test_shares_are_medians_over_the_rounds():
@@ -80,7 +88,7 @@ def test_sleepers_never_run():
 def test_running(monkeypatch):
     """A block is running from CPU time for half of its wall time on; times count from the first block."""
     blocks = [(0, 1000, 490), (1000, 2000, 500), (2000, 3000, 510)]
-    pool = types.SimpleNamespace(usages=lambda *args: None, together=lambda *args: [(blocks, None), (blocks, None)])
+    pool = types.SimpleNamespace(usages=lambda *args: None, together=lambda *args: [blocks, blocks])
     monkeypatch.setattr(measure.pools, "opened", lambda *args: contextlib.nullcontext(pool))
     params = parameters.checked(measure.timeline, {"tasks": ["sleep"], "kinds": ["threads"], "rounds": 1})
     rows = [item for item in measure.timeline(**params) if isinstance(item, dict)]
@@ -93,29 +101,16 @@ def test_chart():
     """A panel for each task and kind, threads beside processes; bars where a worker ran, a line where it waited."""
     names = ["sha256", "count_primes"]  # in the order of the parameter
     rows = [row | {"task": name, "kind": kind} for kind in ("processes", "threads") for name in names for row in TURNS]
-    panels = timeline_chart(made(rows), None, None)[0].axes
+    panels = timeline_chart(made(rows), None)[0].axes
     assert [ax.get_title() for ax in panels] == [f"{name}\nboth running: 0%" for name in names for _ in range(2)]
     labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in panels]
     assert labels == [["thread 1", "thread 2"], ["process 1", "process 2"]] * 2
-    running, waiting = panels[0].collections[:2]
-    assert {running.get_label(), waiting.get_label()} == {"running", "waiting"}
-    heights = {bars.get_label(): abs(bars.get_paths()[0].get_extents().height) for bars in (running, waiting)}
-    assert heights["running"] > 4 * heights["waiting"]  # told apart by more than colour
+    heights = [bar.get_height() for bar in panels[0].patches]  # told apart by more than colour
+    assert [height > 0.5 for height in heights] == [True, False, False, True] and min(heights) < 0.1
 
 
-def test_what_held_two_workers_up():
-    """The sentence says where one CPU, a limit on CPU time or a busy host kept two workers from running together."""
-
-    def said(usable=2, quota=None, task="sha256", kind="processes"):
-        rows = [row | {"task": task, "kind": kind} for row in TURNS]
-        return timeline_chart(made(rows, usable, quota), None, None)[2]
-
-    one, limit, busy = "only one of two runs", "leaves this notebook 1 CPU's worth of time", "measure again when it is"
-    for case, words in (
-        ({"usable": 1}, [one]),
-        ({"usable": 1, "quota": 1.0}, [limit]),
-        ({}, [busy]),
-        ({"kind": "threads"}, []),
-        ({"task": "sleep"}, []),
-    ):
-        assert [each for each in (one, limit, busy) if each in said(**case)] == words, case
+def test_one_usable_cpu():
+    """The sentence says where one usable CPU kept two workers from running at the same time."""
+    for usable in (1, 2):
+        told = timeline_chart(made(TURNS, usable), None)[2]
+        assert ("One usable CPU: two take turns or, under a CPU limit" in told) == (usable == 1)

@@ -12,14 +12,14 @@ def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads
     return made | {"start_ms": start_ms, "end_ms": end_ms, "cpu_ms": cpu_ms, "running": running}
 
 
-def made(rows, usable=2, quota=None, **given):
+def made(rows, usable=2):
     """A timeline result with these rows."""
     defaults = parameters.described(experiment.function("timeline"))
     params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
-    params |= {"tasks": list(dict.fromkeys(row["task"] for row in rows))} | given
+    params |= {"tasks": list(dict.fromkeys(row["task"] for row in rows))}
     params["kinds"] = [resolved(kind) for kind in params["kinds"]]
     rows = [row | {"kind": resolved(row["kind"])} for row in rows]
-    machine = MACHINE | {"usable_cpus": usable, "cpu_quota": quota}
+    machine = MACHINE | {"usable_cpus": usable}
     return Result("timeline", params, machine, rows, "2026-01-31T12:00:00+00:00", resolved("processes"))
 
 

@@ -1,10 +1,10 @@
 """What two recorded workers make of the claims on threads that run one at a time, and in parallel."""
 
-from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, ranged
+from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, first, ranged
 from ...engine.result import Result
 from .chart import rounds
 
-SAME_TIME = (0.1, 0.25)  # shares of the time: up to the first two workers took turns, from the second on they did not
+TURNS, TOGETHER = 0.1, 0.25  # shares of the time: up to the first two workers took turns, from the second on not
 CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
 FIGURE = "share of the time in which both ran: two threads at pure Python {}, hashing {}, "
 FIGURE += "two processes at pure Python {}"
@@ -32,18 +32,13 @@ def parallel_threads(recorded: Result) -> Verdict:
 
 def _same_time(recorded, place):
     shares = [rounds(recorded).loc[case] for case in CASES]
-    pure, hashing, control = (_ran(values.median()) for values in shares)
+    medians = [values.median() for values in shares]
+    pure, hashing, control = (None if TURNS < share < TOGETHER else share >= TOGETHER for share in medians)
     why, *verdicts = OUTCOMES.get((pure, hashing), (BETWEEN, "cannot tell", "cannot tell"))
-    rules = [
+    return first(
+        FIGURE.format(*(ranged(values, "{:.0%}".format) for values in shares)),
         (recorded.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
         (min(map(len, shares)) < FEWEST, "cannot tell", TOO_FEW),
         (not (pure or hashing or control), "cannot tell", HELD_UP),
         (True, verdicts[place], why),
-    ]
-    figure = FIGURE.format(*(ranged(values, "{:.0%}".format) for values in shares))
-    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
-
-
-def _ran(share):
-    """Whether workers that both ran for this share of the time ran at the same time; None in between."""
-    return False if share <= SAME_TIME[0] else True if share >= SAME_TIME[1] else None
+    )

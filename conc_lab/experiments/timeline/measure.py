@@ -37,15 +37,14 @@ def timeline(
     Columns: round, task, kind, worker (0 or 1), start_ms and end_ms (from the first block of the two), cpu_ms (the
     worker's own CPU time in the block) and running (see the module). Raises LabError when a task fails.
     """
-    yield Progress(0, "calibrating")
     variants = list(product([find_task.find(task, kinds) for task in tasks], kinds))
     for number, _, (task, kind), progress in in_rounds(variants, rounds):
         with task.prepare(block_ms / 1000) as args, pools.opened(kind, WORKERS) as pool:
             pool.usages(in_worker.call, (task.function, args))  # imports and first touches are not the task
-            recorded = pool.together(worker.blocks, task.function, args, int(window_ms * 1e6))
-        first = min(blocks[0][0] for blocks, _ in recorded)
-        for who, (blocks, failure) in enumerate(recorded):
-            pools.value(failure, f"the task {task.name} raised")
+            recorded = pool.together(in_worker.call, worker.blocks, (task.function, args, int(window_ms * 1e6)))
+        lanes = [pools.value(blocks, f"the task {task.name} raised") for blocks in recorded]
+        first = min(blocks[0][0] for blocks in lanes)
+        for who, blocks in enumerate(lanes):
             for start, end, cpu in blocks:
                 row = {"round": number, "task": task.name, "kind": kind, "worker": who}
                 row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6, "cpu_ms": cpu / 1e6}

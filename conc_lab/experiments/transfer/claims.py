@@ -1,7 +1,7 @@
 """What hand-overs, and updates lost in races, make of the claim on one memory for all."""
 
 from ...drawing import words
-from ...drawing.verdict import FEWEST, NOISE, TOO_FEW, Verdict, decides, ranged
+from ...drawing.verdict import FEWEST, NOISE, TOO_FEW, Verdict, decides, first, ranged
 from ...engine.result import Result
 from ...engine.stats import where
 from .chart import crossing
@@ -12,24 +12,20 @@ REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 @decides("C14")
 def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
     """A reference against a pickle, by size; and the price, updates lost without a lock."""
-    times = moved.shown.set_index(["size_bytes", "kind", "channel"]).handover_s.sort_index()
-    sizes = sorted(where(moved.frame, channel="reference").size_bytes.unique())
-    parts = []
-    for size in dict.fromkeys((sizes[0], sizes[-1])):
-        both = (f"{pair[1]} {ranged(times[size, *pair], words.duration)}" for pair in (REFERENCE, PICKLE))
-        parts.append(f"{size / 1e6:g} MB: {', '.join(both)}")
-    figure = "; ".join(parts)
+    times = moved.shown.groupby(["kind", "channel", "size_bytes"]).handover_s.agg(ranged, words.duration)
+    ends = times.unstack(["kind", "channel"]).iloc[[0, -1]]  # the smallest and the largest size
+    parts = map("{:g} MB: reference {}, pickle {}".format, ends.index / 1e6, ends[REFERENCE], ends[PICKLE])
     bare = where(raced.frame, method="handshake", kind="threads", count="shared", lock="none")
-    lost = f"{bare.lost.sum():,} of {bare.expected.sum():,} updates, each made to meet another, were"
-    price = f"its price is races: {lost} lost without a lock"
-    slower, faster = crossing(moved, REFERENCE, PICKLE)
-    since = f"from {faster / 1e6:g} MB on the reference was sooner in every round" if faster else ""
-    rules = [
+    lost, updates = bare[["lost", "expected"]].sum()
+    price = f"its price is races: {lost:,} of {updates:,} updates, each made to meet another, were lost without a lock"
+    faster, ever = crossing(moved, REFERENCE, PICKLE)
+    since = f"from {(faster or 0) / 1e6:g} MB on the reference was sooner in every round"
+    return first(
+        "; ".join(dict.fromkeys(parts)),
         (moved.frame["round"].nunique() < FEWEST, "cannot tell", TOO_FEW),
-        (len(sizes) == 1, "cannot tell", "one size alone does not show what depends on the size"),
-        (faster == sizes[0], "holds", price),
+        (ends.index[0] == ends.index[-1], "cannot tell", "one size alone does not show what depends on the size"),
+        (faster == ends.index[0], "holds", price),
         (faster, "depends", f"on the size: {since}; {price}"),
-        (slower == sizes[-1], "does not hold", "the pickle was never slower"),
+        (not ever, "does not hold", "the pickle was never slower"),
         (True, "cannot tell", NOISE),
-    ]
-    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
+    )

@@ -7,16 +7,15 @@ Every channel and size once a round, in a shuffled order. Packing is measured wi
 """
 
 import contextlib
-import math
 import multiprocessing
 import os
-import queue
 import shutil
 import statistics
 import zlib
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
+from queue import SimpleQueue
 from time import perf_counter_ns
 
 from ...engine import pools
@@ -27,11 +26,10 @@ from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
 
 KB = 1000
-BLOCKS = ("new block", "same block")
-CHANNELS = {"reference": ("threads",)} | dict.fromkeys(("pickle", *BLOCKS), START_METHODS)
-CHANNELS |= {"queue": ("interpreters",)}
+BLOCKS = dict.fromkeys(("new block", "same block"), START_METHODS)
+CHANNELS = {"reference": ("threads",), "pickle": START_METHODS, **BLOCKS, "queue": ("interpreters",)}  # of which kinds
 SHM = "/dev/shm"
-COPIES = 6  # of the largest object that may exist at once: ours, dumps, the pipe's buffer, loads, or a block
+COPIES = 6  # of an object that may exist at the same time: ours, dumps, the pipe's buffer, loads, or a block
 # Hand-overs that come before those that count: the first of a size need new memory from the operating system, which
 # takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time). Through
 # a pipe 10 MB took 32 and 28 ms, and then 22 ms: malloc gives back what is freed, and every message pays for it anew.
@@ -71,35 +69,27 @@ def transfer(
     the clock for every channel. Raises LabError when what arrived differs, or a worker ends.
     """
     payloads = {KB * size: os.urandom(KB * size) for size in sizes_kb}
-    variants = [(*pair, size) for pair in _pairs(kinds, channels) for size in payloads]
-    variants += [(kind, "map", chunk) for kind in kinds if kind in START_METHODS for chunk in chunks]
-    for number, place, (kind, channel, amount), progress in in_rounds(variants, rounds):
-        row = _mapped(kind, amount) if channel == "map" else _transferred(kind, channel, payloads[amount])
-        yield {"round": number, "order": place, "kind": kind, "channel": channel, "content_equal": True} | row
+    variants = [(*pair, size, None) for pair in _pairs(kinds, channels) for size in payloads]
+    variants += [(kind, "map", None, chunk) for kind in kinds if kind in START_METHODS for chunk in chunks]
+    for number, place, (kind, channel, size, chunk), progress in in_rounds(variants, rounds):
+        row = _mapped(kind, chunk) if chunk else _transferred(kind, channel, payloads[size])
+        if not row["content_equal"]:
+            raise LabError(f"{channel}: something else arrived than was sent, so no time is shown")
+        variant = {"kind": kind, "channel": channel, "size_bytes": size, "chunk": chunk}
+        yield dict.fromkeys(COLUMNS) | {"round": number, "order": place} | variant | row
         yield progress
 
 
 def check(params, machine):
-    """Refuse channels of no kind, what memory cannot hold, and a block over half of what /dev/shm has free."""
-    pairs = _pairs(params["kinds"], params["channels"])
-    if not pairs:
+    """Refuse channels of no kind, and what memory cannot hold."""
+    if not _pairs(params["kinds"], params["channels"]):
         raise LabError(f"none of these kinds has one of these channels; the kinds of each: {CHANNELS}")
-    together, largest = KB * sum(params["sizes_kb"]), KB * max(params["sizes_kb"])
-    check_memory(
-        max(params["sizes_kb"]), "kilobytes, with their copies,", COPIES * KB, machine["memory_free_bytes"] - together
-    )
-    if any(channel in BLOCKS for _, channel in pairs):
-        _check_block(largest)
-
-
-def _check_block(size):
-    """Refuse a block over half of what is free: past the end of /dev/shm a write is a SIGBUS, not an exception."""
-    check_memory(size // KB, f"kilobytes in {SHM}, of which half may be used,", KB, _room())
+    check_memory(sum(params["sizes_kb"]), "kilobytes, with their copies,", COPIES * KB, machine["memory_free_bytes"])
 
 
 def _room():
     """Bytes that a block may have: half of what is free, where the system keeps an account of it."""
-    return shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else math.inf
+    return shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else float("inf")
 
 
 def _pairs(kinds, channels):
@@ -113,21 +103,17 @@ def _mapped(kind, chunk):
         start = perf_counter_ns()
         values = list(pool.executor.map(abs, range(-count, 0), chunksize=chunk))
         wall_s = (perf_counter_ns() - start) / 1e9
-    if values != list(range(count, 0, -1)):
-        raise LabError("map returned other results than the tasks have, so no time is shown")
-    return {"size_bytes": None, "chunk": chunk, "tasks": count, "handover_s": wall_s / count, "read_s": None}
+    return {"tasks": count, "handover_s": wall_s / count, "content_equal": values == list(range(count, 0, -1))}
 
 
 def _transferred(kind, channel, payload):
     """What a hand-over to a fresh worker costs: many of those that are short, so that one interruption is no figure."""
-    size = len(payload)
-    count = 7 if size <= KB * KB or channel == "reference" else 3
+    count = 7 if len(payload) <= KB * KB or channel == "reference" else 3
     with _process(kind) if kind in START_METHODS else _thread(kind) as (send, answer):
         hand_overs = list(_handed_over(channel, send, answer, payload, UNCOUNTED + count))
-    if {check for _, check, _ in hand_overs} != {zlib.crc32(payload)}:
-        raise LabError(f"{channel}: other bytes arrived than the {size} that were sent, so no time is shown")
+    equal = {check for _, check, _ in hand_overs} == {zlib.crc32(payload)}
     handover_s, _, read_s = map(statistics.median, zip(*hand_overs[UNCOUNTED:], strict=True))
-    return {"size_bytes": size, "chunk": None, "tasks": count, "handover_s": handover_s, "read_s": read_s}
+    return {"tasks": count, "handover_s": handover_s, "read_s": read_s, "content_equal": equal}
 
 
 @contextlib.contextmanager
@@ -139,34 +125,27 @@ def _process(kind):
     context = multiprocessing.get_context(kind)
     (their_in, our_out), (our_in, their_out) = context.Pipe(False), context.Pipe(False)
     process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send), daemon=True)
-    with our_out, our_in:
+    with contextlib.closing(process), our_out, our_in:
         with their_in, their_out:  # closed here, so that the worker's end is an end of file
             process.start()
         try:
             yield our_out.send, our_in.recv
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+        except (EOFError, ConnectionError):
             process.join()
             raise LabError(died("the worker process", process.exitcode)) from None
         finally:
             process.kill()  # it has nothing to end
             process.join()
-            process.close()
 
 
 @contextlib.contextmanager
 def _thread(kind):
     """(send, answer) of a worker in this process, a thread or an interpreter."""
-    with pools.opened(kind, 1) as pool:
-        inbox, outbox = queue.SimpleQueue(), queue.SimpleQueue()
-        if kind == "interpreters":
-            from concurrent.interpreters import create_queue
-
-            inbox, outbox = (worker.WakingQueue(create_queue(), semaphore) for semaphore in pool.barrier)
+    with pools.opened(kind, 1) as pool, contextlib.ExitStack() as ending:
+        inbox, outbox = (SimpleQueue(), SimpleQueue()) if kind == "threads" else map(worker.WakingQueue, pool.barrier)
         pool.executor.submit(worker.receive, inbox.get, outbox.put)
-        try:
-            yield inbox.put, outbox.get
-        finally:
-            inbox.put(worker.END)
+        ending.callback(inbox.put, worker.END)
+        yield inbox.put, outbox.get
 
 
 def _handed_over(channel, send, answer, payload, times):
@@ -174,13 +153,12 @@ def _handed_over(channel, send, answer, payload, times):
 
     Making and opening a block is within the time of the first hand-over through it.
     """
-    if channel not in BLOCKS:
-        for _ in range(times):
-            yield _sent(send, answer, payload, perf_counter_ns())
-        return
-    size, blocks = len(payload), times if channel == "new block" else 1
+    size, blocks = len(payload), {"new block": times, "same block": 1}.get(channel, 0)
+    for _ in range(0 if blocks else times):
+        yield _sent(send, answer, payload, perf_counter_ns())
     for _ in range(blocks):
-        _check_block(size)  # again, because another program may have taken the room meanwhile
+        # Past the end of /dev/shm a write is a SIGBUS, not an exception.
+        check_memory(size // KB, f"kilobytes in {SHM}, of which half may be used,", KB, _room())
         start = perf_counter_ns()
         with pools.uninterrupted():
             block = SharedMemory(create=True, size=size)
@@ -200,4 +178,4 @@ def _sent(send, answer, item, start):
     send(item)
     answer()
     handover_s = (perf_counter_ns() - start) / 1e9
-    return handover_s, *pools.value(answer(), "the worker could not open what was sent:")
+    return handover_s, *answer()

@@ -347,21 +347,25 @@ def test_breakeven_marks_where_each_kind_pays():
     assert ax.get_xscale() == "log" and ax.get_xlabel() == "time that the whole work takes in serial"
     assert ax.get_ylabel() == "best speedup\n(serial = 1)"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels[:2] == ["thread: never", "interpreter: from 34 ms"] and labels[-1] == "spawn: from 162 ms"
+    assert labels[:2] == ["thread never", "interpreter from 34 ms"] and labels[-1] == "spawn from 162 ms"
 
 
 def test_breakeven_on_one_cpu():
     """With one usable CPU, or with one worker, there is a chart, and it says that nothing is ever gained."""
     for result, words in (
-        (made_startup(usable_cpus=1), "At best, two workers on one usable CPU can beat serial work of this length: "),
-        (made_startup(usable_cpus=1, cpu_quota=0.5), "At best, two workers on 0.5 usable CPUs can beat"),
-        (made_startup(workers=[1]), "At best, one worker on two usable CPUs can beat"),
-        (made_startup({("threads", False): 0.1}), "At best, two workers on two usable CPUs can beat"),
+        (made_startup(usable_cpus=1), "two workers of a main file that imports nothing, on one usable CPU, can beat"),
+        (
+            made_startup(usable_cpus=1, cpu_quota=0.5),
+            "two workers of a main file that imports nothing, on 0.5 usable CPUs",
+        ),
+        (made_startup(workers=[1]), "one worker of a main file"),
+        (made_startup({("threads", False): 0.1}), "two workers of a main file"),
     ):
         ax = axes(result, "breakeven")
         assert all(max(line.get_ydata()) < 1 for line in ax.lines if len(line.get_xdata()) > 2)
         assert all(text.get_text().endswith("never") for text in ax.get_legend().get_texts())
-        assert sentence(result, "breakeven").startswith(words) and "from" not in sentence(result, "breakeven")
+        assert sentence(result, "breakeven").startswith(f"At best, {words}")
+        assert "from" not in sentence(result, "breakeven")
 
 
 def test_breakeven_in_words():
@@ -369,9 +373,9 @@ def test_breakeven_in_words():
     for made, told in (
         ({}, ["thread never", "fork from 10 ms", "spawn from 162 ms. With the GIL"]),
         ({"gil": False}, ["thread from 2.4 ms", "interpreter from 34 ms"]),
-        ({"cpu_quota": 1.5}, ["on 1.5 usable CPUs can", "spawn from 243 ms"]),
-        ({"workers": [1, 4], "usable_cpus": 8}, ["four workers on eight usable", "spawn from 215 ms"]),
-        ({"imports": {"asyncio": 20}}, ["CPUs, with import asyncio in the main file, can", "spawn from 242 ms"]),
+        ({"cpu_quota": 1.5}, ["on 1.5 usable CPUs, can", "spawn from 243 ms"]),
+        ({"workers": [1, 4], "usable_cpus": 8}, ["At best, four workers", "eight usable", "spawn from 215 ms"]),
+        ({"imports": {"asyncio": 20}}, ["a main file that imports asyncio, on", "spawn from 242 ms"]),
     ):
         words = sentence(made_startup(**made), "breakeven")
         assert all(each in words for each in told) and ("GIL" in words) == made.get("gil", True), words

@@ -66,8 +66,15 @@ def startup_chart(result: Result, bet):
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * seconds))
         told.append(f"your bet: {words.duration(seconds)}")
     kit.legend(ax, 1)
-    alt = f"Time to the first answer of each worker, or times a thread's, medians of {words.rounds(result)}"
-    return ax.figure, f"{alt}: {'; '.join(told)}.", _startup_sentence(result)
+    first = "time to the first answer of each worker"
+    alt = f"{first.capitalize()}, or times a thread's, medians of {words.rounds(result)}: {'; '.join(told)}."
+    imported, fewest = result.params["main_imports"], where(lines, workers=lines.workers.min())
+    plain, heavy = where(fewest, main_imports="nothing"), where(fewest, main_imports=imported)
+    parts = [f"{first}: {', '.join(plain.name + ' ' + plain.figure)}"]
+    if imported != "nothing":
+        more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
+        parts.append(f"import {imported} in the main file adds: {', '.join(more)}")
+    return ax.figure, alt, words.sentence(*parts)
 
 
 def breakeven_chart(result: Result, bet):
@@ -80,36 +87,21 @@ def breakeven_chart(result: Result, bet):
     lines = where(summary(result), main_imports=imports, workers=most)
     lines = lines.assign(together=[1 if gil and kind == "threads" else min(most, cpus) for kind in lines.kind])
     lines["pays_s"] = lines.setup_s / (1 - 1 / lines.together).clip(lower=0)
-    lines["pays"] = ("from " + lines.pays_s.map(words.duration)).where(lines.pays_s < numpy.inf, "never")
+    lines["pays"] = lines.way + (" from " + lines.pays_s.map(words.duration)).where(lines.pays_s < numpy.inf, " never")
     ax, works = kit.figure(4.2).add_subplot(), numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
     for place, line in enumerate(lines.itertuples()):
         look = kit.LOOKS[line.kind] | {"alpha": 0.5 if line.cold else 1}
         best = works / (works / line.together + line.setup_s)
-        ax.plot(works, best, **look, markevery=(4 * place, 40), markersize=5, label=f"{line.way}: {line.pays}")
+        ax.plot(works, best, **look, markevery=(4 * place, 40), markersize=5, label=line.pays)
         ax.plot(line.pays_s, 1, **look, markersize=10)
     ax.axhline(1, color="#555555", linewidth=1)
-    ax.axhline(lines.together.max(), **kit.REFERENCE)
     ax.set(ylim=(0, 1.1 * max(1, lines.together.max())), ylabel="best speedup\n(serial = 1)")
     ax.set(xlim=(works[0], works[-1]), xlabel="time that the whole work takes in serial")
     ax.yaxis.set_major_formatter("{x:g}×")
     ax.grid(axis="y", alpha=0.3)
     kit.log(ax, "x", words.duration)
     kit.legend(ax, 2)
-    told = "; ".join(lines.way + " setup " + lines.setup_s.map(words.duration) + ", " + lines.pays)
-    alt = f"Best possible speedup against the serial time of the work, a curve for each kind of worker: {told}."
-    who = f"{words.count(most, 'worker')} on {words.count(cpus, 'usable CPU')}"
-    who += "" if imports == "nothing" else f", with import {imports} in the main file,"
-    best = f"at best, {who} can beat serial work of this length: {', '.join(lines.way + ' ' + lines.pays)}"
+    alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."
+    who = f"{words.count(most, 'worker')} of a main file that imports {imports}, on {words.count(cpus, 'usable CPU')},"
+    best = f"at best, {who} can beat serial work of this length: {', '.join(lines.pays)}"
     return ax.figure, alt, words.sentence(best, *["with the GIL, threads run pure Python no sooner"] * gil)
-
-
-def _startup_sentence(result):
-    """How long each kind takes, and what the main file's import adds."""
-    imported, fewest = result.params["main_imports"], min(result.params["workers"])
-    lines = where(summary(result), workers=fewest)
-    plain, heavy = where(lines, main_imports="nothing"), where(lines, main_imports=imported)
-    parts = [f"time to the first answer of each worker: {', '.join(plain.name + ' ' + plain.figure)}"]
-    if imported != "nothing":
-        more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
-        parts.append(f"import {imported} in the main file adds: {', '.join(more)}")
-    return words.sentence(*parts)

@@ -1,7 +1,6 @@
 """What start-up times make of the claim that threads are quick to create and processes are not."""
 
 from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, between, decides, first
-from ...engine.kinds import START_METHODS
 from ...engine.result import Result
 from ...engine.stats import where
 from .chart import summary
@@ -10,8 +9,7 @@ from .chart import summary
 @decides("C12")
 def dearer_to_start(started: Result) -> Verdict:
     """Times a thread's start, by start method."""
-    lines = where(summary(started), workers=1, main_imports="nothing")
-    lines = lines[lines.kind.isin(START_METHODS)]
+    lines = where(summary(started), workers=1, main_imports="nothing").query("kind not in ('threads', 'interpreters')")
     ranges = [between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
     dear, cheap = lines.low >= TENFOLD, lines.high < TENFOLD
     return first(

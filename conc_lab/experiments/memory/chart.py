@@ -96,8 +96,7 @@ def meters_chart(result: Result, bet):
         ax.bar_label(drawn, sizes.map(megabytes), padding=3, fontsize=10)
         told += ", " + sizes.map(megabytes) + f" by {by}"
     kit.names(ax, lines.name.str.replace(" (", "\n("))
-    ax.margins(x=0.12)
-    ax.set(xlim=(0, None), xlabel="added to the machine, summed over its processes, MB")
+    ax.set(xmargin=0.12, xlim=(0, None), xlabel="added to the machine, summed over its processes, MB")
     kit.legend(ax, 2)
     farthest = told[(lines.rss_added_bytes - lines.added_bytes).idxmax()]
     sentence = words.sentence(farthest, "RSS counts a page that processes share once in each of them")

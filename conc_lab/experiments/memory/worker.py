@@ -47,8 +47,7 @@ def hold(kind: str, workers: int, form: str, data_bytes: int, touch: str) -> Non
     global _data
     from ...engine import helper, pools
 
-    if form != "none":
-        _data = make(form, data_bytes)
+    _data = make(form, data_bytes)  # of "none": an empty list
     helper.say("ready")
     if os.read(0, 1):
         with pools.opened(kind, workers) as pool:

@@ -24,11 +24,11 @@ def summary(result: Result):
     """A DataFrame with a line for each kind, cold or not, main file and number of workers: medians over the rounds.
 
     kind, cold, main_imports, workers; each_s (seconds to the first answer, by worker: the median of the rounds'
-    medians, of which least_s and most_s are the ends), setup_s (the same of the whole start and end, together);
-    thread_s (each_s of as many threads, whatever the main file: a thread does not run it), against_thread (the ratio
-    to that), low and high (the least and the largest ratio of a round), all four NaN without threads; more_s (how much
-    longer each_s is than with a main file that imports nothing); rounds; ran_main (each worker ran the main file);
-    in words: way (the kind, and whether its server is there), name (of the whole variant), and figure.
+    medians), setup_s (the same of the whole start and end, together); thread_s (each_s of as many threads, whatever
+    the main file: a thread does not run it), against_thread (the ratio to that, taken in each round), low and high
+    (the least and the largest of these ratios), all four NaN without threads; more_s (how much longer each_s is than
+    with a main file that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the kind,
+    and whether its server had to be started first), name (of the whole variant), figure (each_s, and times a thread).
     """
     rows = result.frame
     rows = rows.assign(each_s=rows.answer_s / rows.workers, setup_s=rows.answer_s + rows.end_s)
@@ -37,11 +37,9 @@ def summary(result: Result):
     bare = where(rounds, main_imports="nothing").set_index(["kind", "cold", "workers", "round"]).each_s.rename("bare_s")
     rounds = rounds.join(threads, on=threads.index.names).join(bare, on=bare.index.names)
     rounds = rounds.assign(ratio=rounds.each_s / rounds.thread_s, more_s=rounds.each_s - rounds.bare_s)
-    each = rounds.groupby(VARIANT)
+    each, ran_main = rounds.groupby(VARIANT), rows.groupby(VARIANT).ran_main.all()
     ratios = each.ratio.agg(rounds="size", against_thread="median", low="min", high="max")
-    ends = each.each_s.agg(least_s="min", most_s="max")
-    lines = each[["each_s", "setup_s", "thread_s", "more_s"]].median().join([ratios, ends])
-    lines = lines.join(rows.groupby(VARIANT).ran_main.all()).reset_index()
+    lines = each[["each_s", "setup_s", "thread_s", "more_s"]].median().join([ratios, ran_main]).reset_index()
     server = lines.cold.map({True: " (first)", False: " (next)"}).where(lines.kind == "forkserver", "")
     imports = (" + import " + lines.main_imports).where(lines.main_imports != "nothing", "")
     together = (" with " + lines.workers.astype(str) + " together").where(lines.workers > 1, "")
@@ -55,7 +53,7 @@ def summary(result: Result):
 def startup_chart(result: Result, bet):
     """Time to the first answer, log scale, a strip for each variant; a bet is how many threads' time spawn takes."""
     lines, rows = summary(result), result.frame
-    strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.least_s, high=lines.most_s)
+    strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.each_s, high=lines.each_s)  # no range
     ax = kit.strips(strips, rows.assign(each_s=rows.answer_s / rows.workers), "each_s", words.duration)
     ax.set_xlabel("time to the first answer, for each worker")
     told = list(lines.name + " " + lines.figure)
@@ -66,15 +64,14 @@ def startup_chart(result: Result, bet):
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * seconds))
         told.append(f"your bet: {words.duration(seconds)}")
     kit.legend(ax, 1)
-    first = "time to the first answer of each worker"
-    alt = f"{first.capitalize()}, or times a thread's, medians of {words.rounds(result)}: {'; '.join(told)}."
+    alt = f"Time to the first answer of each worker, or times a thread's, medians of {words.rounds(result)}"
     imported, fewest = result.params["main_imports"], where(lines, workers=lines.workers.min())
     plain, heavy = where(fewest, main_imports="nothing"), where(fewest, main_imports=imported)
-    parts = [f"{first}: {', '.join(plain.name + ' ' + plain.figure)}"]
+    parts = [f"time to the first answer of each worker: {', '.join(plain.name + ' ' + plain.figure)}"]
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
         parts.append(f"import {imported} in the main file adds: {', '.join(more)}")
-    return ax.figure, alt, words.sentence(*parts)
+    return ax.figure, f"{alt}: {'; '.join(told)}.", words.sentence(*parts)
 
 
 def breakeven_chart(result: Result, bet):

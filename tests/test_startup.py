@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-from math import inf
 from pathlib import Path
 
 import helpers
@@ -22,7 +21,6 @@ from conc_lab.engine import kinds, run
 from conc_lab.engine.errors import LabError, in_one_line
 from conc_lab.experiments.startup import chart, measure, worker
 from conc_lab.experiments.startup.chart import summary
-from conc_lab.experiments.startup.measure import pays_from
 
 HERE = kinds.here(measure.KINDS)
 QUICK = {"workers": [1], "starts": 2, "rounds": 1}
@@ -265,26 +263,11 @@ def test_costs_of_a_main_file():
     assert lines.against_thread["spawn + import asyncio"] == pytest.approx(600)
 
 
-def test_pays_from():
-    """Work pays from where setup and the shared work together take as long as the work alone."""
-    for setup_s, workers, cpus, least in (
-        (0.1, 2, 2, 0.2),
-        (0.3, 4, 4, 0.4),
-        (0.1, 8, 2, 0.2),
-        (0.1, 2, 8, 0.2),
-        (0.1, 2, 1.5, 0.3),
-        (0.1, 2, 1, inf),
-    ):
-        found = pays_from(setup_s, workers, cpus)
-        assert found == pytest.approx(least), (setup_s, workers, cpus)
-        assert found == inf or found / min(workers, cpus) + setup_s == pytest.approx(found)
-
-
 # Charts
 
 
-def axes(result, name="startup", bet=None, earlier=None):
-    (ax,) = getattr(chart, f"{name}_chart")(result, bet, earlier)[0].axes
+def axes(result, name="startup", bet=None):
+    (ax,) = getattr(chart, f"{name}_chart")(result, bet)[0].axes
     return ax
 
 
@@ -296,13 +279,11 @@ def test_every_start_is_drawn_under_its_median():
     """Every start is a faint point, the median a strong one, on a logarithmic axis."""
     ax = axes(made_startup({("threads", False): 0.1, ("spawn", False): [30, 40, 80]}, workers=[1]))
     assert ax.get_xscale() == "log" and [tick.get_text() for tick in ax.get_yticklabels()] == ["thread", "spawn"]
-    faint, strong = (
-        [line for line in ax.lines if (line.get_alpha() == kit.FAINT["alpha"]) is is_faint]
-        for is_faint in (True, False)
-    )
+    faint = [line for line in ax.lines if line.get_alpha() == kit.FAINT["alpha"]]
+    strong = [line for line in ax.lines if line.get_markersize() == kit.STRONG["markersize"]]
     assert [len(line.get_xdata()) for line in faint] == [6, 6]
     assert [line.get_xdata()[0] for line in strong] == pytest.approx([0.0001, 0.04])
-    assert [text.get_text() for text in ax.texts] == ["100 µs", "40 ms or 400×"]
+    assert [text.get_text() for text in ax.texts] == ["100 µs or 1×", "40 ms or 400×"]
 
 
 def test_numbers_of_workers_are_told_apart():
@@ -314,87 +295,87 @@ def test_numbers_of_workers_are_told_apart():
     assert ax.get_xlabel() == "time to the first answer, for each worker"
 
 
-def test_a_bet_and_the_run_before():
-    """A bet on processes is a star on spawn's line, at so many times a thread; the run before is crosses."""
-    result, earlier = made_startup(workers=[1]), made_startup({("spawn", False): 70}, workers=[1])
-    ax = axes(result, bet=MadeBet(("processes", 1, 10.0)), earlier=earlier)
-    marks = {line.get_marker(): line for line in ax.lines if line.get_marker() in "*x"}
-    assert marks["*"].get_xdata()[0] == pytest.approx(0.001) and marks["*"].get_ydata()[0] == len(QUIET) - 1
-    assert marks["x"].get_xdata()[-1] == pytest.approx(0.07)
-    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"your bet", "run before"}
-    alt = chart.startup_chart(result, MadeBet(("processes", 1, 10.0)), earlier)[1]
-    assert alt.endswith("; your bet: 1 ms; the run before: spawn 70 ms.")
+def test_a_bet():
+    """A bet on processes is a star on spawn's line, at so many times a thread, and within the axes."""
+    result, bet = made_startup(workers=[1]), MadeBet(("processes", 1, 100000.0))
+    ax = axes(result, bet=bet)
+    (star,) = (line for line in ax.lines if line.get_marker() == "*")
+    assert star.get_xdata()[0] == pytest.approx(10) and star.get_ydata()[0] == len(QUIET) - 1
+    assert ax.get_xlim()[1] > 10 and [text.get_text() for text in ax.get_legend().get_texts()] == ["your bet"]
+    assert chart.startup_chart(result, bet)[1].endswith("; your bet: 10 s.")
     lone = made_startup({("spawn", False): 40})  # without the thread that a bet is counted in
     for without, bet in ((result, None), (result, MadeBet()), (lone, MadeBet(("processes", 1, 3.0)))):
         assert "*" not in [line.get_marker() for line in axes(without, bet=bet).lines]
-        assert "bet" not in chart.startup_chart(without, bet, None)[1]
+        assert "bet" not in chart.startup_chart(without, bet)[1]
 
 
 def test_sentence_without_threads_or_processes():
-    """Without threads the sentence gives times; with threads only, their time; with several together, it says so."""
-    assert sentence(made_startup({("spawn", False): 40})) == "To the first answer: a spawn process 40 ms."
-    assert sentence(made_startup({("threads", False): 2}, workers=[1])) == ("To the first answer: a thread 2 ms.")
-    assert "each of three workers started together" in sentence(made_startup(workers=[3]))
-    assert len(picture.table(made_startup({("spawn", False): 40})))
+    """Without threads the sentence gives times only; with several together, it says so."""
+    lone = made_startup({("spawn", False): 40})
+    assert sentence(lone) == "Time to the first answer of each worker: spawn 40 ms."
+    assert "worker: thread with 3 together 100 µs or 1×, " in sentence(made_startup(workers=[3, 4]))
+    assert len(picture.table(lone))
 
 
 def test_sentence_of_a_main_file_that_imports():
     """What the import added is told in milliseconds for each kind, and whether its workers ran the file."""
     words = sentence(made_startup(workers=[1], imports={"asyncio": 20}))
-    assert "With import asyncio in the main file: thread +0.0 ms (no worker ran the file), " in words
+    assert "Import asyncio in the main file adds: thread +0.0 ms (no worker ran the file), " in words
     assert words.endswith("spawn +20.0 ms (each worker ran the file).")
     less = made_startup(imports={"asyncio": -0.01}, ran=("threads",))
     assert "thread +0.0 ms" in sentence(less)
 
 
-def test_what_this_machine_lacks_is_named():
-    """Where all was measured that there is, what is missing is named; where a part was chosen, it is not."""
-    old = {key: value for key, value in QUIET.items() if key[0] != "interpreters"}
-    assert sentence(made_startup(old, python="3.13.0")).endswith("Interpreters as workers need Python 3.14.")
-    windows = {key: QUIET[key] for key in (("threads", False), ("interpreters", False), ("spawn", False))}
-    words = sentence(made_startup(windows, start_methods=["spawn"]))
-    assert words.endswith("This platform has no fork and no forkserver.")
-    assert "need" not in sentence(made_startup({("threads", False): 0.1}, python="3.13.0"))
+def test_what_an_import_adds_is_paired():
+    """What the import added is the difference within each round, so that what slows both does not count."""
+    slow = made_startup({("spawn", False): [30, 400, 41]}, workers=[1], imports={"asyncio": 20})
+    slow.rows[0]["answer_s"] = slow.rows[1]["answer_s"] = 0.06  # the first round's, without the import
+    assert "spawn +20.0 ms" in sentence(slow)
 
 
 def test_breakeven_marks_where_each_kind_pays():
-    """Each kind's curve crosses serial at its mark: setup times two, for two workers on two CPUs."""
+    """Each kind's curve crosses serial at its mark: setup times two, for two workers on two CPUs; threads' never."""
     ax = axes(made_startup(), "breakeven")
-    marks = {line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1}
-    wanted = {(2 * cost + 1) / 500 for (kind, _), cost in QUIET.items() if kind != "threads"}
-    assert sorted(marks) == pytest.approx(sorted(wanted))
+    marks = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
+    wanted = [math.inf if kind == "threads" else (2 * cost + 1) / 500 for (kind, _), cost in QUIET.items()]
+    assert marks == pytest.approx(wanted)
     curves = [line for line in ax.lines if len(line.get_xdata()) > 2]
-    assert len(curves) == len(wanted)
-    for curve in curves:
-        at = dict(zip(curve.get_xdata(), curve.get_ydata(), strict=True))
-        crossing = min(at, key=lambda work: abs(at[work] - 1))
-        assert min(abs(math.log(crossing / want)) for want in wanted) < 0.1
-        assert max(at.values()) < 2
+    for curve, want in zip(curves, wanted, strict=True):
+        works, best = curve.get_xydata().T
+        assert max(best) < (1 if want == math.inf else 2)
+        assert want == math.inf or abs(math.log(works[abs(best - 1).argmin()] / want)) < 0.1
     assert ax.get_xscale() == "log" and ax.get_xlabel() == "time that the whole work takes in serial"
     assert ax.get_ylabel() == "best speedup\n(serial = 1)"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels[0] == "interpreter: from 34 ms" and labels[-1] == "spawn: from 162 ms"
+    assert labels[:2] == ["thread never", "interpreter from 34 ms"] and labels[-1] == "spawn from 162 ms"
 
 
 def test_breakeven_on_one_cpu():
     """With one usable CPU, or with one worker, there is a chart, and it says that nothing is ever gained."""
     for result, words in (
-        (made_startup(usable_cpus=1), "One usable CPU: no number of workers computes sooner than serial here"),
-        (made_startup(workers=[1]), "One worker computes no sooner than the program itself"),
-        (made_startup({("threads", False): 0.1}, usable_cpus=1), "One usable CPU"),
+        (made_startup(usable_cpus=1), "two workers of a main file that imports nothing, on one usable CPU, can beat"),
+        (
+            made_startup(usable_cpus=1, cpu_quota=0.5),
+            "two workers of a main file that imports nothing, on 0.5 usable CPUs",
+        ),
+        (made_startup(workers=[1]), "one worker of a main file"),
+        (made_startup({("threads", False): 0.1}), "two workers of a main file"),
     ):
         ax = axes(result, "breakeven")
         assert all(max(line.get_ydata()) < 1 for line in ax.lines if len(line.get_xdata()) > 2)
         assert all(text.get_text().endswith("never") for text in ax.get_legend().get_texts())
-        assert sentence(result, "breakeven").startswith(words)
+        assert sentence(result, "breakeven").startswith(f"At best, {words}")
+        assert "from" not in sentence(result, "breakeven")
 
 
 def test_breakeven_in_words():
-    """Threads have a break-even where no GIL is between them; a quota of one and a half CPUs counts as that."""
-    for facts, told in (
-        ({}, ["interpreter from 34 ms", "fork from 10 ms", "spawn from 162 ms", "Threads are left out"]),
+    """From which work each kind pays: by the setup, the workers and CPUs, a quota, the GIL and the main file."""
+    for made, told in (
+        ({}, ["thread never", "fork from 10 ms", "spawn from 162 ms. With the GIL"]),
         ({"gil": False}, ["thread from 2.4 ms", "interpreter from 34 ms"]),
-        ({"cpu_quota": 1.5}, ["spawn from 243 ms", "Threads are left out"]),
+        ({"cpu_quota": 1.5}, ["on 1.5 usable CPUs, can", "spawn from 243 ms"]),
+        ({"workers": [1, 4], "usable_cpus": 8}, ["At best, four workers", "eight usable", "spawn from 215 ms"]),
+        ({"imports": {"asyncio": 20}}, ["a main file that imports asyncio, on", "spawn from 242 ms"]),
     ):
-        words = sentence(made_startup(**facts), "breakeven")
-        assert all(each in words for each in told) and ("GIL" in words) == facts.get("gil", True), words
+        words = sentence(made_startup(**made), "breakeven")
+        assert all(each in words for each in told) and ("GIL" in words) == made.get("gil", True), words

@@ -1,6 +1,6 @@
 """What the memory that workers add makes of the claim that threads need no more of it."""
 
-from ...drawing.verdict import TENFOLD, Verdict, decides, ranged
+from ...drawing.verdict import TENFOLD, Verdict, decides, first, ranged
 from ...engine.result import Result
 from ...engine.stats import where
 from .chart import added, megabytes, meter, summary
@@ -13,12 +13,12 @@ def a_threads_memory(kept: Result) -> Verdict:
     each = where(kept.frame, workers=most).assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
     each = {kind: each.get_group(kind) for kind in summary(kept).kind.unique() if kind != "interpreters"}
     ranges = ", ".join(f"{kind} {ranged(sizes, megabytes)}" for kind, sizes in each.items())
-    figure = f"{by.upper()} for each of {most}, helpers included, MB: {ranges}"
-    if by == "rss":
-        return Verdict("cannot tell", kept.frame.missing.dropna().iloc[0], figure)
     thread, process = each.pop("threads").max(), min(sizes.min() for sizes in each.values())
-    if thread * TENFOLD <= process:
-        return Verdict("holds", "nearly: a thread adds the used part of its stack, a process many times that", figure)
-    if thread * 2 >= process:
-        return Verdict("does not hold", "a thread added about as much as the cheapest process", figure)
-    return Verdict("depends", "on what you compare with: the cheapest process is not ten times as dear here", figure)
+    cheap, dear = thread * TENFOLD <= process, thread * 2 >= process
+    return first(
+        f"{by.upper()} for each of {most}, helpers included, MB: {ranges}",
+        (by == "rss", "cannot tell", kept.rows[0]["missing"]),
+        (cheap, "holds", "nearly: a thread adds the used part of its stack, a process many times that"),
+        (dear, "does not hold", "a thread added about as much as the cheapest process"),
+        (True, "depends", "on what you compare with: the cheapest process is not ten times as dear here"),
+    )

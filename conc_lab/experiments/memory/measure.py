@@ -7,11 +7,12 @@ has acted. PSS divides a shared page among those who share it, so that its sum c
 shared page in each process.
 """
 
-import contextlib
 import statistics
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import product
+from subprocess import PIPE
+
+import psutil
 
 from ...engine import helper, kinds
 from ...engine.errors import LabError
@@ -22,8 +23,6 @@ from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 MB = 1_000_000
 TOUCHES = ("untouched", "read", "written")
 METERS = ("pss", "uss", "rss")  # the best first
-MISSING = {"uss": "does not let one program see what memory another has to itself: no USS"}
-MISSING |= {"pss": "does not say how many processes share a page: no PSS"}
 KINDS = ("threads", *kinds.START_METHODS, "interpreters")
 INSIDE = ("threads", "interpreters")  # kinds of worker that live inside the program's own process
 # What the program takes, and a worker, rounded up. Used to refuse what cannot fit, never shown.
@@ -31,9 +30,9 @@ PROGRAM_BYTES = 40 << 20
 WORKER_BYTES = {"threads": 1 << 20, "interpreters": 10 << 20} | kinds.WORKER_BYTES
 
 COLUMNS = {"round": "int", "order": "int", "kind": "str", "workers": "int", "touch": "str", "data_bytes": "int"}
-COLUMNS |= {"processes": "int", "rss_before_bytes": "int?", "pss_before_bytes": "int?", "uss_before_bytes": "int?"}
-COLUMNS |= {"rss_bytes": "int", "pss_bytes": "int?", "uss_bytes": "int?", "others_uss_bytes": "int?"}
-COLUMNS |= {f"worker_{meter}_bytes": "float?" for meter in METERS} | {"missing": "str?"}
+COLUMNS |= {f"{meter}_{when}bytes": "int?" for meter in METERS for when in ("before_", "")} | {"rss_bytes": "int"}
+COLUMNS |= {f"worker_{meter}_bytes": "float?" for meter in METERS}
+COLUMNS |= {"processes": "int", "others_uss_bytes": "int?", "missing": "str?"}
 SMALL = {"workers": [2], "rounds": 1}
 RECORDED = {"none": {"workers": [1, 2, 4]}}
 RECORDED["ints"] = {"workers": [1, 2], "kinds": ["fork"], "parent_data": "ints", "touch": ["untouched", "read"]}
@@ -59,9 +58,9 @@ def memory(
     program fails.
     """
     size = 0 if parent_data == "none" else data_mb * MB
-    variants = [(kind, number, how) for kind in kinds for number in workers for how in touch]
-    for number, place, variant, progress in in_rounds(variants, rounds):
-        yield {"round": number, "order": place} | _measured(*variant, parent_data, size)
+    for number, place, (kind, count, how), progress in in_rounds(list(product(kinds, workers, touch)), rounds):
+        variant = {"kind": kind, "workers": count, "touch": how, "data_bytes": size}
+        yield {"round": number, "order": place} | variant | _measured(variant | {"form": parent_data})
         yield progress
 
 
@@ -73,60 +72,45 @@ def check(params, machine):
     size = 0 if form == "none" else params["data_mb"] * MB
     left = machine["memory_free_bytes"] - PROGRAM_BYTES - size
     for kind in params["kinds"]:
-        copied = kind != "threads" and touch != ["untouched"]
-        if (kind, form) == ("fork", "bytes"):  # no reference counts are in these pages
-            copied = "written" in touch
-        what = kind if kind in INSIDE else f"{kind} processes"
-        what += f" beside a program with {size / MB:g} MB of data"
+        copying = {"written"} if (kind, form) == ("fork", "bytes") else {"read", "written"}  # ints' counts are written
+        copied = kind != "threads" and not copying.isdisjoint(touch)
+        what = f"workers ({kind}) beside a program with {size / MB:g} MB of data"
         kinds.check_memory(max(params["workers"]), what, WORKER_BYTES[kind] + size * copied, left)
 
 
-def _measured(kind, workers, touch, form, size):
-    """Start a program, and measure it before and after it has workers."""
-    spec = {"kind": kind, "workers": workers, "form": form, "size": size, "touch": touch}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
-    with helper.start("experiments.memory.worker", spec, **pipes) as program:  # when stdin closes, it leaves
-        helper.heard(program, f"the program with {kind}")
-        before = _total(_tree(program.pid))
-        program.stdin.write(b".")
-        pids = set(helper.heard(program, f"the program with {kind}")) - {program.pid}
-        tree = _tree(program.pid)
-    after = _total(tree)
-    row = {"kind": kind, "workers": workers, "touch": touch, "data_bytes": size, "processes": len(tree)}
-    row["others_uss_bytes"] = _total({pid: sizes for pid, sizes in tree.items() if pid != program.pid})["uss"]
-    for meter in METERS:
-        row |= {f"{meter}_before_bytes": before[meter], f"{meter}_bytes": after[meter]}
-        own = [tree[pid][meter] for pid in pids]
-        row[f"worker_{meter}_bytes"] = statistics.median(own) if own and None not in own else None
-    missing = (f"{system()} {what}" for meter, what in MISSING.items() if after[meter] is None)
-    return row | {"missing": next(missing, None)}
+def reading(pid: int) -> dict[str, int | None]:
+    """The pss, uss and rss of a process in bytes, None where the platform does not tell."""
+    told = psutil.Process(pid).as_dict(["memory_full_info", "memory_info"])  # None where that is the administrator's
+    return {meter: getattr(told["memory_full_info"] or told["memory_info"], meter, None) for meter in METERS}
 
 
-def _tree(pid):
-    """{pid: {meter: bytes}} of a process and all below it."""
-    import psutil
-
+def _readings(pid):
+    """{pid: reading} of a process and all below it."""
     root = psutil.Process(pid)
     return {process.pid: reading(process.pid) for process in [root, *root.children(recursive=True)]}
 
 
-def reading(pid: int) -> dict[str, int | None]:
-    """The rss, pss and uss of a process in bytes, None where the platform does not tell."""
-    import psutil
-
-    with contextlib.suppress(OSError):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-        sizes = {line.partition(":")[0]: int(line.split()[1]) << 10 for line in lines}
-        own = sum(size for name, size in sizes.items() if name.startswith("Private_"))
-        return {"rss": sizes["Rss"], "pss": sizes["Pss"], "uss": own}
-    try:
-        told = psutil.Process(pid).memory_full_info()
-    except psutil.AccessDenied:  # macOS: another process's pages are the administrator's
-        told = psutil.Process(pid).memory_info()
-    return {meter: getattr(told, meter, None) for meter in METERS}
+def _of(function, readings, meter):
+    """A function of one meter of all readings, None where one of them lacks it."""
+    sizes = [sizes[meter] for sizes in readings]
+    return None if None in sizes else function(sizes)
 
 
-def _total(tree):
-    """The sum of all readings of a `_tree`, None where one of them is."""
-    columns = {meter: [sizes[meter] for sizes in tree.values()] for meter in METERS}
-    return {meter: None if None in sizes else sum(sizes) for meter, sizes in columns.items()}
+def _measured(spec):
+    """Start a program, and measure it before and after it has workers."""
+    pipes, what = {"stdin": PIPE, "stdout": PIPE, "bufsize": 0}, f"the program with {spec['kind']}"
+    with helper.start("experiments.memory.worker", spec, **pipes) as program:  # when stdin closes, it leaves
+        helper.heard(program, what)
+        before = _readings(program.pid)
+        program.stdin.write(b".")
+        pids = set(helper.heard(program, what)) - {program.pid}
+        after = _readings(program.pid)
+    workers = [after[pid] for pid in pids] or [dict.fromkeys(METERS)]  # none inside the program has one of its own
+    others = [sizes for pid, sizes in after.items() if pid != program.pid]
+    row = {"processes": len(after), "others_uss_bytes": _of(sum, others, "uss")}
+    for meter in METERS:
+        row[f"{meter}_before_bytes"] = _of(sum, before.values(), meter)
+        row[f"{meter}_bytes"] = _of(sum, after.values(), meter)
+        row[f"worker_{meter}_bytes"] = _of(statistics.median, workers, meter)
+    missing = " and ".join(f"no {meter.upper()}" for meter in METERS if row[f"{meter}_bytes"] is None)
+    return row | {"missing": f"{system()} shows {missing} of other programs" if missing else None}

@@ -12,17 +12,12 @@ STEP = 4096  # bytes: no platform has smaller pages
 _data = None  # found by threads and forked workers, made anew by all others
 
 
-def size_of_int() -> int:
-    """Bytes that an int of up to 30 bits takes from the allocator, which gives out steps of 16."""
-    return -(-sys.getsizeof(1 << 29) // 16) * 16
-
-
 def make(form: str, size: int):
     """`size` bytes of memory, each page written: a bytearray, or a list of ints of which no two are the same."""
     if form == "bytes":
         return bytearray(b"x") * size
-    count = size // (8 + size_of_int())  # a list holds 8 bytes for each item: where the item is
-    return list(range(1 << 20, (1 << 20) + count))  # beyond the small ints that exist already
+    each = 8 + -(-sys.getsizeof(1 << 29) // 16) * 16  # where the item is, and the int: memory comes in steps of 16
+    return list(range(1 << 20, (1 << 20) + size // each))  # beyond the small ints that exist already
 
 
 def act(form: str, size: int, touch: str) -> None:
@@ -30,8 +25,7 @@ def act(form: str, size: int, touch: str) -> None:
     global _data
     if touch == "untouched":
         return
-    if _data is None:
-        _data = make(form, size)
+    _data = _data or make(form, size)
     if touch == "read":
         _data.count(0)  # of a list, this counts the references to each int up and down, as a loop over it does
     elif form == "bytes":
@@ -48,15 +42,14 @@ def main() -> None:
     helper.run(hold)
 
 
-def hold(kind: str, workers: int, form: str, size: int, touch: str) -> None:
+def hold(kind: str, workers: int, form: str, data_bytes: int, touch: str) -> None:
     """Make the data, say so; at a byte on stdin open the workers, let each act, say their pids; wait, close."""
     global _data
     from ...engine import helper, pools
 
-    if form != "none":
-        _data = make(form, size)
+    _data = make(form, data_bytes)  # of "none": an empty list
     helper.say("ready")
     if os.read(0, 1):
         with pools.opened(kind, workers) as pool:
-            helper.say([usage.pid for usage in pool.usages(act, (form, size, touch))])
+            helper.say([usage.pid for usage in pool.usages(act, (form, data_bytes, touch))])
             os.read(0, 1)

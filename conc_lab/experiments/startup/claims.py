@@ -1,7 +1,6 @@
 """What start-up times make of the claim that threads are quick to create and processes are not."""
 
-from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, between, decides
-from ...engine.kinds import START_METHODS
+from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, between, decides, first
 from ...engine.result import Result
 from ...engine.stats import where
 from .chart import summary
@@ -10,18 +9,15 @@ from .chart import summary
 @decides("C12")
 def dearer_to_start(started: Result) -> Verdict:
     """Times a thread's start, by start method."""
-    lines = where(summary(started), workers=1, main_imports="nothing")
-    lines = lines[lines.kind.isin(START_METHODS)]
-    servers = lines.cold.map({True: " with its server", False: ""})
+    lines = where(summary(started), workers=1, main_imports="nothing").query("kind not in ('threads', 'interpreters')")
     ranges = [between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
-    figure = f"times a thread: {', '.join(lines.kind + servers + ' ' + ranges)}"
     dear, cheap = lines.low >= TENFOLD, lines.high < TENFOLD
-    rules = [
+    return first(
+        f"times a thread: {', '.join(lines.way + ' ' + ranges)}",
         (lines.rounds.min() < FEWEST, "cannot tell", TOO_FEW),
         (dear.all() and len(lines) > 1, "holds", "how long a process takes depends on the start method"),
         (dear.all(), "holds", "starting a process took at least ten times as long as a thread in every round"),
         (dear.any(), "depends", "on the start method"),
         (cheap.all(), "does not hold", "no process took ten times as long as a thread"),
         (True, "cannot tell", NOISE),
-    ]
-    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
+    )

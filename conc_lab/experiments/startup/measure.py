@@ -7,12 +7,10 @@ program's very first start is kept apart from those that follow, as Georges, Buy
 ("Statistically rigorous Java performance evaluation", OOPSLA 2007).
 """
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from math import inf
 from pathlib import Path
+from subprocess import PIPE
 
 from ...engine import helper, kinds
 from ...engine.experiment import ROUNDS, Progress, in_rounds
@@ -25,8 +23,8 @@ UNCOUNTED = {"threads": 40, "forkserver": 0}  # a turn's first starts; threads' 
 THREADS_MORE = 10  # times as many starts a turn for threads: all others are compared with them, and they take no time
 # It has the workers' function, as a main file does: forkserver's server runs it from 3.13.8 and 3.14.1 on, and the
 # workers then do not.
-PROGRAM = "conc_lab.experiments.startup.worker"
-MAIN = f"import os, {PROGRAM}\npid = os.getpid()  # tells a worker whether it ran this itself\n"
+PROGRAM = "experiments.startup.worker"
+MAIN = f"import os, conc_lab.{PROGRAM}\npid = os.getpid()  # tells a worker whether it ran this itself\n"
 
 COLUMNS = {"round": "int", "order": "int", "start": "int", "workers": "int", "kind": "str", "main_imports": "str"}
 COLUMNS |= dict.fromkeys(("start_s", "answer_s", "end_s"), "float")
@@ -63,9 +61,7 @@ def startup(
             # A program's first start has modules to import and is not counted, but for forkserver's, the cold one.
             uncounted = UNCOUNTED.get(kind, 1)
             count = uncounted + starts * (THREADS_MORE if kind == "threads" else 1)
-            command = [sys.executable, "-P", "-c", f"from {PROGRAM} import main; main()"]
-            command += [kind, str(size), str(count), mains[main], main_imports]
-            with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
+            with helper.start(PROGRAM, words=(kind, size, count, mains[main], main_imports), stdout=PIPE) as program:
                 rows = helper.heard(program, f"a program that starts {kind}")[uncounted:]
             variant = {"round": number, "order": place, "kind": kind, "main_imports": main, "workers": size}
             for start, row in enumerate(rows):
@@ -76,12 +72,3 @@ def startup(
 def check(params, machine):
     """Refuse more processes than fit with what they import."""
     kinds.check_kinds(params["kinds"], max(params["workers"]), machine, IMPORTS[params["main_imports"]])
-
-
-def pays_from(setup_s: float, workers: int, cpus: float) -> float:
-    """Serial seconds of computing from which `workers` workers can be done sooner, inf where they never can.
-
-    The best case: work/k + setup < work, with k = min(workers, cpus); sharing it out costs nothing.
-    """
-    together = min(workers, cpus)
-    return setup_s / (1 - 1 / together) if together > 1 else inf

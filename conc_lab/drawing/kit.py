@@ -75,7 +75,7 @@ def cells(frame, color):
     table.auto_set_font_size(False)
     for cell in table.get_celld().values():
         cell.set(edgecolor="white", linewidth=2, fontsize=10)
-        cell.PAD = 0.03
+        cell.PAD = 0.02
     ax.axis("off")
     return ax.figure
 

@@ -8,10 +8,10 @@ import sys
 
 import helpers
 import pytest
-from made.faults import DIED, made, row
+from made.faults import DIED, IN_PROCESS, made, row
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from conc_lab.engine import kinds, run
+from conc_lab.engine import kinds, machine, run
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.faults import chart, measure
 from conc_lab.student import fragile
@@ -115,13 +115,14 @@ def test_no_process_can_be_started(monkeypatch):
     assert started[0].returncode is not None
 
 
-def test_what_the_machine_lacks():
-    """Interpreters before Python 3.14, and more programs than memory holds, are refused with a sentence."""
-    with pytest.raises(LabError, match=r"^2 programs need about .* MB are free: at most 1 would fit"):
-        measure.check({"apis": ["Pool", "Thread"], "kinds": METHODS[:1]}, {"memory_free_bytes": 60 << 20})
+def test_what_the_machine_lacks(monkeypatch):
+    """More programs than memory holds are refused before the start; an API that this Python lacks ends the run."""
+    monkeypatch.setattr(run, "machine", lambda: machine.machine() | {"memory_free_bytes": 13 << 20})
+    with pytest.raises(LabError, match=r"^8 spawn processes need about .* MB are free: at most 1 would fit"):
+        run.checked("faults", {"kinds": ["spawn"]})
     if sys.version_info < (3, 14):
-        with pytest.raises(LabError, match=r"^interpreters need Python 3\.14"):
-            measure.check({"apis": ["InterpreterPoolExecutor"], "kinds": METHODS[:1]}, {"memory_free_bytes": 1 << 30})
+        with pytest.raises(LabError, match=r"InterpreterPoolExecutor failed: interpreters need Python 3\.14"):
+            here("raise", "InterpreterPoolExecutor")
 
 
 def test_fragile_is_for_workers_only():
@@ -132,19 +133,19 @@ def test_fragile_is_for_workers_only():
 
 
 CELLS = {
-    ("raise", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ goes on"),
+    ("raise", "Thread"): ("✗ nothing in 1.5 s", "✓ finishes", "✓ is done", "✓ goes on"),
     ("raise", "Process"): ("✓ exit code 1", "✓ finishes", "✓ is done", "✓ goes on"),
-    ("segfault", "ThreadPoolExecutor"): ("– no caller left", "✗ lost", "–", "✗ SIGSEGV"),
-    ("exit", "Thread"): ("– no caller left", "✗ lost", "–", "✗ exit code 3"),
-    ("kill", "ProcessPoolExecutor"): ("✓ BrokenProcessPool", "✗ lost", "✗ is refused", "✓ goes on"),
-    ("hang", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✗ cannot end"),
-    ("hang", "Pool"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ can kill it"),
+    ("segfault", "ThreadPoolExecutor"): ("– unknown", "✗ is lost", "– unknown", "✗ ends (SIGSEGV)"),
+    ("exit", "Thread"): ("– unknown", "✗ is lost", "– unknown", "✗ ends (exit code 3)"),
+    ("kill", "ProcessPoolExecutor"): ("✓ BrokenProcessPool", "✗ is lost", "✗ is refused", "✓ goes on"),
+    ("hang", "Thread"): ("✗ nothing in 1.5 s", "✓ finishes", "✓ is done", "✗ cannot end"),
+    ("hang", "Pool"): ("✗ nothing in 1.5 s", "✓ finishes", "✓ is done", "✓ can kill it"),
 }
 
 
 def cells(*case, **changes):
     """The cells of one case's line."""
-    return tuple(chart.summary(made(row(*case, **changes))).loc[0, list(chart.CELLS)])
+    return tuple(chart.summary(made(row(*case, **changes))).iloc[0, 2:])
 
 
 def test_cells():
@@ -158,43 +159,42 @@ def test_cells():
     assert list(chart.summary(made(*rows, kinds=methods)).worker) == ["Thread", "Pool (fork)", "Pool (spawn)"]
 
 
-def test_chart():
-    """Each fault is written once over its workers, and each worker's cells stand in its line; nothing is cut off."""
-    result = made(*(row(fault, api) for fault in measure.FAULTS for api in measure.APIS))
+@pytest.mark.parametrize("methods", [["spawn"], ["forkserver", "spawn"]])
+def test_chart(methods):
+    """Each fault is a heading over its workers, each with its cells in its line; no text is wider than its cell."""
+    cases = itertools.product(measure.FAULTS, measure.APIS, methods)
+    lines = [row(*case, method=method) for *case, method in cases if method == "spawn" or case[1] not in IN_PROCESS]
+    result = made(*lines, kinds=methods)
     figure = chart.faults_chart(result, None)[0]
     renderer = FigureCanvasAgg(figure).get_renderer()
-    (ax,) = figure.axes
-    across, down = figure.bbox.extents[2:]
-    lines = {}
-    for text in ax.texts:
-        box = text.get_window_extent(renderer)
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= across and box.y1 <= down, text
-        lines.setdefault(text.get_position()[1], []).append((box.x0, box.x1, text.get_text()))
-    for line in lines.values():
-        assert all(left[1] < right[0] for left, right in itertools.pairwise(sorted(line))), line
-    written = [[words for *_, words in sorted(lines[y])] for y in sorted(lines)]
-    assert written.pop(0) == list(chart.CELLS)
+    figure.draw(renderer)
+    (table,) = figure.axes[0].tables
+    written = []
+    for (line, _), cell in sorted(table.get_celld().items()):
+        text, room = cell.get_text().get_window_extent(renderer), cell.get_window_extent(renderer)
+        assert room.x0 <= text.x0 <= text.x1 <= min(room.x1, figure.bbox.x1), cell.get_text()
+        written += [[]] * (line == len(written))
+        written[line] = [*written[line], cell.get_text().get_text()]
+    assert written.pop(0) == ["", "the caller gets", "the other task", "a new task", "the program"]
     for fault, cases in chart.summary(result).groupby("fault", sort=False):
-        assert written.pop(0) == [f"{fault}: {measure.FAULTS[fault]}"]
+        assert written.pop(0) == [f"{fault}: {measure.FAULTS[fault]}", "", "", "", ""]
         for case in cases.drop(columns="fault").values.tolist():
-            assert written.pop(0) == case
-    assert not written and figure.get_figwidth() <= 7.25 and min(text.get_fontsize() for text in ax.texts) >= 10
+            name, *cells = written.pop(0)
+            assert [name.strip(), *cells] == case
+    assert not written and figure.get_figwidth() <= 8
 
 
 def test_sentences_that_no_recording_has():
     """The sentence says of every outcome where it was seen, and of what was not shown why."""
     no_limits = {"reason": "macOS has no limits"}
+    ended = "The other task is lost: exit in Thread. The program ends (exit code 3): exit in Thread."
+    again = "The other task is lost: kill in ProcessPoolExecutor. A new task is refused: kill in ProcessPoolExecutor."
     cases = {
-        "The whole program ended: exit in Thread.": [row("exit", "Thread")],
-        "The caller was told nothing: raise and memory in Thread.": [row("raise", "Thread"), row("memory", "Thread")],
-        "The caller got nothing within 1.5 s: kill and exit in Pool.": [row("kill", "Pool"), row("exit", "Pool")],
-        "The caller got a result, as if nothing had failed: memory in InterpreterPoolExecutor.": [
-            row("memory", "InterpreterPoolExecutor", told="a result")
-        ],
-        "In 2 of 2 cases the caller got the error and everything else went on.": [
-            row("raise", "Pool"),
-            row("raise", "Process"),
-        ],
+        ended: [row("exit", "Thread")],
+        again: [row("kill", "ProcessPoolExecutor")],
+        "The caller gets nothing in 1.5 s: kill and exit in Pool.": [row("kill", "Pool"), row("exit", "Pool")],
+        "The caller gets a result: memory in Pool.": [row("memory", "Pool", told="a result")],
+        "Every caller gets the error, and all else goes on.": [row("raise", "Pool"), row("raise", "Process")],
         "Not shown here, because macOS has no limits: memory in Pool and Thread.": [
             row("memory", "Pool", **no_limits),
             row("memory", "Thread", **no_limits),
@@ -202,4 +202,4 @@ def test_sentences_that_no_recording_has():
     }
     for sentence, rows in cases.items():
         assert chart.faults_chart(made(*rows), None)[2] == sentence
-    assert "memory in a Thread: macOS has no limits" in chart.faults_chart(made(*rows), None)[1]
+    assert "Thread – the caller gets: not here" in chart.faults_chart(made(*rows), None)[1]

@@ -6,6 +6,7 @@ import os
 import helpers
 import pytest
 from made.sharing import RESULT, TRUTH, made
+from matplotlib.transforms import Bbox
 
 from conc_lab.drawing import picture
 from conc_lab.engine import kinds, machine, run
@@ -39,29 +40,26 @@ def test_only_the_same_file_is_read(tmp_path):
     (tmp_path / "one").write_bytes(b"." * 8)
     (tmp_path / "other").write_bytes(b"." * 8)
     with open(tmp_path / "one", "rb", buffering=0) as one, open(tmp_path / "other", "rb", buffering=0) as other:
-        status, descriptor = os.fstat(one.fileno()), one.fileno()
-        identity = status.st_dev, status.st_ino
-        assert worker.read(descriptor, *identity) and one.tell() == worker.BYTES
-        assert not worker.read(other.fileno(), *identity) and other.tell() == 0
-    assert not worker.read(descriptor, *identity)
+        descriptor, status = one.fileno(), os.fstat(one.fileno())
+        assert worker.read(descriptor, status) == "offset 4" and one.tell() == 4
+        assert worker.read(other.fileno(), status) == worker.NO_FILE and other.tell() == 0
+    assert worker.read(descriptor, status) == worker.NO_FILE
 
 
 def test_an_offset_of_its_own_is_no_sharing(monkeypatch):
     """A worker that has the same file, but moves an offset of its own, does not share it."""
-    monkeypatch.setattr(worker, "read", lambda *_: True)
+    monkeypatch.setattr(worker, "read", lambda *_: "offset 4")
     (row,) = [row for row in measure.sharing(["threads"]) if isinstance(row, dict) and row["thing"] == FILE]
-    assert row["cell"] == "copied" and "from 0 to 0" in row["evidence"]
+    assert row["cell"] == "copied" and row["evidence"].endswith("the worker has 'offset 4', the parent 'offset 0'")
 
 
-def test_nothing_to_look_at(monkeypatch):
-    """Only kinds that this machine lacks are refused before the start; beside another one they are absent rows."""
+def test_a_kind_that_is_not_here(monkeypatch):
+    """A kind that this machine lacks is not refused: it is absent in rows that say why, alone or among others."""
     monkeypatch.setattr(kinds, "start_methods", lambda: ["spawn"])
-    with pytest.raises(LabError, match=r"^nothing to look at: start method 'fork' does not exist on this platform"):
-        run.checked("sharing", {"kinds": ["fork"]})
-    assert run.checked("sharing", {"kinds": ["fork", "spawn"]})[0] == {"kinds": ["fork", "spawn"]}
+    assert run.checked("sharing", {"kinds": ["fork"]})[0] == {"kinds": ["fork"]}
     rows = [row for row in measure.sharing(["fork"]) if isinstance(row, dict)]
     assert {row["cell"] for row in rows} == {"absent"} and {row["evidence"] for row in rows} == {None}
-    assert all("one of: spawn" in row["reason"] for row in rows) and len(rows) == len(THINGS)
+    assert all("one of: spawn" in row["reason"] for row in rows) and [row["thing"] for row in rows] == list(THINGS)
 
 
 def test_no_room(monkeypatch):
@@ -74,7 +72,7 @@ def test_no_room(monkeypatch):
 
 def test_a_worker_that_raises(monkeypatch):
     """What goes wrong in a worker comes back as one sentence with the worker's traceback."""
-    monkeypatch.setattr(worker, "append", lambda items: 1 / 0)
+    monkeypatch.setattr(worker, "change", lambda *_: 1 / 0)
     with pytest.raises(LabError, match=r"^a worker raised ZeroDivisionError: division by zero$") as caught:
         list(measure.sharing(["threads"]))
     assert "Traceback" in caught.value.detail
@@ -91,51 +89,52 @@ def texts(ax):
 
 
 def test_chart():
-    """The table has a line for each thing, a column for each kind, and each word in a rectangle of its own look."""
-    ax, shown = axes(RESULT, "sharing"), ["threads", "spawn", "fork"]
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == shown
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == list(THINGS)
-    written = {text.get_position(): text.get_text() for text in ax.texts}
-    for (column, kind), (line, thing) in itertools.product(enumerate(shown), enumerate(THINGS)):
-        assert written[column, line] == TRUTH[kind][thing], (kind, thing)
-    assert len(ax.patches) == len(ax.texts) == 27
-    looks = {}
-    for patch, text in zip(ax.patches, ax.texts, strict=True):
-        looks.setdefault(text.get_text(), set()).add((patch.get_facecolor(), patch.get_hatch()))
-    assert set(looks) == {word for cells in TRUTH.values() for word in cells.values()}
-    assert all(len(each) == 1 for each in looks.values()) and len(set.union(*looks.values())) == len(looks)
+    """The table has a line for each thing, a column for each kind, and each word on paper of its own colour."""
+    (table,) = axes(RESULT, "sharing").tables
+    shown, colors = ["threads", "spawn", "fork"], {}
+    written = {place: cell.get_text().get_text() for place, cell in table.get_celld().items()}
+    assert [written.pop((0, column)) for column in range(4)] == ["", *shown]
+    assert [written.pop((line, 0)) for line in range(1, 10)] == list(THINGS)
+    for (line, column), word in written.items():
+        assert word == TRUTH[shown[column - 1]][THINGS[line - 1]]
+        colors.setdefault(word, set()).add(table[line, column].get_facecolor())
+    assert set(colors) == set(chart.COLORS) and len(set.union(*colors.values())) == len(colors)
 
 
 def test_boxes_chart():
-    """One thread, many threads, and each other kind of worker stand below each other, each in its boxes."""
+    """One thread, two threads, and two workers of each other kind stand below each other, each in its boxes."""
     written = texts(axes(made("threads", "spawn", "fork", "interpreters"), "boxes"))
-    titles = ["one thread in one process", "many threads in one process"]
-    titles += ["many processes, by spawn", "many processes, by fork", "many interpreters in one process"]
-    starts = [written.index(title) for title in titles]
-    parts = [written[start:end] for start, end in itertools.pairwise([*starts, len(written)])]
-    one, many, spawn, fork, interpreters = parts
-    assert [part.count("process") for part in parts] == [1, 1, 2, 2, 1]
-    assert [part.count("thread") for part in parts] == [1, 2, 2, 2, 2]
-    assert interpreters.count("interpreter") == 2 and "together: open files" in interpreters
-    assert many.count("modules (code), globals (data), objects (heap), open files") == 1
-    assert many.count("locals (stack)") == 2 and one.count("locals (stack)") == 1
-    assert spawn.count("modules (code): re-imported") == 2 and spawn.count("open files: absent") == 2
-    assert fork.count("together: open files") == 1 and fork.count("objects (heap): copied") == 2
+    starts = [
+        written.index(title)
+        for title in ("1 thread", "2 threads", "2 spawn processes", "2 fork processes", "2 interpreters")
+    ]
+    one, two, spawn, fork, interpreters = (
+        written[start:end] for start, end in itertools.pairwise([*starts, len(written)])
+    )
+    common, own = "modules (code), globals (data), objects (heap), open files", "locals (stack)\nthread-locals"
+    assert one[1:] == ["process", common, "thread", own]
+    assert two[1:] == ["process", common, *2 * ["thread", own]]
+    each = "modules (code): re-imported\nglobals (data)\nobjects (heap): copied"
+    assert spawn[1:] == [*2 * ["process", f"{each}\nopen files: absent"], *2 * ["thread", own]]
+    copied = each.replace("re-imported", "copied")
+    assert fork[1:] == ["together", "open files", *2 * ["process", copied], *2 * ["thread", f"{own}: copied"]]
+    assert interpreters[1:] == ["process", "open files", *2 * ["interpreter", each], *2 * ["thread", own]]
 
 
 def test_boxes_stand_inside_each_other():
-    """Around a thread's label are its box and a process's, a smaller one always before a larger one."""
+    """A box lies beside each box drawn before it or wholly inside, and a text wholly inside every box it begins in."""
     ax = axes(made("threads", "spawn", "fork", "interpreters"), "boxes")
+    boxes = [patch.get_bbox() for patch in ax.patches]
+    for number, inner in enumerate(boxes):
+        for outer in boxes[:number]:
+            both = Bbox.intersection(outer, inner)
+            assert both is None or both.width * both.height == 0 or both.bounds == inner.bounds
     for text in ax.texts:
         x, y = text.get_position()
-        around = [
-            (patch.get_height(), -patch.zorder)
-            for patch in sorted(ax.patches, key=lambda patch: patch.get_width())
-            if 0 < x - patch.get_x() < patch.get_width() and 0 < y - patch.get_y() < patch.get_height()
-        ]
-        assert len(set(around)) == len(around) and around == sorted(around)
+        around = [box for box in boxes if box.contains(x, y)]
+        assert all(box.contains(x, y + len(text.get_text().splitlines())) for box in around)
         assert text.get_text() != "thread" or len(around) in (2, 3)
-    assert max(text.get_position()[1] for text in ax.texts) + 1 <= ax.get_ylim()[0] and ax.get_ylim()[1] == 0
+    assert max(box.y1 for box in boxes) <= ax.get_ylim()[0] and ax.get_ylim()[1] == 0
 
 
 def test_boxes_come_from_the_rows():
@@ -143,17 +142,17 @@ def test_boxes_come_from_the_rows():
     result = made("threads", "spawn")
     (row,) = [row for row in result.rows if (row["kind"], row["thing"]) == ("spawn", OBJECT)]
     row["cell"] = "shared"
-    assert "together: objects (heap)" in texts(axes(result, "boxes"))
-    assert "share objects (heap)." in picture.show(result, "boxes").sentence
+    written = texts(axes(result, "boxes"))
+    assert written[written.index("together") + 1] == "objects (heap)"
+    assert picture.show(result, "boxes").sentence.endswith("A spawn process shares the object handed over.")
 
 
 def test_kinds_that_are_not_there():
-    """A kind that this machine lacks is told and not drawn; boxes need threads and another kind."""
+    """A kind that this machine lacks is told and not drawn, and be it the only one; boxes need threads."""
     result = made("threads", "fork", lacking=["fork"])
-    figure, alt, sentence = chart.sharing_chart(result, None)
-    assert sentence.endswith("thread-local value. Fork does not exist here.") and "fork" not in alt
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["threads"]
+    _, alt, sentence = chart.sharing_chart(result, None)
+    assert sentence.endswith("open file. Fork does not exist here.") and "fork" not in alt
     assert list(picture.table(result).columns) == ["thing", "threads"]
-    for other in (result, made("threads"), made("spawn", "fork")):
-        with pytest.raises(LabError, match="the boxes need threads and another kind"):
-            picture.show(other, "boxes")
+    assert picture.show(made("fork", lacking=["fork"])).sentence == "Fork does not exist here."
+    with pytest.raises(LabError, match="the boxes show what threads share"):
+        picture.show(made("spawn", "fork"), "boxes")

@@ -6,6 +6,7 @@ of its own too.
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 LOOKS = {
@@ -65,15 +66,23 @@ def strips(lines, rows, column, say, looks=None):
 
 def cells(frame, color):
     """A figure with the table of a DataFrame of texts, whose index names the lines; color(cell) is a cell's paper."""
-    ax, texts = figure(0.3 + 0.29 * len(frame)).add_subplot(), frame.to_numpy()
-    how = {"colLabels": frame.columns, "rowLabels": frame.index, "colWidths": list(frame.map(len).max() / 50)}
-    table = ax.table(texts, frame.map(color).to_numpy(), cellLoc="left", rowLoc="left", bbox=(0, 0, 1, 1), **how)
+    lines = [["", *frame.columns], *frame.itertuples()]
+    papers = [["none"] * len(lines[0]), *(["none", *map(color, cells)] for _, *cells in lines[1:])]
+    widths = [max(map(_points, column)) + 12 for column in zip(*lines, strict=True)]
+    ax = figure(0.29 * len(lines)).add_subplot()
+    ax.figure.set_figwidth(max(7.2, sum(widths) / 72))
+    table = ax.table(lines, papers, cellLoc="left", colWidths=widths, bbox=(0, 0, 1, 1))
     table.auto_set_font_size(False)
-    table.set_fontsize(10)
-    for place, cell in table.get_celld().items():
-        cell.set(edgecolor="white", linewidth=2 * (min(place) >= 0))
+    for cell in table.get_celld().values():
+        cell.set(edgecolor="white", linewidth=2, fontsize=10)
+        cell.PAD = 0.02
     ax.axis("off")
     return ax.figure
+
+
+def _points(text):
+    """How wide a text of ten points is."""
+    return TextPath((0, 0), text, 10).get_extents().width if text else 0
 
 
 def legend(ax, columns):

@@ -70,3 +70,12 @@ def label(kind, result):
 def items(number):
     """A number of items with its noun: "1 item", "10,000 items"."""
     return f"{number:,} item{'' if number == 1 else 's'}"
+
+
+def table(frame):
+    """A DataFrame of texts as sentences, one a line, without the signs before the texts."""
+    lines = []
+    for name, cells in frame.iterrows():
+        said = ", ".join(f"{column}: {cell.lstrip('✓✗– ')}" for column, cell in cells.items() if cell)
+        lines.append(f"{name.strip()} – {said}" if said else name)
+    return sentence(*lines)

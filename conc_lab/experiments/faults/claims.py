@@ -11,14 +11,11 @@ def what_a_crash_ends(broken: Result) -> Verdict:
     threads, processes = rows["ThreadPoolExecutor"], rows["ProcessPoolExecutor"]
     if problem := threads["reason"] or processes["reason"]:
         return Verdict("cannot tell", problem)
-    figure = f"after a crash: with threads the program {_lived(threads)}, with processes it {_lived(processes)}"
+    lived = ["went on" if row["survived"] else f"ended ({row['ended']})" for row in (threads, processes)]
+    figure = "after a crash: with threads the program {}, with processes it {}".format(*lived)
     if not processes["survived"] or threads["survived"]:
         return Verdict("does not hold", "a crash did the same to both, or worse with processes", figure)
     if processes["others_finished"] and processes["usable_again"]:
         return Verdict("holds", "the crash stayed in its process, and the pool went on", figure)
     lost = "the pool takes no new task" if processes["others_finished"] else "the other worker's task was lost"
     return Verdict("depends", f"on what you call reliable: the crash stayed in its process, but {lost}", figure)
-
-
-def _lived(row):
-    return "went on" if row["survived"] else f"ended ({row['ended']})"

@@ -16,22 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from subprocess import PIPE, TimeoutExpired
 
 from ...engine import helper
-from ...engine import kinds as worker_kinds
 from ...engine.errors import LabError
 from ...engine.experiment import Progress
+from ...engine.kinds import START_METHODS
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import program, worker
 
-FAULTS = {"raise": "an exception that nobody catches", "exit": "os._exit, which ends a process at once"}
-FAULTS |= {"segfault": "reading memory that is not the program's", "memory": "asking for more memory than is allowed"}
-FAULTS |= {"hang": "waiting for ever", "kill": "SIGKILL from outside"}
+FAULTS = {"raise": "an uncaught exception", "exit": "os._exit ends the process", "segfault": "reads forbidden memory"}
+FAULTS |= {"memory": "asks for too much memory", "hang": "waits forever", "kill": "SIGKILL from outside"}
 MISSING = {("darwin", "memory"): "macOS does not enforce RLIMIT_AS", ("win32", "memory"): "Windows has no RLIMIT_AS"}
-MISSING |= {("win32", "segfault"): "ctypes turns this read into an exception on Windows"}
-MISSING |= {("win32", "kill"): "Windows ends a process without a signal"}
+MISSING |= {("win32", "segfault"): "ctypes catches it on Windows", ("win32", "kill"): "Windows has no SIGKILL"}
 IN_PROCESS = {"Thread": "threads", "ThreadPoolExecutor": "threads", "InterpreterPoolExecutor": "interpreters"}
 APIS = (*IN_PROCESS, "Process", "ProcessPoolExecutor", "Pool")
 COMMON = ("Thread", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool")
-PROGRAM_BYTES = 50 << 20  # an interpreter with the standard library's pools and two workers, rounded up from their PSS
+WORKERS = 8  # so many at the same time, in programs of two
 
 COLUMNS = dict.fromkeys(("fault", "api", "kind"), "str") | dict.fromkeys(("told", "ended", "reason"), "str?")
 COLUMNS |= dict.fromkeys(("others_finished", "usable_again", "stoppable", "survived"), "bool?")
@@ -42,7 +40,7 @@ RECORDED = {"table": {}}
 def faults(
     faults: Several(OneOf(lambda: [*FAULTS], "how the worker fails"), "fault") = ("raise", "segfault", "hang"),
     apis: Several(OneOf(lambda: APIS, "the class of the standard library that runs the workers"), "api") = COMMON,
-    kinds: Kinds("processes", *worker_kinds.START_METHODS, help="how processes are started") = ("processes",),
+    kinds: Kinds("processes", *START_METHODS, help="how processes are started") = ("processes",),
     patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = ByProfile(1.5, 3, 10),
 ) -> Iterator[dict | Progress]:
     """Make a worker fail in each way, under each API, in a program of its own; one row is one case.
@@ -53,25 +51,13 @@ def faults(
     usable_again (whether a new task was done afterwards); stoppable (whether a worker that hangs could be ended
     alone); survived (whether the program lived to see all this); ended (how it ended: "by itself", an exit code, a
     signal, or "never"); reason (why there is no figure, else None). What the program did not live to see is None.
-    Raises LabError where a program could not be started or failed in a way that was not asked for.
+    Raises LabError where a program could not be started, lacked its API or failed in a way that was not asked for.
     """
-    cases = _cases(apis, kinds)
+    cases = [(api, kind) for api in apis for kind in ([IN_PROCESS[api]] if api in IN_PROCESS else kinds)]
     for number, fault in enumerate(faults):
-        yield Progress(number / len(faults), f"{fault} with {', '.join(apis)}")
-        with ThreadPoolExecutor(len(cases)) as watchers:
+        yield Progress(number / len(faults), f"{fault} with {', '.join(apis)}", round_done=number > 0)
+        with ThreadPoolExecutor(WORKERS // 2) as watchers:
             yield from watchers.map(lambda case, fault=fault: _row(fault, *case, patience_s), cases)
-        yield Progress((number + 1) / len(faults), fault, round_done=True)
-
-
-def check(params, machine):
-    """Refuse APIs that this Python lacks, and more programs at the same time than the free memory holds."""
-    cases = _cases(params["apis"], params["kinds"])
-    worker_kinds.check_kinds([kind for _, kind in cases], 1, machine)
-    worker_kinds.check_memory(len(cases), "programs", PROGRAM_BYTES, machine["memory_free_bytes"])
-
-
-def _cases(apis, methods):
-    return [(api, kind) for api in apis for kind in ([IN_PROCESS[api]] if api in IN_PROCESS else methods)]
 
 
 def _row(fault, api, kind, patience_s):
@@ -87,9 +73,8 @@ def _row(fault, api, kind, patience_s):
             with contextlib.suppress(TimeoutExpired):
                 code = started.wait(patience_s)
             started.kill()
-        row["others_finished"] = os.path.exists(os.path.join(folder, "other"))
-    row["ended"] = "never" if code is None else program.fate(code) if code else "by itself"
+        finished = os.path.exists(os.path.join(folder, "other"))
+    ended = "never" if code is None else program.fate(code) if code else "by itself"
     if "error" in seen or not (seen or code < 0 or code == worker.EXIT_CODE):
-        problem = seen.get("error", f"it ended: {row['ended']}")
-        raise LabError(f"the program for {fault} with {api} failed: {problem}")
-    return row | {"survived": bool(seen)} | seen
+        raise LabError(f"the program for {fault} with {api} failed: {seen.get('error', f'it ended: {ended}')}")
+    return row | {"others_finished": finished, "survived": bool(seen), "ended": ended} | seen

@@ -5,9 +5,9 @@ import multiprocessing
 import os
 import signal
 import threading
+from functools import partial
 
-from ...engine import helper, pools
-from ...engine.kinds import START_METHODS
+from ...engine import errors, helper, pools
 from . import worker
 
 NOTHING, RESULT = "nothing", "a result"
@@ -38,56 +38,49 @@ def case(fault: str, api: str, kind: str, patience_s: float, folder: str) -> Non
         worker.mark(folder, "go")
         arrived = told(other, START_S) in (NOTHING, RESULT)  # a worker may finish whose pool is already broken
         row["others_finished"] = arrived and os.path.exists(os.path.join(folder, "other"))
-        with contextlib.suppress(Exception):  # a broken pool takes no new task
-            told(submit(worker.finish, folder, "again", "go"), START_S)
+        told(lambda seconds: submit(worker.finish, folder, "again", "go")(seconds), START_S)  # a broken pool takes none
         row["usable_again"] = os.path.exists(os.path.join(folder, "again"))
         if row["stoppable"]:
             process.kill()
         helper.say(row)
 
 
-def told(call, seconds: float) -> str:
-    """What the caller gets: an error, a result or nothing; of a bare worker no more than a process's exit code."""
-    if hasattr(call, "join"):
-        call.join(seconds)
-        code = getattr(call, "exitcode", None)
-        return fate(code) if code else NOTHING
+def told(wait, seconds: float) -> str:
+    """What the caller gets that waits at most so long: an error's name, a result, nothing, or how a process ended."""
     try:
-        call.get(seconds) if hasattr(call, "get") else call.result(seconds)
+        return wait(seconds) or RESULT
     except Exception as error:
         return type(error).__name__.replace("TimeoutError", NOTHING)  # there are two of this name
-    return RESULT
 
 
-def fate(code: int) -> str:
-    """A process's exit code in words: "exit code 3", or the signal that ended it, "SIGSEGV"."""
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+def fate(code: int | None) -> str:
+    """What an exit code tells: "exit code 3", or the signal that ended the process, "SIGSEGV"; 0 and None: nothing."""
+    return errors.fate(code).removeprefix("killed by ") if code else NOTHING
 
 
 @contextlib.contextmanager
 def _workers(api, kind):
-    """submit(function, *args) of this API with two workers; those of a pool are started and watched.
+    """submit(function, *args) of this API with two workers, which returns wait(seconds); pools are started and watched.
 
     ProcessPoolExecutor may not watch a second worker, which it starts with the second task, before something else
     happens in the pool: under spawn its crash was missed in 12 of 12 pools on 3.11, in 11 on 3.13 and in 3 on 3.14.
     """
-    context = multiprocessing.get_context(kind if kind in START_METHODS else None)
-    bare = {"Thread": threading.Thread, "Process": context.Process}
-
-    def started(function, *args):
-        one = bare[api](target=function, args=args)
-        one.start()
-        return one
-
-    if api in bare:
-        yield started
-    elif api == "Pool":
+    if api == "Pool":
         with pools.uninterrupted(kind):
-            pool = context.Pool(2, worker.let_through)
-        yield lambda function, *args: pool.apply_async(function, args)
+            pool = multiprocessing.get_context(kind).Pool(2, worker.let_through)
+        yield lambda function, *args: pool.apply_async(function, args).get
+    elif api in ("Thread", "Process"):
+        yield partial(_started, threading.Thread if api == "Thread" else multiprocessing.get_context(kind).Process)
     else:
         with pools.opened(kind, 2) as pool:
-            yield pool.executor.submit
+            yield lambda function, *args: pool.executor.submit(function, *args).result
+
+
+def _started(bare, function, *args):
+    """Start a bare worker; whoever waits for it is told no more than a process's exit code."""
+    one = bare(target=function, args=args)
+    one.start()
+    return lambda seconds: one.join(seconds) or fate(getattr(one, "exitcode", None))
 
 
 def _limit(fault):

@@ -8,60 +8,47 @@ import os
 import sys
 import threading
 
-IMPORTED, CHANGED = "as imported", "changed by the worker"
-BYTES = 4  # that the worker reads from the file
+IMPORTED, CHANGED, NO_FILE = "as imported", "changed by the worker", "no such file"
 
 value = written = IMPORTED
 local = threading.local()
 
 
 def identity():
-    """The caller's process id, native thread id, and interpreter, by the process id and its number in there."""
-    try:
-        from concurrent.interpreters import get_current
+    """The caller's process id, its native thread id, and what tells its interpreter from all others.
 
-        number = get_current().id
-    except ImportError:  # before Python 3.14 no worker has one beside the main one
-        number = 0
-    return os.getpid(), threading.get_native_id(), (os.getpid(), number)
+    That is the process and the address of the table of modules: each interpreter has one of its own, and two tables
+    that are there at the same time have two addresses.
+    """
+    return os.getpid(), threading.get_native_id(), (os.getpid(), id(sys.modules))
 
 
-def look(name):
-    """What this module holds under this name."""
-    # Not globals()[name]: a subinterpreter gets a function that needs no name of its module as bare code.
-    return getattr(sys.modules[__name__], name)
+def look():
+    """What this module holds as `value`."""
+    return value
 
 
-def write():
-    """Change `written`."""
+def change(items, descriptor, status):
+    """Change all that is not `value`; return `value`, and what this worker then has of the others."""
     global written
     written = CHANGED
-
-
-def append(items):
-    """Add an item to the list that was handed over, and say how many it then has."""
     items.append(CHANGED)
-    return len(items)
+    local.value = getattr(local, "value", "nothing"), CHANGED
+    return value, written, items, read(descriptor, status), local.value
 
 
-def read(descriptor, device, inode):
-    """Read from a descriptor of the parent's; False where its number names no file here, or another one."""
+def read(descriptor, status):
+    """Read from the parent's file and say where it then stands, if the descriptor's number names that file here."""
     try:
-        status = os.fstat(descriptor)
+        if os.path.samestat(os.fstat(descriptor), status):
+            os.read(descriptor, 4)
+            return f"offset {os.lseek(descriptor, 0, os.SEEK_CUR)}"
     except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == (device, inode) and len(os.read(descriptor, BYTES)) == BYTES
+        pass
+    return NO_FILE
 
 
-def keep(kept, meanwhile=None):
+def keep(kept, meanwhile=lambda: None):
     """What the local `kept` holds in the end; `meanwhile` is run while this call stands here."""
-    if meanwhile is not None:
-        meanwhile()
+    meanwhile()
     return kept
-
-
-def write_local():
-    """What this thread had in the thread-local, or None; then change it."""
-    had = getattr(local, "value", None)
-    local.value = CHANGED
-    return had

@@ -99,7 +99,7 @@ def drawn(maker, *args) -> Picture:
 def table(result: Result):
     """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity, three digits each."""
     frame = _module(result).summary(result)
-    frame = frame.reset_index(drop=frame.index.name is None)
+    frame = frame.reset_index(drop=frame.index.name is None).drop(columns="figure", errors="ignore")
     for unit, factor, shown in UNITS:
         columns = [name for name in frame if name.endswith(unit)]
         frame[columns] *= factor

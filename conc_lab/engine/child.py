@@ -23,7 +23,7 @@ def main() -> None:
     """Run the experiment that the spec names and send its events: started; progress, row and round; done or failed."""
     for number in (signal.SIGINT, signal.SIGTERM):  # started from a widget callback, SIGINT may be ignored
         signal.signal(number, signal.SIG_DFL)
-    out = os.fdopen(os.dup(1), "wb")
+    out = os.dup(1)
     os.dup2(2, 1)  # what a task prints must not end up between the events
     # Not through sys.stdin: its buffer would be locked in a fork, and could read past the line.
     line = io.FileIO(0, closefd=False).readline()
@@ -33,8 +33,9 @@ def main() -> None:
     sys.path.append(spec["folder"])  # a student's own task; last, so that no file of theirs hides a module
 
     def send(event, **fields):
-        out.write(json.dumps({"event": event} | fields, allow_nan=False).encode() + b"\n")
-        out.flush()
+        line = json.dumps({"event": event} | fields, allow_nan=False).encode() + b"\n"
+        while line:
+            line = line[os.write(out, line) :]
 
     from . import experiment, machine
     from .errors import LabError, end_when_out_of_threads, in_one_line

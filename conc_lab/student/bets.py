@@ -21,13 +21,7 @@ from .cell import status
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
 LEAST, MOST = 0.01, 1000  # what a number bet may be
-REFUSED = {  # what is said of an answer that is none, by what the question has
-    "options": "choose one of the options first",
-    "steps": "choose a number first",
-    "places": f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3",
-}
-_unwritten = {}  # by name, what stands for this session only
-_told = []  # that bets cannot be written, which is said once in a session
+_session = {}  # by name, what was answered since the start, which stands even where no file can be written
 
 
 @cache
@@ -70,50 +64,42 @@ class Bet:
 
     @property
     def points(self) -> list[tuple[str, int, float]]:
-        points = self._chosen()["points"]
+        if "places" in self.question:
+            points = [(*place, value) for place, value in zip(self.question["places"], self.answer or (), strict=False)]
+        else:
+            points = [] if self.answer is None else self.question["options"][self.answer]["points"]
         return [(*place, machine()[value] if isinstance(value, str) else value) for *place, value in points]
 
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
-        return self._chosen()["text"]
-
-    def _chosen(self):
-        """The option that was chosen; numbers have the text and the points of one, and so has no answer yet."""
-        if self.answer is None:
-            return {"text": "", "points": []}
-        if "options" in self.question:
-            return self.question["options"][self.answer]
-        points = [[*place, value] for place, value in zip(self.question["places"], self.answer, strict=True)]
-        text = ", ".join(f"{words.name(kind, workers)} {value:,g}×" for kind, workers, value in points)
-        return {"text": text, "points": points}
+        if "options" in self.question and self.answer is not None:
+            return self.question["options"][self.answer]["text"]
+        return ", ".join(f"{words.name(kind, workers)} {value:,g}×" for kind, workers, value in self.points)
 
     def commit(self, answer) -> str:
         """Keep the answer (an option's index, or a number per place) and return what to tell the student."""
         if not self._fits(answer):
-            raise LabError(next(sentence for key, sentence in REFUSED.items() if key in self.question))
-        self.answer = _unwritten[self.name] = answer
+            numbers = f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3"
+            raise LabError(numbers if "reason" in self.question else "choose one of the options first")
+        self.answer = _session[self.name] = answer
         by_lesson = {}
         for name, value in _kept().items():
             by_lesson.setdefault(_questions().get(name, [""])[0], {})[name] = value
         try:
             files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
-            _unwritten.clear()
         except LabError as error:
-            if not _told:
-                _told.append(error)
-                return f"It stands for this session, but {error}."
+            return f"It stands for this session, but {error}."
         return self.STANDS
 
     def reasons(self) -> Words:
         """Every option with its reason, the student's marked; for a number bet, how to think about it."""
-        options = self.question.get("options") or self.question.get("ranges")
-        if not options:
+        rows, chosen, ranges = [], self.answer, self.question.get("ranges")
+        if "reason" in self.question:
             return Words(f"<p>{html.escape(self.question['reason'])}</p>")
-        chosen, rows = self.answer, []
-        if "ranges" in self.question and chosen is not None:
-            chosen = sum(option["below"] is not None and option["below"] <= chosen[0] for option in options)
-        for index, option in enumerate(options):
+        if ranges and chosen:
+            chosen = sum(option["below"] is not None and option["below"] <= chosen[0] for option in ranges)
+        for index, option in enumerate(ranges or self.question["options"]):
             sign = "✓ holds" if option["holds"] else "✗ does not hold"
             mark = f" <b>({self.MINE})</b>" if index == chosen else ""
             reason = html.escape(option["reason"])
@@ -122,11 +108,12 @@ class Bet:
 
     def _fits(self, answer):
         if "options" in self.question:
-            return type(answer) is int and answer in range(len(self.question["options"]))
-        if not isinstance(answer, list) or len(answer) != len(self.workers) or {*map(type, answer)} - {int, float}:
-            return False
+            return isinstance(answer, int) and answer in range(len(self.question["options"]))
         steps = self.question.get("steps")
-        return all(value in steps if steps else LEAST <= value <= MOST for value in answer)
+        with contextlib.suppress(TypeError):  # what a file holds may be anything
+            fits = [number in steps if steps else LEAST <= number <= MOST for number in answer]
+            return fits == [True] * len(self.workers)
+        return False
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return _bet_widget(self)._repr_mimebundle_(include=include, exclude=exclude)
@@ -140,14 +127,7 @@ class Question(Bet):
     BEFORE = "The reasons follow your answer."
 
 
-def bet(name: str) -> Bet:
-    """The bet called `name`: leave it last in a cell to show it, give it to an experiment to lay it over the chart."""
-    return Bet(name)
-
-
-def question(name: str) -> Question:
-    """The question called `name`: leave it last in a cell to show it."""
-    return Question(name)
+bet, question = Bet, Question  # conc_lab's public names
 
 
 def _bet_widget(bet):
@@ -200,4 +180,4 @@ def _kept():
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
         for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
             kept |= value if isinstance(value, dict) else {name: value}  # before, bets lay there without a lesson
-    return kept | _unwritten
+    return kept | _session

@@ -20,8 +20,8 @@ from .cell import status
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
-LEAST, MOST = 0.01, 1000  # what a number bet may be
-_session = {}  # by name, what was answered since the start, which stands even where no file can be written
+LEAST, MOST = 0.01, 10_000  # what a number bet may be
+_unwritten = {}  # by name, what stands for this session only, because the file could not be written
 
 
 @cache
@@ -50,9 +50,8 @@ class Bet:
     the name of a fact about the machine.
     """
 
-    TITLE, BUTTON = "Your bet.", "Commit my bet"
-    MINE, STANDS = "your bet", "Your bet stands. Run the next cell."
-    BEFORE = ""
+    TITLE, BUTTON, MINE = "Your bet.", "Commit my bet", "your bet"
+    BEFORE, STANDS = "", "Your bet stands. Run the next cell."
 
     def __init__(self, name: str):
         if name not in _questions():
@@ -82,12 +81,13 @@ class Bet:
         if not self._fits(answer):
             numbers = f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3"
             raise LabError(numbers if "reason" in self.question else "choose one of the options first")
-        self.answer = _session[self.name] = answer
+        self.answer = _unwritten[self.name] = answer
         by_lesson = {}
         for name, value in _kept().items():
             by_lesson.setdefault(_questions().get(name, [""])[0], {})[name] = value
         try:
             files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
+            _unwritten.clear()
         except LabError as error:
             return f"It stands for this session, but {error}."
         return self.STANDS
@@ -102,17 +102,16 @@ class Bet:
         for index, option in enumerate(ranges or self.question["options"]):
             sign = "✓ holds" if option["holds"] else "✗ does not hold"
             mark = f" <b>({self.MINE})</b>" if index == chosen else ""
-            reason = html.escape(option["reason"])
-            rows.append(f"<li>{html.escape(option['text'])}{mark}<br><b>{sign}.</b> {reason}</li>")
+            text, reason = html.escape(option["text"]), html.escape(option["reason"])
+            rows.append(f"<li>{text}{mark}<br><b>{sign}.</b> {reason}</li>")
         return Words(f"<ul>{''.join(rows)}</ul>")
 
     def _fits(self, answer):
         if "options" in self.question:
             return isinstance(answer, int) and answer in range(len(self.question["options"]))
-        steps = self.question.get("steps")
+        steps = self.question.get("steps", answer)
         with contextlib.suppress(TypeError):  # what a file holds may be anything
-            fits = [number in steps if steps else LEAST <= number <= MOST for number in answer]
-            return fits == [True] * len(self.workers)
+            return [LEAST <= number <= MOST and number in steps for number in answer] == [True] * len(self.workers)
         return False
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -122,9 +121,8 @@ class Bet:
 class Question(Bet):
     """A choice about what was read, kept as a bet is; every option's reason follows the answer."""
 
-    TITLE, BUTTON = "A question.", "Answer"
-    MINE, STANDS = "your answer", "Your answer is kept."
-    BEFORE = "The reasons follow your answer."
+    TITLE, BUTTON, MINE = "A question.", "Answer", "your answer"
+    BEFORE, STANDS = "The reasons follow your answer.", "Your answer is kept."
 
 
 bet, question = Bet, Question  # conc_lab's public names
@@ -138,13 +136,12 @@ def _bet_widget(bet):
     if "options" in bet.question:
         options = [(option["text"], index) for index, option in enumerate(bet.question["options"])]
         inputs = [widgets.RadioButtons(options=options, value=bet.answer, layout={"width": "max-content"})]
-    values = bet.answer if isinstance(bet.answer, list) else [None] * len(bet.workers)
-    for worker, value in zip(bet.workers, values, strict=True):
+    for number, worker in enumerate(bet.workers):
+        value = bet.answer[number] if bet.answer else None
         if steps:  # no slider: ipywidgets' sliders have no name that a screen reader could say
             inputs.append(widgets.Dropdown(options=steps, value=value, description=f"{worker}:", **look))
         else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
-            text = "" if value is None else str(value)
-            inputs.append(widgets.Text(text, description=f"{worker}: ×", placeholder="a number", **look))
+            inputs.append(widgets.Text(str(value or ""), description=f"{worker}: ×", placeholder="a number", **look))
     button, line = widgets.Button(description=bet.BUTTON, button_style="primary", icon="lock"), widgets.HTML()
 
     def say(text):
@@ -167,11 +164,11 @@ def _bet_widget(bet):
 @cache
 def _questions():
     """{name: (the lesson's name without its number, the question)} of all bets and questions."""
-    return {
-        name: (stem.partition("_")[2], text)
-        for stem, lesson in lessons().items()
-        for name, text in (lesson["bets"] | lesson["questions"]).items()
-    }
+    found = {}
+    for stem, lesson in lessons().items():
+        asked = lesson["bets"] | lesson["questions"]
+        found |= {name: (stem.partition("_")[2], text) for name, text in asked.items()}
+    return found
 
 
 def _kept():
@@ -180,4 +177,4 @@ def _kept():
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
         for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
             kept |= value if isinstance(value, dict) else {name: value}  # before, bets lay there without a lesson
-    return kept | _session
+    return kept | _unwritten

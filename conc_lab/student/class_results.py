@@ -28,7 +28,7 @@ class Gathered:
 
     frame: a pandas DataFrame, one row for each figure of each file: file, experiment, cpus, system, case (the task, or
     what the main file imports), kind, workers, value (speedup: times as fast as serial, of two workers or
-    more; startup: times as long as a thread), doubt (why the size should not be believed, or None).
+    more; startup: times as long as a thread), doubt (why its size should not be believed, where anything is known).
     """
 
     results: dict[str, Result]
@@ -46,8 +46,7 @@ class Gathered:
     def __repr__(self):
         counts = Counter(result.experiment for result in self.results.values())
         read = ", ".join(f"{number} of {name}" for name, number in counts.items()) or "nothing"
-        first = f"read: {read}; refused: {len(self.refused)}"
-        return "\n".join([first, *(f"{name} refused: {reason}" for name, reason in self.refused.items())])
+        return "\n".join([f"read: {read}; refused: {len(self.refused)}", *map(": ".join, self.refused.items())])
 
 
 def gather(folder: str | Path) -> Gathered:
@@ -70,22 +69,20 @@ def gather(folder: str | Path) -> Gathered:
             results[name] = result
         except LabError as error:
             refused[name] = str(error)
+        except ODD as error:
+            refused[name] = f"its rows are not those of a whole {result.experiment} run ({error!r:.100})"
     return Gathered(results, refused, pandas.DataFrame(rows, columns=COLUMNS))
 
 
 def _figures(name, result):
-    """The rows that a result adds to the frame; LabError where they are not those of a run."""
-    try:
-        if result.experiment == "speedup":
-            lines = speedups(result).query("workers > 1").rename(columns={"speedup": "value"})
-            lines = lines.assign(case=result.params["task"])
-        else:
-            lines = startups(result).query("kind != 'threads' and not cold and against_thread.notna()")
-            lines = lines.rename(columns={"main_imports": "case", "against_thread": "value"}).assign(doubt=None)
-    except ODD as error:
-        raise LabError(f"its rows are not those of a whole {result.experiment} run ({error!r:.100})") from error
-    lines = lines.assign(file=name, experiment=result.experiment, system=result.machine["system"])
-    return lines.assign(cpus=result.machine["usable_cpus"])[COLUMNS].to_dict("records")
+    """The rows that a result adds to the frame, from what its own chart draws."""
+    if result.experiment == "speedup":
+        lines = speedups(result).query("workers > 1").assign(case=result.params["task"])
+    else:
+        lines = startups(result).query("kind != 'threads' and not cold and against_thread.notna()")
+    lines = lines.rename(columns={"speedup": "value", "against_thread": "value", "main_imports": "case"})
+    lines = lines.assign(cpus=result.machine["usable_cpus"], system=result.machine["system"])
+    return lines.assign(file=name, experiment=result.experiment).to_dict("records")
 
 
 def _chart(axis, frame):
@@ -101,7 +98,6 @@ def _chart(axis, frame):
     ax.set_xlabel(title)
     parts = [f"medians of {words.count(shown.file.nunique(), 'file')}, each file a faint mark"]
     if doubted := shown[shown.doubt.notna()].file.nunique():
-        why = "the CPUs slowed down or were unlike, or other programs ran"
-        parts.append(f"in {doubted} of them the size is in doubt: {why}")
+        parts.append(f"in {doubted} of them the size is in doubt: CPUs were unlike or slowed down, or had other work")
     alt = words.sentence(f"medians, {title}", "; ".join(lines.name + " " + lines.figure))
     return ax.figure, alt, words.sentence(*parts)

@@ -34,16 +34,13 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
     if lesson not in lessons():
         raise LabError(f"unknown lesson {lesson!r}; one of: {', '.join(lessons())}")
     facts = facts or machine()
-    places = {True: "", False: ""}  # by whether this machine is such a place
+    items = {"▸": "", "•": ""}  # those of this machine, and the others
     for place in lessons()[lesson]["elsewhere"]:
         text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(place["text"], quote=False))
-        here = not place["when"] or bool(words_of(facts) & set(place["when"]))
-        places[here] += f"<li><b>{html.escape(place['where'])}</b>: {text}</li>"
-    cpus = words.count(facts["usable_cpus"], "usable CPU")
-    cpus += f" (a limit of {facts['cpu_quota']:g})" if facts["cpu_quota"] else ""
+        mark = "▸" if not place["when"] or words_of(facts) & set(place["when"]) else "•"
+        items[mark] += f"<li><b>{html.escape(place['where'])}</b>: {text}</li>"
+    here, others = (f"<ul style=\"list-style-type: '{mark} '\">{text}</ul>" for mark, text in items.items())
+    cpus, start_method = words.count(facts["usable_cpus"], "usable CPU"), facts["start_methods"][0]
     python = f"Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL"
-    this = f"{cpus}, {facts['system']}, {python}, processes by {facts['start_methods'][0]}"
-    first = f"<p><b>What to expect here</b>: {html.escape(this)}.</p>"
-    first += f"<ul style=\"list-style-type: '▸ '\">{places[True]}</ul>"
-    rest = f"<p><b>Elsewhere</b></p><ul>{places[False]}</ul>" if places[False] else ""
-    return Words(first + rest)
+    this = f"{cpus}, {facts['system']}, {python}, processes by {start_method}"
+    return Words(f"<p><b>What to expect here</b>: {this}.</p>{here}<p><b>Elsewhere</b></p>{others}")

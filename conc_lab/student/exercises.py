@@ -8,7 +8,6 @@ import functools
 import html
 import sys
 import threading
-from collections.abc import Callable
 from math import isclose
 from multiprocessing.shared_memory import SharedMemory
 from unittest import mock
@@ -17,7 +16,7 @@ from ..engine.machine import machine
 from .bets import Words, lessons
 from .fragile import square_or_crash
 
-OPEN = "Not yet: replace the ... by your answer and run the cell again."
+OPEN, RIGHT = "Not yet: replace the ... by your answer and run the cell again.", "✓ Right."
 
 
 def _check(examine):
@@ -30,13 +29,11 @@ def _check(examine):
     def checked(answer) -> Words:
         try:
             findings = [(False, OPEN)] if answer is ... else examine(answer)
-            problem = next((otherwise for met, otherwise in findings if not met), None)
+            said = next((otherwise for met, otherwise in findings if not met), RIGHT)
         except (Exception, SystemExit) as error:  # whatever a student's answer does when it is used
             doing = getattr(error, "__notes__", ["checking it"])[-1]
-            problem = f"{doing} raised {type(error).__name__}: {error}"
-        if problem is None:
-            return Words("✓ Right.")
-        return Words(OPEN if problem == OPEN else f"✗ Not yet: {html.escape(problem)}")
+            said = f"{doing} raised {type(error).__name__}: {error}"
+        return Words(said if said in (OPEN, RIGHT) else f"✗ Not yet: {html.escape(said)}")
 
     return checked
 
@@ -46,15 +43,16 @@ def _called(function, *args):
     try:
         return function(*args)
     except (Exception, SystemExit) as error:
-        error.add_note(f"{getattr(function, '__name__', function)}({', '.join(map(repr, args))})")
+        name, *given = (getattr(thing, "__name__", repr(thing)) for thing in (function, *args))
+        error.add_note(f"{name}({', '.join(given)})")
         raise
 
 
-def check(answer, *requirements: tuple[Callable, str]) -> Words:
+def check(answer, *requirements) -> Words:
     """Say whether the answer meets every requirement, or what is wrong with it; raises nothing.
 
-    A requirement is a function of the answer and a sentence for when that returns false. The first that fails
-    is reported, and so is an error. An answer of `...` is "not yet".
+    A requirement is (a function of the answer, a sentence for when that returns false). The first that fails is
+    reported, and so is an error. An answer of `...` is "not yet".
     """
     return _check(lambda given: ((holds(given), otherwise) for holds, otherwise in requirements))(answer)
 
@@ -64,9 +62,8 @@ def _names(lesson, answer):
     texts = lessons()[lesson]["exercise"]
     asked = texts["asked"]
     right = set(texts["right"] if machine()["gil"] else texts.get("without the GIL", texts["right"]))
-    yield not isinstance(answer, str), f'a set of names is wanted: {{"{asked[0]}", "{asked[-1]}"}}.'
     names = set(answer)
-    yield names <= set(asked), f"the names to choose from are {', '.join(asked)}."
+    yield names <= set(asked), f"a set of these names is wanted: {', '.join(asked)}."
     for name in names & texts.keys():
         yield False, texts[name]
     yield names <= right, f"at least one of these {texts['extra']}"
@@ -83,12 +80,9 @@ check_gives_up = _check(functools.partial(_names, "10_switching"))
 def check_chooses(answer):
     """Lesson 09: a kind of worker for each of four jobs, for CPython's default build."""
     jobs = lessons()["09_choose"]["exercise"]
-    yield (
-        isinstance(answer, dict) and {*answer} == {*jobs},
-        f"a dictionary is wanted with {', '.join(jobs)} as its keys.",
-    )
+    yield isinstance(answer, dict) and {*answer} == {*jobs}, "a dictionary with the four jobs as its keys is wanted."
     yield ... not in answer.values(), OPEN
-    yield {*answer.values()} <= {"serial", "threads", "processes"}, "the kinds are serial, threads and processes."
+    yield {*answer.values()} <= {"serial", "threads", "processes"}, "choose among serial, threads and processes."
     for job, (kind, hint) in jobs.items():
         yield answer[job] == kind, hint
 
@@ -112,10 +106,9 @@ def check_wait_all(function):
 
     with mock.patch.object(threading.Thread, "run", watched):
         ids = _called(function, 4)
-    none = "no thread of a pool has such a number: call threading.get_ident() in the function that the pool runs."
     yield ids is not ..., OPEN
     yield isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."
-    yield set(ids) <= ran, none
+    yield set(ids) <= ran, "no pool's thread has such a number: call get_ident() in the function that the pool runs."
     yield len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."
 
 
@@ -129,19 +122,10 @@ def check_transfer(function):
         answer = _called(function, source, target, 30)
         yield answer is not ... or log, OPEN  # what it returns is not asked for
         both = sorted(log[:2]) == ["take 1", "take 2"] and sorted(log[2:]) == ["release 1", "release 2"]
-        yield (
-            both,
-            f"take each lock once, both of them before you release one. This is what was done: {', '.join(log)}.",
-        )
-        yield (
-            (source.kept, target.kept) == (70, 130),
-            "the amount must leave the first account and arrive at the second.",
-        )
+        yield both, f"take each lock once, and both before you release one; you did: {', '.join(log) or 'nothing'}."
+        yield (source.kept, target.kept) == (70, 130), "the amount must leave the first account and reach the second."
         orders.append(log[:2])
-    yield (
-        orders[0] == orders[1],
-        "transfer(a, b) and transfer(b, a) take the locks in opposite orders: who pays must not matter.",
-    )
+    yield orders[0] == orders[1], "transfer(a, b) and transfer(b, a) take the locks in opposite orders."
 
 
 class _Account:
@@ -198,10 +182,9 @@ def check_total(function):
     finally:
         block.close()
         block.unlink()
-    other = "that is not the sum of the first size bytes: a block can be longer than was asked for, so stop there."
     yield answer is not ..., OPEN
     yield not replaced["unlink"].called, "unlink() is for the one who made the block, close() for all others."
-    yield answer == sum(data[:size]), other
+    yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
     yield closed, "the block is still open: close() it when its bytes have been added."
 
 
@@ -213,7 +196,4 @@ def check_survive(function):
     yield isinstance(results, list) and len(results) == 3, "survive must return a list, here of three."
     yield results[::2] == [4, 9], "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list."
     yield results[1] is None, "-1 crashes its worker: None must stand in its place."
-    yield (
-        _called(function, abs, [-4, 5]) == [4, 5],
-        "survive(abs, [-4, 5]) must return [4, 5]: use the function and the items given.",
-    )
+    yield _called(function, abs, [-4, 5]) == [4, 5], "survive(abs, [-4, 5]) must return [4, 5]: use what is given."

@@ -5,23 +5,21 @@ import contextlib
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from textwrap import indent
 
 from ..engine import files, find_task, kinds, parameters
 from ..engine.errors import LabError
 from ..engine.machine import machine
 
-POOL = "with concurrent.futures.{}PoolExecutor(workers{}) as pool:"
-PROCESSES = POOL.format("Process", ', multiprocessing.get_context("{method}")')
-ASYNCIO = "limit = asyncio.Semaphore(workers)\nasync with asyncio.TaskGroup() as group:"
+PROCESSES = 'with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("{method}")) as pool:'
+ASYNCIO = "limit = asyncio.Semaphore(workers)\n    async with asyncio.TaskGroup() as group:"
 IN_POOL = "pool.map(call_{name}, items)"
 IN_CHUNKS = "pool.map(call_{name}, items, chunksize=max(1, len(items) // (16 * workers)))"
 KINDS = {  # what opens the workers, and what gives their results in order
     "serial": ("", "map(call_{name}, items)"),
-    "threads": (POOL.format("Thread", ""), IN_POOL),
+    "threads": ("with concurrent.futures.ThreadPoolExecutor(workers) as pool:", IN_POOL),
     "asyncio": (ASYNCIO, "[group.create_task(call_{name}(item, limit)) for item in items]"),
     **dict.fromkeys(("processes", *kinds.START_METHODS), (PROCESSES, IN_CHUNKS)),
-    "interpreters": (POOL.format("Interpreter", ""), IN_POOL),
+    "interpreters": ("with concurrent.futures.InterpreterPoolExecutor(workers) as pool:", IN_POOL),
 }
 
 
@@ -41,14 +39,11 @@ def export(task, kind: str, items: int | Iterable, *, workers: int | None = None
     function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
     coroutine, argument = isinstance(function, ast.AsyncFunctionDef), "" if isinstance(items, int) else "_item"
     if coroutine != (kind == "asyncio"):
-        what = "an async" if coroutine else "a plain"
-        raise LabError(f"{name} is {what} def: asyncio runs only async defs, and every other kind only plain ones")
+        raise LabError(f"{kind} cannot run {name}: asyncio needs an async def, and every other kind a plain def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    script = _script(name, kind, cell, f"{name}({argument})", values, workers)
-    return files.write(
-        path, f"# {name} with {kind}{_needs(cell, kind)}. Start it with: python {path.name}\n\n{script}", "the script"
-    )
+    title = f"# {name} with {kind}{_needs(cell, kind)}. Start it with: python {path.name}\n\n"
+    return files.write(path, title + _script(name, kind, cell, f"{name}({argument})", values, workers), "the script")
 
 
 def _script(name, kind, cell, call, items, workers):
@@ -64,13 +59,8 @@ def _script(name, kind, cell, call, items, workers):
     if kind == "asyncio":
         define, wait, begin = "async def", "await ", f"import asyncio\n\n    asyncio.run(run_{name}())"
         caller = f"async def call_{name}(_item, _limit):\n    async with _limit:\n        return await {call}"
-    work = f"""\
-for result in {results}:
-    results.append({wait}result)
-    if len(results) % max(1, len(items) // 100) == 0:
-        print(f"\\r{{len(results)}} of {{len(items)}} done", end="", file=sys.stderr, flush=True)"""
-    work = f"workers = {workers}\n{opening}\n{indent(work, '    ')}" if opening else work
-    modules = [module for module in ("asyncio", "concurrent.futures", "multiprocessing") if f"{module}." in work]
+    modules = [name for name in ("asyncio", "concurrent.futures", "multiprocessing") if f"{name}." in opening]
+    opening, pad = (f"workers = {workers}\n    {opening}\n    ", "    ") if opening else ("", "")
     imports = "\n    ".join(f"import {module}" for module in [*modules, "sys", "time"])
     return f"""\
 {cell.strip()}
@@ -82,8 +72,12 @@ for result in {results}:
 {define} run_{name}():
     {imports}
 
-    items, results, start = {items}, [], time.perf_counter()
-{indent(work, "    ")}
+    items = {items}
+    results, start = [], time.perf_counter()
+    {opening}{pad}for result in {results}:
+    {pad}    results.append({wait}result)
+    {pad}    if len(results) % max(1, len(items) // 100) == 0:
+    {pad}        print(f"\\r{{len(results)}} of {{len(items)}} done", end="", file=sys.stderr, flush=True)
     print(f"\\n{{len(results)}} results in {{time.perf_counter() - start:.2f}} s; the first: {{results[0]!r}}")
 
 
@@ -95,17 +89,16 @@ if __name__ == "__main__":
 
 def _needs(cell, kind):
     """What a Python that runs the script must have, from the cell's imports."""
-    imports = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Import | ast.ImportFrom)]
-    modules = {getattr(node, "module", None) or alias.name for node in imports for alias in node.names}
-    others = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    nodes = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = [getattr(node, "module", None) or alias.name for node in nodes for alias in node.names]
+    others = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
     needs = ["Python 3.14"] * (kind == "interpreters") + sorted(others)
     return f"; it needs {' and '.join(needs)}" if needs else ""
 
 
 def _values(items):
     """The items as Python writes them."""
-    if isinstance(items, int):
-        items = range(parameters.Number(1, 10**9, "").check("items", items))
+    items = range(parameters.Number(1, 10**9, "").check("items", items)) if isinstance(items, int) else items
     values = items if isinstance(items, range) else list(items)
     with contextlib.suppress(ValueError, SyntaxError):
         if values and (isinstance(values, range) or ast.literal_eval(repr(values)) == values):

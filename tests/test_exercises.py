@@ -241,9 +241,9 @@ WRONG = {
     ],
     "check_transfer": [
         (by_who_pays, "opposite orders"),
-        (without_locks, "the balance of account 1 can be used only while its lock is held"),
+        (without_locks, "account 1 has no balance now: it has a balance only while its lock is held"),
         (one_after_the_other, "you did: take 1, release 1, take 2, release 2."),
-        (stale, "(account 1, account 2, 30) raised AttributeError: the balance of account 1 can be used only while"),
+        (stale, "(account 1, account 2, 30) raised AttributeError: account 1 has no balance now: "),
         (written_too_late, "the amount must leave"),
         (the_wrong_way, "the amount must leave"),
         (lambda source, target, amount: without_locks(source, target, amount) or ..., "only while its lock is held"),

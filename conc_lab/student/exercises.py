@@ -44,7 +44,7 @@ def _called(function, *args):
         return function(*args)
     except (Exception, SystemExit) as error:
         name, *given = (getattr(thing, "__name__", repr(thing)) for thing in (function, *args))
-        error.add_note(f"{name}({', '.join(given)})")
+        error.add_note(f"calling {name}({', '.join(given)})")
         raise
 
 
@@ -141,7 +141,7 @@ class _Account:
         return f"account {self.number}"
 
     def __getattr__(self, name):
-        raise AttributeError(f"the {name} of {self} can be used only while its lock is held")
+        raise AttributeError(f"{self} has no {name} now: it has a balance only while its lock is held")
 
     def acquire(self, blocking=True, timeout=-1):
         self.log.append(f"take {self.number}")

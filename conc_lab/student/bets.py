@@ -32,7 +32,7 @@ def lessons() -> dict[str, dict]:
 
 @dataclass(frozen=True)
 class Words:
-    """HTML for the page, whose text without tags is its repr."""
+    """HTML for the page."""
 
     text: str
 

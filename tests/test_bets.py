@@ -23,7 +23,6 @@ CHOICE, NUMBER, STEPS, ASKED = "cpu_threads", "first", "spawned_process", "async
 def kept(tmp_path, monkeypatch):
     """The file that bets are kept in, in a notebook's folder that is empty."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bets, "_told", [])
     monkeypatch.setattr(bets, "_unwritten", {})
     return tmp_path / "my_work/bets.json"
 
@@ -40,7 +39,7 @@ def test_a_bet_is_kept(kept):
         (CHOICE, "cpu_bound", 1, [("threads", 2, 1.0)]),
         (CHOICE, "cpu_bound", 0, [("threads", 2, 2.0)]),
         (NUMBER, "your_lab", [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
-        (NUMBER, "your_lab", [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 1000)]),
+        (NUMBER, "your_lab", [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 10_000)]),
         (STEPS, "startup_cost", [500], [("processes", 1, 500)]),
         (ASKED, "io_bound", 1, []),
     ):
@@ -106,15 +105,15 @@ def test_a_corrupt_file_counts_as_no_bets(kept):
         assert bets.bet(CHOICE).answer == 1, content[:30]
 
 
-NO_NUMBERS = [None, 1, "12", [1.0], [1, 2, 3], ["1", "2"], [True, 1], {"a": 1}, [0.009, 1], [1, 1001], [1, math.nan]]
+NO_NUMBERS = [None, 1, "12", [1.0], [1, 2, 3], ["1", "2"], {"a": 1}, [0.009, 1], [1, 10_001], [1, math.nan]]
 
 
 @pytest.mark.parametrize(
     "name, values, sentence",
     [
-        (CHOICE, [None, True, "1", 1.0, -1, 3, [1]], "choose one of the options first"),
-        (NUMBER, NO_NUMBERS, "give each a number from 0.01 to 1000, such as 0.5 or 3"),
-        (STEPS, [[3], [500.5], ["500"], [500, 500], 500], "choose a number first"),
+        (CHOICE, [None, "1", 1.0, -1, 3, [1]], "choose one of the options first"),
+        (NUMBER, NO_NUMBERS, "give each a number from 0.01 to 10000, such as 0.5 or 3"),
+        (STEPS, [None, [None], [3], [500.5], ["500"], [500, 500], 500], "choose one of the options first"),
     ],
     ids=["choice", "numbers", "steps"],
 )
@@ -130,13 +129,13 @@ def test_an_answer_that_is_none(name, values, sentence, kept):
 
 
 def test_a_folder_that_cannot_be_written(kept):
-    """Where nothing can be written the bets stand for the session, one sentence says so once, and later all is kept."""
+    """Where nothing can be written the bets stand for the session, a sentence says so, and later all is kept."""
     kept.parent.write_text("a file where the folder should be")
     bet = bets.bet(CHOICE)
     text = bet.commit(1)
     assert "this session" in text and "could not be written" in text and "\n" not in text
     assert bet.points and bets.bet(CHOICE).answer == 1
-    assert bets.question(ASKED).commit(1) == "Your answer is kept."
+    assert "this session" in bets.question(ASKED).commit(1)
     kept.parent.unlink()
     bets.bet(NUMBER).commit([1, 2])
     together = {"cpu_bound": {CHOICE: 1}, "io_bound": {ASKED: 1}, "your_lab": {NUMBER: [1, 2]}}
@@ -187,7 +186,7 @@ def test_the_widget_of_a_log_scale():
     assert (choice.description, choice.value) == ("1 process:", None)
     assert [text for text, _ in choice.options][-1] == "10,000×"
     button.click()
-    assert "choose a number first" in line.value and bet.answer is None
+    assert "choose one of the options first" in line.value and bet.answer is None
     choice.value = 500
     button.click()
     assert bet.answer == [500] and widgets_of(bets.bet(STEPS))[0][0].value == 500
@@ -241,7 +240,7 @@ def test_the_widget_of_numbers():
     inputs, button, line = widgets_of(bet)
     assert [(item.description, item.value) for item in inputs] == [("2 threads: ×", ""), ("2 processes: ×", "")]
     button.click()
-    assert "give each a number from 0.01 to 1000" in line.value and bet.answer is None
+    assert "give each a number from 0.01 to 10000" in line.value and bet.answer is None
     inputs[0].value, inputs[1].value = " 1 ", "1.9"
     button.click()
     assert bet.answer == [1, 1.9] and "stands" in line.value
@@ -253,10 +252,10 @@ def test_a_field_without_a_number():
     bet = bets.bet(NUMBER)
     inputs, button, line = widgets_of(bet)
     inputs[0].value = "1"
-    for word in ("", "fast", "1,9", "1001", "nan", "<b>"):
+    for word in ("", "fast", "1,9", "10001", "nan", "<b>"):
         line.value, inputs[1].value = "", word
         button.click()
-        assert ">give each a number from 0.01 to 1000, such as 0.5 or 3.<" in line.value and bet.answer is None, word
+        assert ">give each a number from 0.01 to 10000, such as 0.5 or 3.<" in line.value and bet.answer is None, word
 
 
 def test_a_bet_shows_itself_in_a_cell():
@@ -308,7 +307,7 @@ def test_check():
         (2, "✓ Right."),
         (-1, "✗ Not yet: it must be positive &lt;b&gt;."),
         (3, "✗ Not yet: it must be even."),
-        ("2", "✗ Not yet: it must be positive &lt;b&gt;. (checking it raised TypeError:"),
+        ("2", "✗ Not yet: checking it raised TypeError: "),
     ):
         assert words in exercises.check(answer, positive, even)._repr_html_(), answer
     assert "✓" in exercises.check(None).text and "✓" not in exercises.check(...).text

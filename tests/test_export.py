@@ -166,7 +166,7 @@ def test_another_path(folder):
     path = folder / "new folder/häufig.py"
     for items in (1, 2):
         assert lab.export("digits", "serial", items, path=str(path)) == path
-    assert "range(2)" in path.read_text(encoding="utf-8") and "python häufig.py" in path.read_text(encoding="utf-8")
+    assert "range(0, 2)" in path.read_text(encoding="utf-8") and "python häufig.py" in path.read_text(encoding="utf-8")
 
 
 def test_bad_items():
@@ -182,8 +182,12 @@ def test_what_cannot_be_exported():
         (("sleep", "serial", 1), {}, "there is no task 'sleep' in my_work/tasks"),
         (("digits", "thread", 1), {}, "unknown kind 'thread'; one of: serial, threads, "),
         (("digits", "threads", 1), {"workers": 0}, "workers must be a whole number between 1 and 256, got 0"),
-        (("digits", "asyncio", 1), {}, "asyncio cannot run digits"),
-        (("nap", "threads", 1), {}, "nap is an async def, whose waits only asyncio overlaps"),
+        (("digits", "asyncio", 1), {}, "asyncio cannot run digits: asyncio needs an async def"),
+        (
+            ("nap", "threads", 1),
+            {},
+            "threads cannot run nap: asyncio needs an async def, and every other kind a plain def",
+        ),
         (("bare", "threads", [1]), {}, "bare() takes no argument: give items as a number"),
         (("digits", "serial", 1), {"path": "my_work"}, "the script could not be written to my_work: "),
     ):

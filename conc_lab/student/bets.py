@@ -20,14 +20,8 @@ from .cell import status
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
-LEAST, MOST = 0.01, 1000  # what a number bet may be
-REFUSED = {  # what is said of an answer that is none, by what the question has
-    "options": "choose one of the options first",
-    "steps": "choose a number first",
-    "places": f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3",
-}
-_unwritten = {}  # by name, what stands for this session only
-_told = []  # that bets cannot be written, which is said once in a session
+LEAST, MOST = 0.01, 10_000  # what a number bet may be
+_unwritten = {}  # by name, what stands for this session only, because the file could not be written
 
 
 @cache
@@ -38,7 +32,7 @@ def lessons() -> dict[str, dict]:
 
 @dataclass(frozen=True)
 class Words:
-    """HTML for the page, whose text without tags is its repr."""
+    """HTML for the page."""
 
     text: str
 
@@ -56,9 +50,8 @@ class Bet:
     the name of a fact about the machine.
     """
 
-    TITLE, BUTTON = "Your bet.", "Commit my bet"
-    MINE, STANDS = "your bet", "Your bet stands. Run the next cell."
-    BEFORE = ""
+    TITLE, BUTTON, MINE = "Your bet.", "Commit my bet", "your bet"
+    BEFORE, STANDS = "", "Your bet stands. Run the next cell."
 
     def __init__(self, name: str):
         if name not in _questions():
@@ -70,28 +63,24 @@ class Bet:
 
     @property
     def points(self) -> list[tuple[str, int, float]]:
-        points = self._chosen()["points"]
+        if "places" in self.question:
+            points = [(*place, value) for place, value in zip(self.question["places"], self.answer or (), strict=False)]
+        else:
+            points = [] if self.answer is None else self.question["options"][self.answer]["points"]
         return [(*place, machine()[value] if isinstance(value, str) else value) for *place, value in points]
 
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
-        return self._chosen()["text"]
-
-    def _chosen(self):
-        """The option that was chosen; numbers have the text and the points of one, and so has no answer yet."""
-        if self.answer is None:
-            return {"text": "", "points": []}
-        if "options" in self.question:
-            return self.question["options"][self.answer]
-        points = [[*place, value] for place, value in zip(self.question["places"], self.answer, strict=True)]
-        text = ", ".join(f"{words.name(kind, workers)} {value:,g}×" for kind, workers, value in points)
-        return {"text": text, "points": points}
+        if "options" in self.question and self.answer is not None:
+            return self.question["options"][self.answer]["text"]
+        return ", ".join(f"{words.name(kind, workers)} {value:,g}×" for kind, workers, value in self.points)
 
     def commit(self, answer) -> str:
         """Keep the answer (an option's index, or a number per place) and return what to tell the student."""
         if not self._fits(answer):
-            raise LabError(next(sentence for key, sentence in REFUSED.items() if key in self.question))
+            numbers = f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3"
+            raise LabError(numbers if "reason" in self.question else "choose one of the options first")
         self.answer = _unwritten[self.name] = answer
         by_lesson = {}
         for name, value in _kept().items():
@@ -100,33 +89,30 @@ class Bet:
             files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
             _unwritten.clear()
         except LabError as error:
-            if not _told:
-                _told.append(error)
-                return f"It stands for this session, but {error}."
+            return f"It stands for this session, but {error}."
         return self.STANDS
 
     def reasons(self) -> Words:
         """Every option with its reason, the student's marked; for a number bet, how to think about it."""
-        options = self.question.get("options") or self.question.get("ranges")
-        if not options:
+        rows, chosen, ranges = [], self.answer, self.question.get("ranges")
+        if "reason" in self.question:
             return Words(f"<p>{html.escape(self.question['reason'])}</p>")
-        chosen, rows = self.answer, []
-        if "ranges" in self.question and chosen is not None:
-            chosen = sum(option["below"] is not None and option["below"] <= chosen[0] for option in options)
-        for index, option in enumerate(options):
+        if ranges and chosen:
+            chosen = sum(option["below"] is not None and option["below"] <= chosen[0] for option in ranges)
+        for index, option in enumerate(ranges or self.question["options"]):
             sign = "✓ holds" if option["holds"] else "✗ does not hold"
             mark = f" <b>({self.MINE})</b>" if index == chosen else ""
-            reason = html.escape(option["reason"])
-            rows.append(f"<li>{html.escape(option['text'])}{mark}<br><b>{sign}.</b> {reason}</li>")
+            text, reason = html.escape(option["text"]), html.escape(option["reason"])
+            rows.append(f"<li>{text}{mark}<br><b>{sign}.</b> {reason}</li>")
         return Words(f"<ul>{''.join(rows)}</ul>")
 
     def _fits(self, answer):
         if "options" in self.question:
-            return type(answer) is int and answer in range(len(self.question["options"]))
-        if not isinstance(answer, list) or len(answer) != len(self.workers) or {*map(type, answer)} - {int, float}:
-            return False
-        steps = self.question.get("steps")
-        return all(value in steps if steps else LEAST <= value <= MOST for value in answer)
+            return isinstance(answer, int) and answer in range(len(self.question["options"]))
+        steps = self.question.get("steps", answer)
+        with contextlib.suppress(TypeError):  # what a file holds may be anything
+            return [LEAST <= number <= MOST and number in steps for number in answer] == [True] * len(self.workers)
+        return False
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return _bet_widget(self)._repr_mimebundle_(include=include, exclude=exclude)
@@ -135,19 +121,11 @@ class Bet:
 class Question(Bet):
     """A choice about what was read, kept as a bet is; every option's reason follows the answer."""
 
-    TITLE, BUTTON = "A question.", "Answer"
-    MINE, STANDS = "your answer", "Your answer is kept."
-    BEFORE = "The reasons follow your answer."
+    TITLE, BUTTON, MINE = "A question.", "Answer", "your answer"
+    BEFORE, STANDS = "The reasons follow your answer.", "Your answer is kept."
 
 
-def bet(name: str) -> Bet:
-    """The bet called `name`: leave it last in a cell to show it, give it to an experiment to lay it over the chart."""
-    return Bet(name)
-
-
-def question(name: str) -> Question:
-    """The question called `name`: leave it last in a cell to show it."""
-    return Question(name)
+bet, question = Bet, Question  # conc_lab's public names
 
 
 def _bet_widget(bet):
@@ -158,13 +136,12 @@ def _bet_widget(bet):
     if "options" in bet.question:
         options = [(option["text"], index) for index, option in enumerate(bet.question["options"])]
         inputs = [widgets.RadioButtons(options=options, value=bet.answer, layout={"width": "max-content"})]
-    values = bet.answer if isinstance(bet.answer, list) else [None] * len(bet.workers)
-    for worker, value in zip(bet.workers, values, strict=True):
+    for number, worker in enumerate(bet.workers):
+        value = bet.answer[number] if bet.answer else None
         if steps:  # no slider: ipywidgets' sliders have no name that a screen reader could say
             inputs.append(widgets.Dropdown(options=steps, value=value, description=f"{worker}:", **look))
         else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
-            text = "" if value is None else str(value)
-            inputs.append(widgets.Text(text, description=f"{worker}: ×", placeholder="a number", **look))
+            inputs.append(widgets.Text(str(value or ""), description=f"{worker}: ×", placeholder="a number", **look))
     button, line = widgets.Button(description=bet.BUTTON, button_style="primary", icon="lock"), widgets.HTML()
 
     def say(text):
@@ -187,11 +164,11 @@ def _bet_widget(bet):
 @cache
 def _questions():
     """{name: (the lesson's name without its number, the question)} of all bets and questions."""
-    return {
-        name: (stem.partition("_")[2], text)
-        for stem, lesson in lessons().items()
-        for name, text in (lesson["bets"] | lesson["questions"]).items()
-    }
+    found = {}
+    for stem, lesson in lessons().items():
+        asked = lesson["bets"] | lesson["questions"]
+        found |= {name: (stem.partition("_")[2], text) for name, text in asked.items()}
+    return found
 
 
 def _kept():

@@ -8,6 +8,7 @@ there.
 import html
 import re
 
+from ..drawing import words
 from ..engine.errors import LabError
 from ..engine.machine import machine
 from .bets import Words, lessons
@@ -19,11 +20,10 @@ def words_of(facts: dict) -> set[str]:
     One of "one CPU" and "several CPUs"; "Linux", "macOS" or "Windows"; one of "by fork", "by forkserver" and
     "by spawn", by the default start method; and of "CPU limit", "Binder", "no GIL" and "Python 3.14" those that hold.
     """
-    start_method, python = facts["start_methods"][0], tuple(map(int, facts["python"].split(".")[:2]))
+    cpus = "one CPU" if facts["usable_cpus"] == 1 else "several CPUs"
     holds = {"CPU limit": facts["cpu_quota"], "Binder": facts["binder"], "no GIL": not facts["gil"]}
-    holds |= {"Python 3.14": python >= (3, 14), "one CPU": facts["usable_cpus"] == 1}
-    holds |= {"several CPUs": not holds["one CPU"], facts["system"]: True, f"by {start_method}": True}
-    return {word for word, here in holds.items() if here}
+    holds["Python 3.14"] = tuple(map(int, facts["python"].split(".")[:2])) >= (3, 14)
+    return {cpus, facts["system"], f"by {facts['start_methods'][0]}", *(word for word in holds if holds[word])}
 
 
 def expect(lesson: str, facts: dict | None = None) -> Words:
@@ -34,15 +34,13 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
     if lesson not in lessons():
         raise LabError(f"unknown lesson {lesson!r}; one of: {', '.join(lessons())}")
     facts = facts or machine()
-    here, others = [], []
+    items = {"▸": "", "•": ""}  # those of this machine, and the others
     for place in lessons()[lesson]["elsewhere"]:
         text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(place["text"], quote=False))
-        meant = not place["when"] or words_of(facts) & set(place["when"])
-        (here if meant else others).append(f"<li><b>{html.escape(place['where'])}</b>: {text}</li>")
-    cpus = f"{facts['usable_cpus']} usable CPU{'s' * (facts['usable_cpus'] != 1)}"
-    cpus += f" (a limit of {facts['cpu_quota']:g})" if facts["cpu_quota"] else ""
+        mark = "▸" if not place["when"] or words_of(facts) & set(place["when"]) else "•"
+        items[mark] += f"<li><b>{html.escape(place['where'])}</b>: {text}</li>"
+    here, others = (f"<ul style=\"list-style-type: '{mark} '\">{text}</ul>" for mark, text in items.items())
+    cpus, start_method = words.count(facts["usable_cpus"], "usable CPU"), facts["start_methods"][0]
     python = f"Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL"
-    this = html.escape(f"{cpus}, {facts['system']}, {python}, processes by {facts['start_methods'][0]}")
-    first = f"<ul style=\"list-style-type: '▸ '\">{''.join(here)}</ul>" if here else ""
-    rest = f"<p><b>Elsewhere</b></p><ul>{''.join(others)}</ul>" if others else ""
-    return Words(f"<p><b>What to expect here</b>: {this}.</p>{first}{rest}")
+    this = f"{cpus}, {facts['system']}, {python}, processes by {start_method}"
+    return Words(f"<p><b>What to expect here</b>: {this}.</p>{here}<p><b>Elsewhere</b></p>{others}")

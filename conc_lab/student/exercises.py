@@ -1,127 +1,103 @@
 """The lessons' exercises: each check says what is wrong with an answer, not only that it is wrong.
 
-The names to choose from, and what is said of a wrong choice, are in lessons/NN_name.json under "exercise".
+The names to choose from, the cases to try, and what is said of a wrong answer to them are in lessons/NN_name.json
+under "exercise".
 """
 
-import contextlib
 import functools
 import html
 import sys
-from collections.abc import Callable
-from math import inf, isclose
-from numbers import Integral
+import threading
+from math import isclose
+from multiprocessing.shared_memory import SharedMemory
 from unittest import mock
 
-from ..engine.errors import LabError
 from ..engine.machine import machine
 from .bets import Words, lessons
+from .fragile import square_or_crash
 
-NOT_YET, RIGHT = Words("Not yet: replace the ... by your answer and run the cell again."), Words("✓ Right.")
+OPEN, RIGHT = "Not yet: replace the ... by your answer and run the cell again.", "✓ Right."
 
 
-def check(answer, *requirements: tuple[Callable, str]) -> Words:
-    """Say whether the answer meets every requirement, or what is wrong with it; raises nothing.
+def _check(examine):
+    """Make a check of a generator that yields (whether the answer meets a requirement, what to say if it doesn't).
 
-    A requirement is a function of the answer and a sentence for when that returns false. The first that fails
-    is reported; one that raises is reported with its error. An answer of `...` is "not yet".
+    The first that is not met is reported, and so is an error. The check raises nothing.
     """
-    if answer is ...:
-        return NOT_YET
-    for holds, otherwise in requirements:
-        try:
-            if not holds(answer):
-                return _wrong(otherwise)
-        except (Exception, SystemExit) as error:  # whatever a student's answer does when it is used
-            return _wrong(f"{otherwise} (checking it raised {type(error).__name__}: {error})")
-    return RIGHT
-
-
-def _wrong(problem):
-    return Words(f"✗ Not yet: {html.escape(problem)}")
-
-
-def _check_names(lesson, answer) -> Words:
-    """Whether the answer is the right set out of the names that the lesson's file has."""
-    texts = lessons()[lesson]["exercise"]
-    asked = texts["asked"]
-    right = set(texts["right"] if machine()["gil"] else texts.get("without the GIL", texts["right"]))
-    example = f'a set of names is wanted: {{"{asked[0]}", "{asked[-1]}"}}.'
-    return check(
-        answer,
-        (lambda names: isinstance(names, (set, frozenset, list, tuple)), example),
-        (lambda names: set(names) <= set(asked), f"the names to choose from are {', '.join(asked)}."),
-        *((lambda names, name=name: name not in names, texts[name]) for name in asked if name in texts),
-        (lambda names: set(names) <= right, f"at least one of these {texts['extra']}"),
-        (lambda names: right <= set(names), f"at least one is missing. {texts['missing']}"),
-    )
-
-
-check_sees_settings = functools.partial(_check_names, "01_what_is_shared")
-check_releasing = functools.partial(_check_names, "02_cpu_bound")
-check_stays_shared = functools.partial(_check_names, "06_memory")
-check_gives_up = functools.partial(_check_names, "10_switching")
-
-
-def check_chooses(answer) -> Words:
-    """Lesson 09: a kind of worker for each of four jobs, for CPython's default build."""
-    jobs, kinds = lessons()["09_choose"]["exercise"], ("serial", "threads", "processes")
-    example = f"a dictionary is wanted with one kind of worker for each of {', '.join(jobs)}."
-    return check(
-        ... if isinstance(answer, dict) and ... in answer.values() else answer,
-        (lambda chosen: isinstance(chosen, dict) and chosen.keys() == jobs.keys(), example),
-        (lambda chosen: set(chosen.values()) <= set(kinds), f"the kinds to choose from are {', '.join(kinds)}."),
-        *((lambda chosen, job=job, kind=kind: chosen[job] == kind, hint) for job, (kind, hint) in jobs.items()),
-    )
-
-
-def check_usable_cpus(answer) -> Words:
-    """Lesson 00: the number of CPUs that this notebook may use."""
-    usable, logical = machine()["usable_cpus"], machine()["logical_cpus"]
-    all_of_them = "that is how many logical CPUs the machine has. Not all of them are yours: look at usable_cpus."
-    return check(
-        answer,
-        (_is_whole, "a whole number is wanted, such as 1 or 4."),
-        (lambda number: number == usable or number != logical, all_of_them),
-        (lambda number: number == usable, "lab.machine() says it, in the line usable_cpus."),
-    )
-
-
-def _is_whole(value):
-    """Whether it is a whole number, which may be NumPy's."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _of_a_function(examine):
-    """Make a check of `examine`, which is given the student's function and yields the outcome of one `check` or more.
-
-    The first that is not "right" is the answer; where the student's function raises, the check says so.
-    """
-    name = examine.__name__.removeprefix("check_")
 
     @functools.wraps(examine)
-    def checked(function) -> Words:
-        def call(*args):
-            try:
-                return function(*args)
-            except (Exception, SystemExit) as error:  # whatever a student's function does
-                given = ", ".join(getattr(arg, "__name__", repr(arg)) for arg in args)
-                raise LabError(f"{name}({given}) raised {type(error).__name__}: {error}.") from error
-
-        if not callable(function):
-            return _wrong(f"{name} must be a function.")
+    def checked(answer) -> Words:
         try:
-            return next((words for words in examine(call) if words != RIGHT), RIGHT)
-        except LabError as raised:
-            return _wrong(str(raised))
+            findings = [(False, OPEN)] if answer is ... else examine(answer)
+            said = next((otherwise for met, otherwise in findings if not met), RIGHT)
+        except (Exception, SystemExit) as error:  # whatever a student's answer does when it is used
+            doing = getattr(error, "__notes__", ["checking it"])[-1]
+            said = f"{doing} raised {type(error).__name__}: {error}"
+        return Words(said if said in (OPEN, RIGHT) else f"✗ Not yet: {html.escape(said)}")
 
     return checked
 
 
-@_of_a_function
+def _called(function, *args):
+    """What the student's function returns; where it raises, the error's last note is the call."""
+    try:
+        return function(*args)
+    except (Exception, SystemExit) as error:
+        name, *given = (getattr(thing, "__name__", repr(thing)) for thing in (function, *args))
+        error.add_note(f"calling {name}({', '.join(given)})")
+        raise
+
+
+def check(answer, *requirements) -> Words:
+    """Say whether the answer meets every requirement, or what is wrong with it; raises nothing.
+
+    A requirement is (a function of the answer, a sentence for when that returns false). The first that fails is
+    reported, and so is an error. An answer of `...` is "not yet".
+    """
+    return _check(lambda given: ((holds(given), otherwise) for holds, otherwise in requirements))(answer)
+
+
+def _names(lesson, answer):
+    """Whether the answer is the right set out of the names that the lesson's file has."""
+    texts = lessons()[lesson]["exercise"]
+    asked = texts["asked"]
+    right = set(texts["right"] if machine()["gil"] else texts.get("without the GIL", texts["right"]))
+    names = set(answer)
+    yield names <= set(asked), f"a set of these names is wanted: {', '.join(asked)}."
+    for name in names & texts.keys():
+        yield False, texts[name]
+    yield names <= right, f"at least one of these {texts['extra']}"
+    yield right <= names, f"at least one is missing. {texts['missing']}"
+
+
+check_sees_settings = _check(functools.partial(_names, "01_what_is_shared"))
+check_releasing = _check(functools.partial(_names, "02_cpu_bound"))
+check_stays_shared = _check(functools.partial(_names, "06_memory"))
+check_gives_up = _check(functools.partial(_names, "10_switching"))
+
+
+@_check
+def check_chooses(answer):
+    """Lesson 09: a kind of worker for each of four jobs, for CPython's default build."""
+    jobs = lessons()["09_choose"]["exercise"]
+    yield isinstance(answer, dict) and {*answer} == {*jobs}, "a dictionary with the four jobs as its keys is wanted."
+    yield ... not in answer.values(), OPEN
+    yield {*answer.values()} <= {"serial", "threads", "processes"}, "choose among serial, threads and processes."
+    for job, (kind, hint) in jobs.items():
+        yield answer[job] == kind, hint
+
+
+@_check
+def check_usable_cpus(answer):
+    """Lesson 00: the number of CPUs that this notebook may use."""
+    usable, logical = machine()["usable_cpus"], machine()["logical_cpus"]
+    yield answer == usable or answer != logical, "that is how many logical CPUs there are. Not all of them are yours."
+    yield answer == usable, "a whole number is wanted: lab.machine() says it, in the line usable_cpus."
+
+
+@_check
 def check_wait_all(function):
     """Lesson 03: n waits by n threads, seen by the threads' identities."""
-    import threading
-
     ran, run = set(), threading.Thread.run
 
     def watched(thread):
@@ -129,134 +105,95 @@ def check_wait_all(function):
         run(thread)
 
     with mock.patch.object(threading.Thread, "run", watched):
-        answer = function(4)
-    own = "the notebook's own thread did the waiting: call get_ident() in the function that the pool runs."
-    yield check(
-        answer,
-        (lambda ids: isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."),
-        (lambda ids: threading.get_ident() not in ids, own),
-        (lambda ids: set(ids) <= ran, "no thread has such a number: return what threading.get_ident() returns in it."),
-        (lambda ids: len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."),
-    )
+        ids = _called(function, 4)
+    yield ids is not ..., OPEN
+    yield isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."
+    yield set(ids) <= ran, "no pool's thread has such a number: call get_ident() in the function that the pool runs."
+    yield len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."
 
 
-@_of_a_function
+@_check
 def check_transfer(function):
     """Lesson 04: move an amount between two accounts, both locks held, taken in an order that is the same for all."""
-    bank = {"held": set(), "taken": [], "unguarded": False}
-    one, two = _Account(1, bank), _Account(2, bank)
-    moved = "the amount that is given must leave the first account's balance and arrive at the second's."
-    opposite = "transfer(a, b) and transfer(b, a) take the locks in opposite orders: let no order depend on who pays."
-    for source, target, amount in ((one, two, 30), (two, one, 50)):
-        before, right = (source.kept, target.kept), (source.kept - amount, target.kept + amount)
-        answer, after = function(source, target, amount), (source.kept, target.kept)
-        begun = bank["taken"] or after != before
-        yield check(
-            ... if answer is ... and not begun else after,  # what it returns is not asked for
-            (lambda kept, right=right: kept == right, moved),
-            (lambda _: not bank["unguarded"], "a balance is read or written while one of the two locks is not held."),
-            (lambda _: not bank["held"], "a lock is still held at the end: whoever needs it next waits forever."),
-        )
-    half = len(bank["taken"]) // 2
-    yield check(bank["taken"], (lambda taken: taken[:half] == taken[half:], opposite))
+    orders = []
+    for direction in (1, -1):
+        log = []
+        source, target = [_Account(1, log), _Account(2, log)][::direction]
+        answer = _called(function, source, target, 30)
+        yield answer is not ... or log, OPEN  # what it returns is not asked for
+        both = sorted(log[:2]) == ["take 1", "take 2"] and sorted(log[2:]) == ["release 1", "release 2"]
+        yield both, f"take each lock once, and both before you release one; you did: {', '.join(log) or 'nothing'}."
+        yield (source.kept, target.kept) == (70, 130), "the amount must leave the first account and reach the second."
+        orders.append(log[:2])
+    yield orders[0] == orders[1], "transfer(a, b) and transfer(b, a) take the locks in opposite orders."
 
 
 class _Account:
-    """An account with a number, a balance and a lock, which is the account itself; it tells the bank what happens."""
+    """An account with a number and a lock, which is the account itself, and with a balance while the lock is held.
 
-    def __init__(self, number, bank):
-        self.number, self.kept, self._bank, self.lock = number, 100, bank, self
+    What is done with the lock is kept in `log`, the balance of an account that is not locked in `kept`.
+    """
+
+    def __init__(self, number, log):
+        self.number, self.kept, self.lock, self.log = number, 100, self, log
 
     def __repr__(self):
         return f"account {self.number}"
 
-    @property
-    def balance(self):
-        self._bank["unguarded"] |= len(self._bank["held"]) < 2
-        return self.kept
-
-    @balance.setter
-    def balance(self, value):
-        self._bank["unguarded"] |= len(self._bank["held"]) < 2
-        self.kept = value
+    def __getattr__(self, name):
+        raise AttributeError(f"{self} has no {name} now: it has a balance only while its lock is held")
 
     def acquire(self, blocking=True, timeout=-1):
-        if self.number in self._bank["held"]:
-            raise RuntimeError("it takes a lock that it holds already, and would wait forever")
-        self._bank["held"].add(self.number)
-        self._bank["taken"].append(self.number)
+        self.log.append(f"take {self.number}")
+        self.balance = self.kept
         return True
 
     def release(self, *_):
-        if self.number not in self._bank["held"]:
-            raise RuntimeError("release unlocked lock")
-        self._bank["held"].discard(self.number)
+        self.log.append(f"release {self.number}")
+        self.kept = vars(self).pop("balance", self.kept)
 
     __enter__, __exit__ = acquire, release
 
 
-@_of_a_function
+@_check
 def check_pays_from(function):
     """Lesson 05: the serial time from which workers pay, from their setup time, their number and the usable CPUs."""
-    cases = (  # setup_s, workers, cpus; the right answer; what to say of another
-        ((0.1, 2, 2), 0.2, "two do work of 0.2 s in 0.1 s of setup and then 0.1 s: that is where they begin to pay."),
-        ((0.3, 4, 4), 0.4, "four workers on four CPUs save three quarters of the work, not half of it."),
-        ((0.1, 8, 2), 0.2, "eight workers on two CPUs: no more than two compute at the same time."),
-        ((0.1, 2, 8), 0.2, "two workers on eight CPUs: no more than two compute at the same time."),
-        ((0.1, 2, 1), inf, "on one CPU nothing is ever saved: return float('inf')."),
-    )
-    answers = {case: function(*case) for case, _, _ in cases}
-    yield check(
-        ... if any(value is ... for value in answers.values()) else answers,
-        *((lambda all, case=case, right=right: isclose(all[case], right), hint) for case, right, hint in cases),
-    )
+    for case in lessons()["05_startup_cost"]["exercise"]:
+        answer = _called(function, *case["given"])
+        yield answer is not ..., OPEN
+        yield isclose(answer, float(case["right"])), case["hint"]
 
 
-@_of_a_function
+@_check
 def check_total(function):
     """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
-    from multiprocessing.shared_memory import SharedMemory
-
-    data, whole = bytes(range(1, 101)), bytes(range(1, 129))  # more follows, as where blocks are whole pages
-    block = SharedMemory(create=True, size=len(whole))
-    closed, close, stays = set(), SharedMemory.close, False
+    data, size = bytes(range(1, 129)), 100  # more follows, as where blocks are whole pages
+    closed, close, block = [], SharedMemory.close, SharedMemory(create=True, size=len(data))
+    block.buf[: len(data)] = data
 
     def watched(opened):
         if sys._getframe(1).f_code.co_name != "__del__":  # which closes what nobody has closed
-            closed.add(opened.name)
+            closed.append(opened)
         close(opened)
 
     try:
-        block.buf[: len(whole)] = whole
-        with mock.patch.object(SharedMemory, "close", watched):
-            answer = function(block.name, len(data))
+        with mock.patch.multiple(SharedMemory, close=watched, unlink=mock.DEFAULT) as replaced:
+            answer = _called(function, block.name, size)
     finally:
         block.close()
-        with contextlib.suppress(FileNotFoundError):
-            block.unlink()
-            stays = True
-    more = "it added more than the data: a block can be longer than was asked for, so stop after size bytes."
-    yield check(
-        answer,
-        (_is_whole, "total must return a whole number."),
-        (lambda _: stays, "the block is gone: unlink() is for the one who made it, close() for all others."),
-        (lambda number: not sum(data) < number <= sum(whole), more),
-        (lambda number: number == sum(data), "that is not the sum of the first size bytes of the block."),
-        (lambda _: block.name in closed, "the block is still open: close() it when its bytes have been added."),
-    )
+        block.unlink()
+    yield answer is not ..., OPEN
+    yield not replaced["unlink"].called, "unlink() is for the one who made the block, close() for all others."
+    yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
+    yield closed, "the block is still open: close() it when its bytes have been added."
 
 
-@_of_a_function
+@_check
 def check_survive(function):
     """Lesson 08: the results of every item but the one that crashes its worker."""
-    from .fragile import square_or_crash
-
-    squares = "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list."
-    given = "survive(abs, [-4, 5]) must return [4, 5]: the function and the items are those that are given."
-    yield check(
-        function(square_or_crash, [2, -1, 3]),
-        (lambda results: isinstance(results, list) and len(results) == 3, "survive must return a list, here of three."),
-        (lambda results: results[::2] == [4, 9], squares),
-        (lambda results: results[1] is None, "-1 crashes its worker: None must stand in its place."),
-    )
-    yield check(function(abs, [-4, 5]), (lambda results: results == [4, 5], given))
+    results = _called(function, square_or_crash, [2, -1, 3])
+    yield results is not ..., OPEN
+    yield isinstance(results, list) and len(results) == 3, "survive must return a list, here of three."
+    yield results[::2] == [4, 9], "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list."
+    yield results[1] is None, "-1 crashes its worker: None must stand in its place."
+    yield _called(function, abs, [-4, 5]) == [4, 5], "survive(abs, [-4, 5]) must return [4, 5]: use what is given."

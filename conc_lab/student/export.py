@@ -2,61 +2,25 @@
 
 import ast
 import contextlib
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from textwrap import indent
 
 from ..engine import files, find_task, kinds, parameters
 from ..engine.errors import LabError
 from ..engine.machine import machine
 
-POOL = "with concurrent.futures.{}(workers) as pool:"
-PROCESSES = """\
-context = multiprocessing.get_context("{method}")
-with concurrent.futures.ProcessPoolExecutor(workers, context) as pool:"""
-ASYNCIO = """\
-limit = asyncio.Semaphore(workers)
-async with asyncio.TaskGroup() as group:"""
+PROCESSES = 'with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("{method}")) as pool:'
+ASYNCIO = "limit = asyncio.Semaphore(workers)\n    async with asyncio.TaskGroup() as group:"
 IN_POOL = "pool.map(call_{name}, items)"
 IN_CHUNKS = "pool.map(call_{name}, items, chunksize=max(1, len(items) // (16 * workers)))"
 KINDS = {  # what opens the workers, and what gives their results in order
     "serial": ("", "map(call_{name}, items)"),
-    "threads": (POOL.format("ThreadPoolExecutor"), IN_POOL),
+    "threads": ("with concurrent.futures.ThreadPoolExecutor(workers) as pool:", IN_POOL),
     "asyncio": (ASYNCIO, "[group.create_task(call_{name}(item, limit)) for item in items]"),
     **dict.fromkeys(("processes", *kinds.START_METHODS), (PROCESSES, IN_CHUNKS)),
-    "interpreters": (POOL.format("InterpreterPoolExecutor"), IN_POOL),
+    "interpreters": ("with concurrent.futures.InterpreterPoolExecutor(workers) as pool:", IN_POOL),
 }
-# The cell comes first, because it may begin with `from __future__`. What the script imports stays in a function, where
-# it replaces no name of the cell's.
-SCRIPT = """\
-# {title}. Start it with: python {file}
-
-{cell}
-
-
-{caller}
-
-
-{define} run_{name}():
-    {imports}
-
-    items = {items}{workers}
-    results, start = [], time.perf_counter()
-{work}
-    print(f"\\n{{len(results)}} results in {{time.perf_counter() - start:.2f}} s; the first: {{results[0]!r}}")
-
-
-# A worker process imports this file to find the function: only the program itself may start workers.
-if __name__ == "__main__":
-    {begin}
-"""
-LOOP = """\
-for result in {results}:
-    results.append({wait}result)
-    if len(results) % max(1, len(items) // 100) == 0:
-        print(f"\\r{{len(results)}} of {{len(items)}} done", end="", file=sys.stderr, flush=True)"""
 
 
 def export(task, kind: str, items: int | Iterable, *, workers: int | None = None, path=None) -> Path:
@@ -71,47 +35,70 @@ def export(task, kind: str, items: int | Iterable, *, workers: int | None = None
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
     most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
-    cell, outline = find_task.source(name), find_task.outline(name)
-    if problem := kinds.unsuited(outline, kind):
-        raise LabError(problem)
-    if kind != "asyncio" and outline.coroutine:
-        raise LabError(f"{name} is an async def, whose waits only asyncio overlaps: export it with kind='asyncio'")
-    values, argument = _values(items), "" if isinstance(items, int) else "_item"
-    if argument and re.search(rf"\bdef {name}\(\s*\)", cell):
+    cell, values, path = find_task.source(name), _values(items), Path(path or f"my_work/{name}_{kind}.py")
+    function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
+    coroutine, argument = isinstance(function, ast.AsyncFunctionDef), "" if isinstance(items, int) else "_item"
+    if coroutine != (kind == "asyncio"):
+        raise LabError(f"{kind} cannot run {name}: asyncio needs an async def, and every other kind a plain def")
+    if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    path = Path(path or f"my_work/{name}_{kind}.py")
+    title = f"# {name} with {kind}{_needs(cell, kind)}. Start it with: python {path.name}\n\n"
+    return files.write(path, title + _script(name, kind, cell, f"{name}({argument})", values, workers), "the script")
+
+
+def _script(name, kind, cell, call, items, workers):
+    """The script below its first line.
+
+    The cell comes first, because it may begin with `from __future__`. What the script imports stays in a function,
+    where it replaces no name of the cell's.
+    """
     method = kinds.start_methods()[0] if kind == "processes" else kind
     opening, results = (part.format(name=name, method=method) for part in KINDS[kind])
-    caller, define, begin = f"def call_{name}(_item):\n    return {name}({argument})", "def", f"run_{name}()"
+    define, wait, begin = "def", "", f"run_{name}()"
+    caller = f"def call_{name}(_item):\n    return {call}"
     if kind == "asyncio":
-        caller = (
-            f"async def call_{name}(_item, _limit):\n    async with _limit:\n        return await {name}({argument})"
-        )
-        define, begin = "async def", f"import asyncio\n\n    asyncio.run(run_{name}())"
-    loop = LOOP.format(results=results, wait="await " if kind == "asyncio" else "")
-    work = indent(f"{opening}\n{indent(loop, '    ')}" if opening else loop, "    ")
-    modules = [module for module in ("asyncio", "concurrent.futures", "multiprocessing") if f"{module}." in work]
+        define, wait, begin = "async def", "await ", f"import asyncio\n\n    asyncio.run(run_{name}())"
+        caller = f"async def call_{name}(_item, _limit):\n    async with _limit:\n        return await {call}"
+    modules = [name for name in ("asyncio", "concurrent.futures", "multiprocessing") if f"{name}." in opening]
+    opening, pad = (f"workers = {workers}\n    {opening}\n    ", "    ") if opening else ("", "")
     imports = "\n    ".join(f"import {module}" for module in [*modules, "sys", "time"])
-    parts = {"title": f"{name} with {kind}{_needs(cell, kind)}", "file": path.name, "name": name, "caller": caller}
-    parts |= {"cell": cell.strip("\n"), "define": define, "imports": imports, "items": values, "work": work}
-    parts |= {"begin": begin, "workers": "" if kind == "serial" else f"\n    workers = {workers}"}
-    return files.write(path, SCRIPT.format(**parts), "the script")
+    return f"""\
+{cell.strip()}
+
+
+{caller}
+
+
+{define} run_{name}():
+    {imports}
+
+    items = {items}
+    results, start = [], time.perf_counter()
+    {opening}{pad}for result in {results}:
+    {pad}    results.append({wait}result)
+    {pad}    if len(results) % max(1, len(items) // 100) == 0:
+    {pad}        print(f"\\r{{len(results)}} of {{len(items)}} done", end="", file=sys.stderr, flush=True)
+    print(f"\\n{{len(results)}} results in {{time.perf_counter() - start:.2f}} s; the first: {{results[0]!r}}")
+
+
+# A worker process imports this file to find the function: only the program itself may start workers.
+if __name__ == "__main__":
+    {begin}
+"""
 
 
 def _needs(cell, kind):
     """What a Python that runs the script must have, from the cell's imports."""
-    nodes = list(ast.walk(ast.parse(cell)))
-    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    others = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    nodes = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = [getattr(node, "module", None) or alias.name for node in nodes for alias in node.names]
+    others = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
     needs = ["Python 3.14"] * (kind == "interpreters") + sorted(others)
     return f"; it needs {' and '.join(needs)}" if needs else ""
 
 
 def _values(items):
     """The items as Python writes them."""
-    if isinstance(items, int):
-        return f"range({parameters.Number(1, 10**9, '').check('items', items)})"
+    items = range(parameters.Number(1, 10**9, "").check("items", items)) if isinstance(items, int) else items
     values = items if isinstance(items, range) else list(items)
     with contextlib.suppress(ValueError, SyntaxError):
         if values and (isinstance(values, range) or ast.literal_eval(repr(values)) == values):

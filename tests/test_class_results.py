@@ -52,9 +52,9 @@ def test_the_good_are_kept_and_the_broken_refused_by_name(folder):
     gathered = gather(folder)
     assert len(gathered.results) == 25 and "group b/startup-8.json" in gathered.results
     reasons = {
-        "broken truncated.json": "truncated",
+        "broken truncated.json": "is not a whole result",
         "broken schema.json": "schema version 7",
-        "broken other.json": "not a result that conc_lab saved",
+        "broken other.json": "conc_lab did not save it",
         "broken rows.json": "row 0 does not have the columns round, order",
         "speedup-0.json": "the same result as broken <script>.json",
     }
@@ -128,7 +128,7 @@ def test_what_is_no_file(tmp_path):
     thread = threading.Thread(target=lambda: gathered.append(gather(tmp_path).refused), daemon=True)
     thread.start()
     thread.join(LIVENESS_S)
-    assert gathered == [{name: f"{name} is not a file" for name in ("pipe.json", "folder.json")}]
+    assert gathered == [{name: f"{name} is not a whole result: it is not a file" for name in ("pipe.json", "folder.json")}]
 
 
 def test_one_worker_is_no_speedup_of_a_class(tmp_path):

@@ -1,7 +1,7 @@
 """The table of claims: each of the article's decided by the student's own rows.
 
 The rows are those that the lessons kept in my_work/results, or that a run measures here. claims.json holds the
-wording, and which experiment with which parameters decides; the deciders stand beside the experiments, in claims.py,
+wording, and which experiment with which parameters decides; the deciders stand beside the experiments, in chart.py,
 and are found by the claim's id.
 """
 
@@ -34,7 +34,7 @@ TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="u
 
 def decider(claim: dict) -> Callable:
     """The function that decides a claim; it stands with the experiment of the first run that the claim needs."""
-    experiment.part(TABLE["runs"][claim["runs"][0]]["experiment"], "claims")
+    experiment.part(TABLE["runs"][claim["runs"][0]]["experiment"], "chart")
     return DECIDERS[claim["id"]]
 
 

@@ -122,7 +122,7 @@ def dodge(kind):
     return {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}.get(kind, 0)
 
 
-def bars(lines, by, column, hatched, what):
+def bars(lines, by, column, hatched, what, sharex=False):
     """A figure with a panel for each value of `by`, and its alt text; what: what the bars are.
 
     lines: a DataFrame with `by`, kind, name, `column`, `hatched` and figure. A line is a bar of `column` with `hatched`
@@ -131,7 +131,7 @@ def bars(lines, by, column, hatched, what):
     panels = lines.groupby(by, sort=False)
     sizes = panels.size()
     whole = figure(0.6 + 0.6 * len(sizes) + 0.3 * len(lines))
-    axes = whole.subplots(len(sizes), 1, squeeze=False, height_ratios=2 + sizes)[:, 0]
+    axes = whole.subplots(len(sizes), 1, sharex=sharex, squeeze=False, height_ratios=2 + sizes)[:, 0]
     for ax, (title, each) in zip(axes, panels, strict=True):
         places, first, second = range(len(each)), each[column].fillna(0), each[hatched].fillna(0)
         look = {"color": [LOOKS[kind]["color"] for kind in each.kind], "edgecolor": "white"}
@@ -141,7 +141,6 @@ def bars(lines, by, column, hatched, what):
             ax.text(1.02, place, text, va="center", fontsize=10, transform=ax.get_yaxis_transform())
         names(ax, each.name)
         ax.set_title(title, loc="left", fontsize=11)
-        ax.set_xlim(0, max(1, *(first + second)))
         ax.set_xticks([])
     ax.set_xlabel(what)
     return whole, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."

@@ -3,6 +3,7 @@
 import pandas
 
 from ...drawing import kit, words
+from ...drawing.verdict import Verdict, decides
 from ...engine.result import Result, once
 from .measure import FAULTS, IN_PROCESS
 from .program import NOTHING, RESULT
@@ -21,8 +22,7 @@ def summary(result: Result) -> pandas.DataFrame:
 
 def _line(row, params):
     several = len(params["kinds"]) > 1 and row["api"] not in IN_PROCESS
-    told, stuck, unknown = row["told"], row["ended"] == "never", "– not here" if row["reason"] else "– unknown"
-    nothing = f"nothing in {params['patience_s']:g} s" if told == NOTHING else told
+    told, stuck, unknown = row["told"], row["ended"] == "never", "– not here" if row["reason"] else "– nobody left"
 
     def cell(good, yes, no):
         return unknown if good is None else f"✓ {yes}" if good else f"✗ {no}"
@@ -31,7 +31,7 @@ def _line(row, params):
     return {
         "fault": row["fault"],
         "worker": f"{row['api']} ({row['kind']})" if several else row["api"],
-        "the caller gets": cell(told and told not in (NOTHING, RESULT), told, nothing),
+        f"in {params['patience_s']:g} s the caller gets": cell(told and told not in (NOTHING, RESULT), told, told),
         "the other task": cell(row["others_finished"], "finishes", "is lost"),
         "a new task": cell(row["usable_again"], "is done", "is refused"),
         "the program": cell(row["survived"] and not stuck, "can kill it" if row["stoppable"] else "goes on", ended),
@@ -64,3 +64,20 @@ def _cases(cases):
     """Faults and workers in words: workers with the same faults go together."""
     faults = cases.groupby("worker", sort=False).fault.agg(words.listed)
     return "; ".join(f"{fault} in {words.listed(same.index)}" for fault, same in faults.groupby(faults, sort=False))
+
+
+@decides("C10")
+def what_a_crash_ends(broken: Result) -> Verdict:
+    """A crash in a pool of threads and in one of processes: who lives on, and is anything recovered."""
+    rows = {row["api"]: row for row in broken.rows if row["fault"] == "segfault"}
+    threads, processes = rows["ThreadPoolExecutor"], rows["ProcessPoolExecutor"]
+    if problem := threads["reason"] or processes["reason"]:
+        return Verdict("cannot tell", problem)
+    lived = ["went on" if row["survived"] else f"ended ({row['ended']})" for row in (threads, processes)]
+    figure = "after a crash: with threads the program {}, with processes it {}".format(*lived)
+    if not processes["survived"] or threads["survived"]:
+        return Verdict("does not hold", "a crash did the same to both, or worse with processes", figure)
+    if processes["others_finished"] and processes["usable_again"]:
+        return Verdict("holds", "the crash stayed in its process, and the pool went on", figure)
+    lost = "the pool takes no new task" if processes["others_finished"] else "the other worker's task was lost"
+    return Verdict("depends", f"on what you call reliable: the crash stayed in its process, but {lost}", figure)

@@ -3,6 +3,7 @@
 from itertools import product
 
 from ...drawing import kit, words
+from ...drawing.verdict import TENFOLD, Verdict, decides, first, ranged
 from ...engine.result import Result, once
 from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
@@ -101,3 +102,21 @@ def meters_chart(result: Result, bet):
     farthest = told[(lines.rss_added_bytes - lines.added_bytes).idxmax()]
     sentence = words.sentence(farthest, "RSS counts a page that processes share once in each of them")
     return ax.figure, f"Bars of the memory added to the machine: {'; '.join(told)}.", sentence
+
+
+@decides("C8")
+def a_threads_memory(kept: Result) -> Verdict:
+    """What each thread adds to the machine's memory, against the process that adds the least."""
+    by, most = meter(kept.frame), max(kept.params["workers"])
+    each = where(kept.frame, workers=most).assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
+    each = {kind: each.get_group(kind) for kind in summary(kept).kind.unique() if kind != "interpreters"}
+    ranges = ", ".join(f"{kind} {ranged(sizes, megabytes)}" for kind, sizes in each.items())
+    thread, process = each.pop("threads").max(), min(sizes.min() for sizes in each.values())
+    cheap, dear = thread * TENFOLD <= process, thread * 2 >= process
+    return first(
+        f"{by.upper()} for each of {most}, helpers included, MB: {ranges}",
+        (by == "rss", "cannot tell", kept.rows[0]["missing"]),
+        (cheap, "holds", "nearly: a thread adds the used part of its stack, a process many times that"),
+        (dear, "does not hold", "a thread added about as much as the cheapest process"),
+        (True, "depends", "on what you compare with: the cheapest process is not ten times as dear here"),
+    )

@@ -6,6 +6,7 @@ Echo draws its round trips as pingpong does: a line for each variant, with every
 import pandas
 
 from ...drawing import kit, words
+from ...drawing.verdict import Verdict, between, decides, first
 from ...engine.result import Result, once
 from ...engine.stats import paired, spread, where
 from .measure import PARTNERS, PLACES
@@ -66,3 +67,19 @@ def pingpong_sentence(result: Result) -> str:
         least, most = words.times(min(two / one)), words.times(max(two / one))
         parts.append(f"on two CPUs instead of one, a round trip took {least} to {most} as long")
     return words.sentence(*dict.fromkeys(parts))
+
+
+@decides("C13")
+def quick_to_switch(handed: Result) -> Verdict:
+    """Round trips through the same pipe by threads and by processes, and by threads with locks."""
+    lines = summary(handed)[: len(PARTNERS)]  # of the first place that has figures
+    parts = [f"{x.kind} by {x.primitive} {between(x.low, x.round_trip_us, x.high)}" for x in lines.itertuples()]
+    pipe, processes, lock = lines[VARIANT].to_dict("records")
+    by_pipe, by_lock = (paired(handed.frame, "round_trip_us", threads, processes)[1] for threads in (pipe, lock))
+    return first(
+        f"µs there and back, {lines.place[0]}: {', '.join(parts)}",
+        (by_pipe == "unclear", "cannot tell", "by the same pipe now one was ahead, now the other"),
+        (by_pipe == "more", "does not hold", "by the same pipe processes were faster"),
+        (by_lock == "more", "depends", "on how they hand over: by the same pipe threads lead, by a lock they do not"),
+        (True, "holds", "by the same pipe"),
+    )

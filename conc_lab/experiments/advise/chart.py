@@ -1,7 +1,5 @@
 """What the measured batches predict: seconds for any number of items, which kind to use, and where that changes."""
 
-import math
-
 import numpy
 import pandas
 
@@ -42,6 +40,7 @@ def fits(frame: pandas.DataFrame) -> pandas.DataFrame:
     rows = rows.assign(start_s=rows.setup_s + rows.teardown_s, speedup=rows["round"].map(alone_s) / rows.item_s)
     columns = ["chunk", "start_s", "speedup", "cores_busy", "handover_s"]
     lines = rows.groupby(["kind", "workers"], observed=True)[columns].median().reset_index()
+    lines.loc[lines.kind == "serial", ["start_s", "speedup"]] = 0, 1  # a plain loop has nothing to start
     if character(frame) in ("computes", "starved"):
         lines.speedup = lines.speedup.where(lines.cores_busy > ONE_CORE, lines.speedup.clip(upper=1))
     return lines.assign(alone_s=alone_s.median(), item_s=alone_s.median() / lines.speedup)
@@ -100,25 +99,20 @@ def advise_chart(result: Result, bet):
     ax.set(xlabel=f"items of {task}; marked: {items:,}", ylabel="predicted time")
     kit.legend(ax, 3)
     ranges = ", ".join(f"{best.kind[variant]} from {number:,} on" for number, variant in changes.items())
-    told = f"predicted for {words.items(items)} of {task}: {'; '.join(map(_said, best.itertuples()))}"
-    told = words.sentence(told, f"up to {words.items(AHEAD * items)} the choice is {ranges}")
-    return ax.figure, told, f"{advise_sentence(result, best.loc[choice[items]])} {told}"
+    times = best.name + " " + best.predicted_s.map(words.duration) + " (" + best.speedup.map(words.times) + " as fast, "
+    times += best.start_s.map(words.duration) + " to start and end)"
+    told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
+    told = told, f"up to {words.items(AHEAD * items)} the choice is {ranges}"
+    return ax.figure, words.sentence(*told), words.sentence(*_advice(result, best.loc[choice[items]]), *told)
 
 
-def advise_sentence(result: Result, chosen) -> str:
+def _advice(result, chosen):
     """Which variant to use, and how sure that is; what an item is; and what cannot be used."""
-    items, serial, (agreed, rounds) = result.params["items"], summary(result).iloc[0], agreement(result, chosen.name)
-    use, chunk = words.name(chosen.kind, min(chosen.workers, items)), chunksize(chosen, items)
-    use = use.replace("serial", "a plain loop") + f" with chunksize={chunk}" * (chunk > 1)
-    return words.sentence(
-        f"use {use}: in {agreed} of {rounds} rounds this was at most a fifth slower than the best",
-        f"one item takes {words.duration(serial.alone_s)} alone, {serial.cores_busy:.0%} of it on a CPU",
-        *(f"{kind} cannot do it: {reason}" for kind, reason in refusals(result.shown).items()),
-    )
-
-
-def _said(line):
-    """The prediction for a variant and what it rests on."""
-    handed = "" if math.isnan(line.handover_s) else f", {words.duration(line.handover_s)} to hand an item over"
-    rests = f"{words.times(line.speedup)} as fast, {words.duration(line.start_s)} to start and end{handed}"
-    return f"{line.name} {words.duration(line.predicted_s)}" + f" ({rests})" * (line.kind != "serial")
+    items, (agreed, rounds) = result.params["items"], agreement(result, chosen.name)
+    busy, chunk = summary(result).cores_busy[0], chunksize(chosen, items)
+    use = words.name(chosen.kind, min(chosen.workers, items)).replace("serial", "a plain loop")
+    use += f" with chunksize={chunk}" * (chunk > 1)
+    yield f"use {use}: in {agreed} of {rounds} rounds this was at most a fifth slower than the best"
+    yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU"
+    for kind, reason in refusals(result.shown).items():
+        yield f"{kind} cannot do it: {reason}"

@@ -76,15 +76,14 @@ def advise(
                 gained = not row["refused"] and item.seconds * row["tasks"] > GAIN * row["wall_s"]
                 if not gained or perf_counter() - begun > 0.75 * within_s:
                     break
-        yield progress("round 1", round_done=True)
-        variants = [variant for variant, row in first.items() if not row["refused"]]
-        for number in range(1, ROUNDS):
-            if (perf_counter() - begun) * (number + 1) / number > within_s:
+        # Serial twice a round: all others are compared with it.
+        variants = [("serial", 1), *(variant for variant, row in first.items() if not row["refused"])]
+        for number in range(1, ROUNDS + 1):
+            yield progress(f"round {number}", round_done=True)
+            if number == ROUNDS or (perf_counter() - begun) * (number + 1) / number > within_s:
                 break
-            # Serial twice: all others are compared with it.
-            for variant in random.sample([("serial", 1), *variants], 1 + len(variants)):
+            for variant in random.sample(variants, len(variants)):
                 yield _observed(item, *variant, first[variant]["tasks"]) | {"round": number}
-            yield progress(f"round {number + 1}", round_done=True)
 
 
 def _one(task, args):
@@ -153,6 +152,5 @@ def _observed(item, kind, workers, count=None):
         return row | {"refused": str(error)}
     row |= {name: timed[name] for name in timed.keys() & row.keys()} | {"tasks": count, "handover_s": handover_s}
     # What the task imports or makes at its first call belongs to the setup, the call itself does not.
-    call_s = workers * row["wall_s"] / count if item.quick else 0
-    setup_s = max(0, row["setup_s"] + warm_up_s - call_s)
-    return row | {"setup_s": setup_s, "cores_busy": row["cpu_s"] / row["wall_s"]}
+    setup_s = row["setup_s"] + warm_up_s - (workers * row["wall_s"] / count if item.quick else 0)
+    return row | {"setup_s": max(0, setup_s), "cores_busy": row["cpu_s"] / row["wall_s"]}

@@ -12,19 +12,18 @@ LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_
 PHASES = (("setup", "#E69F00", "//"), ("run", "#56B4E9", ""), ("teardown", "#999999", "xx"))  # colour and hatch
 
 
-def plot_speedup(result: Result, ax, bet) -> None:
+def plot_speedup(result: Result, ax, bets) -> None:
     """What stands beside the medians of the speedup: every round faint, their interval, the ideal, and the bets."""
     for kind, rows in _placed(result, result.shown[result.shown.kind != "serial"]).groupby("kind"):
         ax.plot(rows["at"], rows.speedup, **kit.LOOKS[kind] | kit.FAINT)
     lines = _placed(result, summary(result))
     ax.vlines(lines["at"], lines.low, lines.high, [kit.LOOKS[kind]["color"] for kind in lines.kind])
     usable, workers = capacity(result.machine), sorted(result.params["workers"])
-    for kind, number, speedup in bet.points if bet else ():
-        if number in workers:
-            ax.plot(workers.index(number) + kit.dodge(kind), speedup, **kit.BET, label="your bet")
+    for kind, number, speedup in bets:
+        ax.plot(workers.index(number) + kit.dodge(kind), speedup, **kit.BET, label="your bet")
     # No more is ideal than the workers, and than keeps every usable CPU busy.
-    waits = character(result.frame) in ("waits", "mixed")
-    busy = where(result.frame, kind="serial").cores_busy.median() if waits else 1
+    partly = character(result.frame) in ("waits", "mixed")
+    busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
     ideal = numpy.minimum(workers, usable / max(busy, 0.001))
     ax.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal on {words.count(usable, 'CPU')}")
 
@@ -45,18 +44,20 @@ def plot_medians(result: Result, ax, column: str) -> None:
 def speedup_chart(result: Result, bet):
     """Speedup, cores busy and CPU cost above each other; the first alone where the task waits."""
     lines, task, waits = summary(result), result.params["task"], character(result.frame) == "waits"
+    bets = [point for point in (bet.points if bet else ()) if point[1] in result.params["workers"]]
     heights = (3,) if waits else (3, 1, 1)
     figure = kit.figure(2.6 + len(heights))
     axes = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    plot_speedup(result, axes[0], bet)
+    plot_speedup(result, axes[0], bets)
     for column, ax in zip(LABELS, axes, strict=False):
         plot_medians(result, ax, column)
     kit.legend(axes[0], 3)
     axes[-1].set_xlabel(f"workers, each running {task}")
-    said = "; ".join(lines.name + " " + lines.speedup.map(words.times))
-    alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {said}."
-    verdicts = [_verdict(line, waits) for line in lines.groupby("kind", sort=False).tail(1).itertuples()]
-    return figure, alt, words.sentence(*verdicts)
+    said = [*(lines.name + " " + lines.speedup.map(words.times))]
+    said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
+    alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
+    most = lines.groupby("kind", sort=False).tail(1)
+    return figure, alt, words.sentence(*(_verdict(line, waits) for line in most.itertuples()))
 
 
 def setup_chart(result: Result, bet):
@@ -75,14 +76,14 @@ def setup_chart(result: Result, bet):
     what = f"{tasks} tasks of {result.params['task']}"
     ax.set_xlabel(f"milliseconds for {what}")
     kit.legend(ax, 3)
-    most = medians.groupby("kind", sort=False).tail(1)
+    most = medians.groupby("kind", sort=False, observed=True).tail(1)
     return ax.figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most.said)
 
 
 def needs_recording(result: Result) -> bool:
     """Whether these rows do not carry the size of a speedup, which a recording then shows."""
     one_cpu = result.machine["usable_cpus"] == 1 and character(result.frame) != "waits"
-    return one_cpu or summary(result).doubt.notna().any()
+    return one_cpu or summary(result).doubt.ne("").any()
 
 
 def _verdict(line, waits):
@@ -95,8 +96,7 @@ def _verdict(line, waits):
         "too few": f"too few rounds for a verdict {span}",
         "unclear": f"the clock is too noisy to tell {span}",
     }.get(line.direction, f"{line.direction} than serial, but by how much cannot be told here" if line.doubt else size)
-    overlapped = waits and line.direction == "faster"
-    why = "the waits overlapped" if overlapped else f"{line.cores_busy:.2f} cores were busy"
+    why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 
 

@@ -5,7 +5,6 @@ its own round, task by task. Every speedup is taken apart into what the workers 
 cores busy / CPU cost (see `decompose`).
 """
 
-import itertools
 import math
 import os
 from collections.abc import Iterator
@@ -58,7 +57,8 @@ def speedup(
     fewest = max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited and not waits else 0)
     with found.prepare(task_ms / 1000) as args:
         expected = pools.value(in_worker.call(found.function, args), f"the task {task} raised")
-        variants, rows = [("serial", 1, "A"), ("serial", 1, "B"), *itertools.product(kinds, workers, [None])], []
+        variants = [("serial", 1, "A"), ("serial", 1, "B"), *((kind, size, None) for kind in kinds for size in workers)]
+        rows = []
         for number, place, (kind, size, repeat), progress in in_rounds(variants, rounds):
             count = fewest if repeat else max(fewest, TASKS_PER_WORKER * size)
             row = timed(found, args, expected, count, kind, size)
@@ -78,8 +78,7 @@ def timed(task, args, expected, count, kind, workers):
     """The row of `count` tasks on a fresh pool; raises LabError where one returns something else than `expected`."""
     row, _, outcomes = on_fresh_pool(kind, workers, task, args, lambda pool: list(pool.map(task, [args] * count)))
     if not all(tasks.alike(pools.value(outcome, f"the task {task.name} raised"), expected) for outcome in outcomes):
-        other = f"{task.name} returned something else in a worker ({kind}) than when it was called before"
-        raise LabError(f"{other}: times would compare different work, so none is shown")
+        raise LabError(f"{task.name} returned something else in a worker ({kind}) than before: no time is shown")
     return row | {"tasks": count, "results_equal": True}
 
 

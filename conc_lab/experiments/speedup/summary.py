@@ -6,7 +6,6 @@ import numpy
 import pandas
 
 from ...drawing import kit, words
-from ...engine import tasks
 from ...engine.result import Result, once
 from ...engine.stats import character, interval, where
 
@@ -24,7 +23,7 @@ def summary(result: Result) -> pandas.DataFrame:
     `interval`); cores_busy and cpu_cost (medians); direction: "faster", "slower" or "no gain" (the interval lies
     within 10 % of 1) by the clock; "as busy" where the clock is unclear but the workers together kept no more cores
     busy than serial did; "too few" rounds for either; else "unclear". doubt: why the magnitude should not be
-    believed, or None. Work that waits most of the time has no cpu_cost (NaN) and no doubt: what little CPU it uses
+    believed, or "". Work that waits most of the time has no cpu_cost (NaN) and no doubt: what little CPU it uses
     decides nothing.
     """
     nature = character(result.frame)
@@ -40,33 +39,29 @@ def summary(result: Result) -> pandas.DataFrame:
         "slower": lines.high < 1,
         "as busy": (nature in ("computes", "mixed")) & (lines.cores_busy / (alone or 1) <= NO_GAIN[1]),
     }
-    lines = lines.assign(direction=numpy.select([*directions.values()], [*directions], "unclear")).reset_index()
+    lines["direction"] = numpy.select([*directions.values()], [*directions], "unclear")
+    lines = lines.reset_index().astype({"kind": str})
     doubts = [_doubt(result, nature, alone, line) for line in lines.itertuples()]
-    names = list(map(words.name, lines.kind, lines.workers))
-    return lines.assign(name=names, doubt=pandas.Series(doubts, dtype=object))
+    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)), doubt=doubts)
 
 
 def by_variant(rows):
     """The rows by kind of worker, in the order of the charts, and number of workers."""
-    order = {"kind": [*kit.LOOKS].index, "workers": int}
-    return rows.sort_values([*order], key=lambda column: column.map(order[column.name])).groupby([*order], sort=False)
+    return rows.assign(kind=pandas.Categorical(rows.kind, [*kit.LOOKS])).groupby(["kind", "workers"], observed=True)
 
 
 def _doubt(result, nature, alone, line):
-    """What speaks against the size of this speedup, or None."""
+    """What speaks against the size of this speedup, or nothing."""
     a, b = (where(result.frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
     control = abs((a / b).median() - 1)
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
-    one_cpu, computes = result.machine["usable_cpus"] == 1, nature == "computes"
+    usable = result.machine["usable_cpus"] if nature == "computes" else math.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
-    ours = result.params["task"] in tasks.TASKS  # the student's own may hold a lock that all processes want
     doubts = (
-        (nature == "waits", None),
         (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),
-        (computes and one_cpu and line.direction != "slower", "there is only one usable CPU"),
-        (computes and held_up and ours and not one_cpu, "other programs, or a CPU limit, kept them from a second CPU"),
+        (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
+        (usable > 1 and held_up, "other programs, a CPU limit or a lock in the task kept them from a second CPU"),
         (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone"),
-        (control > CONTROL_LIMIT, f"serial against serial differed by {control:.0%}"),
-        (True, None),
+        (control > CONTROL_LIMIT and nature != "waits", f"serial against serial differed by {control:.0%}"),
     )
-    return next(doubt for applies, doubt in doubts if applies)
+    return next((doubt for applies, doubt in doubts if applies), "")

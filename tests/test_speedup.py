@@ -163,21 +163,21 @@ def test_doubt():
     control = "serial against serial differed by 20%"
     starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
     for wall_s, how, doubt in (
-        (0.5, {}, ""),
+        (0.5, {}, None),
         (0.8, {}, cost.format("1.60")),
         (0.4, {}, cost.format("0.80")),
-        (0.55, {}, ""),
-        (1.5, {}, ""),  # dear and slower
+        (0.55, {}, None),
+        (1.5, {}, None),  # dear and slower
         (0.5, {"control": 1.2}, control),
         (0.5, {"control": 0.8}, control),
-        (0.5, {"control": 1.04}, ""),
+        (0.5, {"control": 1.04}, None),
         (0.5, {"alone": 0.6, "busy": 1.2}, starved),
         (0.8, {"control": 1.2}, cost.format("1.60")),  # the cost before the control
         (1.0, {"busy": 1.0}, "other programs, a CPU limit or a lock in the task kept them from a second CPU"),
     ):
         assert one(rounds([wall_s] * 5, **{"busy": 2.0} | how))["doubt"] == doubt, (wall_s, how)
     waits = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1, control=1.2)
-    assert math.isnan(one(waits)["cpu_cost"]) and one(waits)["doubt"] == ""  # what little CPU it uses tells nothing
+    assert math.isnan(one(waits)["cpu_cost"]) and one(waits)["doubt"] is None  # what little CPU it uses tells nothing
 
 
 # The experiment

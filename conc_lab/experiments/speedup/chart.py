@@ -76,14 +76,14 @@ def setup_chart(result: Result, bet):
     what = f"{tasks} tasks of {result.params['task']}"
     ax.set_xlabel(f"milliseconds for {what}")
     kit.legend(ax, 3)
-    most = medians.groupby("kind", sort=False, observed=True).tail(1)
-    return ax.figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most.said)
+    most = medians.groupby("kind", sort=False).said.last()
+    return ax.figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most)
 
 
 def needs_recording(result: Result) -> bool:
     """Whether these rows do not carry the size of a speedup, which a recording then shows."""
     one_cpu = result.machine["usable_cpus"] == 1 and character(result.frame) != "waits"
-    return one_cpu or summary(result).doubt.ne("").any()
+    return one_cpu or summary(result).doubt.notna().any()
 
 
 def _verdict(line, waits):

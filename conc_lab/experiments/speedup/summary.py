@@ -23,7 +23,7 @@ def summary(result: Result) -> pandas.DataFrame:
     `interval`); cores_busy and cpu_cost (medians); direction: "faster", "slower" or "no gain" (the interval lies
     within 10 % of 1) by the clock; "as busy" where the clock is unclear but the workers together kept no more cores
     busy than serial did; "too few" rounds for either; else "unclear". doubt: why the magnitude should not be
-    believed, or "". Work that waits most of the time has no cpu_cost (NaN) and no doubt: what little CPU it uses
+    believed, or None. Work that waits most of the time has no cpu_cost (NaN) and no doubt: what little CPU it uses
     decides nothing.
     """
     nature = character(result.frame)
@@ -39,19 +39,20 @@ def summary(result: Result) -> pandas.DataFrame:
         "slower": lines.high < 1,
         "as busy": (nature in ("computes", "mixed")) & (lines.cores_busy / (alone or 1) <= NO_GAIN[1]),
     }
-    lines["direction"] = numpy.select([*directions.values()], [*directions], "unclear")
-    lines = lines.reset_index().astype({"kind": str})
+    lines = lines.assign(direction=numpy.select([*directions.values()], [*directions], "unclear")).reset_index()
     doubts = [_doubt(result, nature, alone, line) for line in lines.itertuples()]
-    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)), doubt=doubts)
+    names = list(map(words.name, lines.kind, lines.workers))
+    return lines.assign(name=names, doubt=pandas.Series(doubts, dtype=object))
 
 
 def by_variant(rows):
     """The rows by kind of worker, in the order of the charts, and number of workers."""
-    return rows.assign(kind=pandas.Categorical(rows.kind, [*kit.LOOKS])).groupby(["kind", "workers"], observed=True)
+    order = {"kind": [*kit.LOOKS].index, "workers": int}
+    return rows.sort_values([*order], key=lambda column: column.map(order[column.name])).groupby([*order], sort=False)
 
 
 def _doubt(result, nature, alone, line):
-    """What speaks against the size of this speedup, or nothing."""
+    """What speaks against the size of this speedup, or None."""
     a, b = (where(result.frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
     control = abs((a / b).median() - 1)
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
@@ -64,4 +65,4 @@ def _doubt(result, nature, alone, line):
         (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone"),
         (control > CONTROL_LIMIT and nature != "waits", f"serial against serial differed by {control:.0%}"),
     )
-    return next((doubt for applies, doubt in doubts if applies), "")
+    return next((doubt for applies, doubt in doubts if applies), None)

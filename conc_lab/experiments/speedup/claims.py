@@ -1,29 +1,25 @@
 """What speedups, and the cores that workers kept busy, make of the claims on computing and on waiting."""
 
 from ...drawing import words
-from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, decides, ranged
+from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, decides, first, ranged
 from ...engine.result import Result
-from ...engine.stats import character, interval, where
+from ...engine.stats import interval, where
 from .summary import BUSY, summary
-
-UNTOLD = "whether they were slower, the clock cannot tell here"  # they kept no more cores busy: faster they were not
-SLOWER = {"no gain": "; slower they were not in these rounds", "as busy": f"; {UNTOLD}"}
 
 
 @decides("C4")
 def slower_threads(computing: Result, hashing: Result) -> Verdict:
     """Two threads against serial, at bytecode and at C code that releases the GIL."""
     pure, releasing = (_line(result, "threads", 2) for result in (computing, hashing))
-    directions, problem = {pure.direction, releasing.direction}, _unclear(pure, releasing)
-    other = "".join(SLOWER.get(direction, "") for direction in directions)
-    return _first(
+    directions = {pure.direction, releasing.direction}
+    return first(
         f"two threads at pure Python {_speed(pure)}, at hashing {_speed(releasing)}",
-        (problem, "cannot tell", problem),
+        *_unclear(directions),
         (directions == {"faster"}, "does not hold", "both were faster than serial"),
-        ("faster" in directions, "depends", f"on whether the work releases the GIL{other}"),
+        ("faster" in directions, "depends", "on whether the work releases the GIL: only one of the two was faster"),
         ("slower" in directions, "holds", "these rounds have such a case"),
         (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
-        ("as busy" in directions, "cannot tell", UNTOLD),
+        ("as busy" in directions, "cannot tell", "whether they were slower, the clock cannot tell here"),
         (True, "does not hold", "there was neither a gain nor a loss"),
     )
 
@@ -36,13 +32,12 @@ def processes_that_wait(waiting: Result) -> Verdict:
     parts = where(waiting.shown, workers=most).pivot_table(["setup_s", "teardown_s"], "round", "kind")
     ends_s = parts.setup_s + parts.teardown_s
     low, high, _ = interval(ends_s.threads / ends_s.processes)  # round by round
-    ends, problem = _each(ends_s, words.duration), _unclear(threads, processes)
-    overlap = processes.direction == "faster"
+    overlap, ends = processes.direction == "faster", _each(ends_s, words.duration)
     how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
-    return _first(
+    return first(
         f"{most} workers: processes {_speed(processes)}, threads {_speed(threads)}; to start and end them {ends}",
         (most < 2, "cannot tell", "one worker alone has no waits to overlap"),
-        (problem, "cannot tell", problem),
+        *_unclear({threads.direction, processes.direction}),
         (not overlap and threads.direction == "faster", "depends", how_long),
         (not overlap, "does not hold", "these processes did not make the waits overlap"),
         (low >= 1, "does not hold", "these processes cost no more to start and end than threads"),
@@ -57,11 +52,9 @@ def cores_put_to_use(computing: Result) -> Verdict:
     """The cores that two processes kept busy, against two threads."""
     busy = where(computing.shown, workers=2).pivot_table("cores_busy", "round", "kind")
     (low, high, sure), (threads_low, threads_high, _) = interval(busy.processes), interval(busy.threads)
-    starved = character(computing.frame) == "starved"
-    return _first(
+    return first(
         f"cores busy: {_each(busy, '{:.2f}'.format, 'two ')}",
         (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
-        (starved, "cannot tell", "other programs took the CPU away, even from the serial runs"),
         (sure < 0.9, "cannot tell", TOO_FEW),
         (high <= BUSY, "cannot tell", "other programs, or a CPU limit, kept two processes from two CPUs"),
         (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
@@ -70,15 +63,9 @@ def cores_put_to_use(computing: Result) -> Verdict:
     )
 
 
-def _first(figure, *rules):
-    """The verdict of the first rule, (whether it applies, word, why), that applies."""
-    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
-
-
 def _line(result, kind, workers):
     """The line of the summary for this variant."""
-    (line,) = where(summary(result), kind=kind, workers=workers).itertuples()
-    return line
+    return where(summary(result), kind=kind, workers=workers).iloc[0]
 
 
 def _each(values, say, number=""):
@@ -86,14 +73,12 @@ def _each(values, say, number=""):
     return ", ".join(f"{number}{kind} {ranged(values[kind], say)}" for kind in ("processes", "threads"))
 
 
-def _unclear(*lines):
-    """Why speedups allow no verdict, or None."""
-    if any(line.direction == "too few" for line in lines):
-        return TOO_FEW
-    doubts = [line.doubt for line in lines if line.direction == "unclear"]
-    return "; ".join([NOISE, *filter(None, doubts)][:2]) if doubts else None
+def _unclear(directions):
+    """The rules for speedups that allow no verdict."""
+    return ("too few" in directions, "cannot tell", TOO_FEW), ("unclear" in directions, "cannot tell", NOISE)
 
 
 def _speed(line):
-    doubt = f", how much is in doubt: {line.doubt}" if line.doubt and line.direction == "faster" else ""
+    """A line's speedup with its range, and why its size is in doubt."""
+    doubt = f", how much is in doubt: {line.doubt}" * (bool(line.doubt) and line.direction in ("faster", "unclear"))
     return between(line.low, line.speedup, line.high, words.times) + doubt

@@ -211,10 +211,13 @@ def test_a_kind_that_cannot_do_it(here, monkeypatch):
         assert set(fits(frame).kind) == {"serial", "threads", PROCESSES} - {kind}, function
 
 
-def test_a_task_that_nothing_can_do(here):
-    """A task that fails ends with one sentence."""
+def test_a_task_that_nothing_can_do(here, monkeypatch):
+    """A task that fails, or takes too long, ends with one sentence."""
     with pytest.raises(LabError, match="the task own_tasks:raises raised ValueError: broken on purpose"):
         first_round("own_tasks:raises")
+    monkeypatch.setattr(measure, "SLOWEST_S", 0)
+    with pytest.raises(LabError, match=r"^one item of own_tasks:fine takes 0\.0 s, too long to compare workers"):
+        first_round("own_tasks:fine")
 
 
 @pytest.fixture
@@ -269,9 +272,10 @@ def test_items_are_packed_by_their_time_and_size():
     """Short items go to a process many at a time; long or large ones one by one, as do few."""
 
     def packed(function, argument):
-        return measure._one(tasks.Task("own", tasks.OWN, "", function, None), (argument,)).chunk
+        return measure._one(tasks.Task("own", tasks.OWN, "", function, None), (argument,)).copies
 
-    assert packed(len, [1, 2]) > 1
-    assert packed(len, bytes(600_000)) == packed(time.sleep, 0.011) == 1
+    copies = packed(len, [1, 2])
+    assert len(copies) > 1 and len(set(map(id, copies))) == len(copies) and copies[1] == copies[0]
+    assert len(packed(len, bytes(600_000))) == len(packed(time.sleep, 0.011)) == 1
     fit = fits(made({("processes", 2): (1.9, 40, {"chunk": 50})}).frame).iloc[1]
     assert [chunksize(fit, items) for items in (10_000, 80, 3)] == [50, 10, 1]  # four chunks for each worker

@@ -37,10 +37,10 @@ def row(kind="serial", wall_s=1.0, cpu_s=1.0, workers=1, repeat=None, cpu=None, 
     }  # fmt: skip
 
 
-def rounds(walls, busy=1.9, alone=1.0, control=1.0, gave_up=0):
+def rounds(walls, busy=1.9, alone=1.0, control=1.0, unlike=1.0, gave_up=0):
     """Rounds of two processes that took `walls`, where serial takes 1 s and keeps `alone` cores busy.
 
-    control: A's wall over B's; gave_up: switches a task.
+    control: A's wall over B's; unlike: what a task costs on CPU 1 over CPU 0; gave_up: switches a task.
     """
     made = []
     for number, wall_s in enumerate(walls):
@@ -51,7 +51,7 @@ def rounds(walls, busy=1.9, alone=1.0, control=1.0, gave_up=0):
                 row(wall_s=a, cpu_s=alone * a, repeat="A", **many),
                 row(wall_s=b, cpu_s=alone * b, repeat="B", **many),
                 row(cpu=0, wall_s=0.2, cpu_s=0.2 * alone, tasks=2, **few),
-                row(cpu=1, wall_s=0.2, cpu_s=0.2 * alone, tasks=2, **few),
+                row(cpu=1, wall_s=0.2 * unlike, cpu_s=0.2 * alone * unlike, tasks=2, **few),
                 row("processes", wall_s, busy * wall_s, 2, number=number),
             ]
         )
@@ -158,7 +158,7 @@ def test_summary():
 
 
 def test_doubt():
-    """The magnitude is in doubt where tasks cost more or less than alone, or where serial runs differ or starve."""
+    """In doubt is the size where tasks cost more or less than alone, where serial runs or CPUs differ, or where they starve."""
     cost = "each task cost {} times the CPU time it costs alone"
     control = "serial against serial differed by 20%"
     starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
@@ -168,6 +168,8 @@ def test_doubt():
         (0.4, {}, cost.format("0.80")),
         (0.55, {}, None),
         (1.5, {}, None),  # dear and slower
+        (0.5, {"unlike": 1.3}, "the CPUs are unlike: one needs longer for a task"),
+        (0.5, {"unlike": 1.1}, None),
         (0.5, {"control": 1.2}, control),
         (0.5, {"control": 0.8}, control),
         (0.5, {"control": 1.04}, None),

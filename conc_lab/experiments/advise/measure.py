@@ -28,7 +28,7 @@ MORE = {"threads": 64, "asyncio": 64}  # as many where workers cost little
 GAIN = 1.1  # two workers must be this much faster than serial before more of them are measured
 BATCH_S = 0.4 if os.name == "nt" else 0.1  # a timed batch; Windows counts CPU time in steps of 16 ms
 CHUNK_S, CHUNK_BYTES = 0.01, 1 << 20  # work, and pickled arguments and results, in one message to a process
-SLOW_S = 0.25  # items that take longer are called as seldom as possible
+SLOW_S, SLOWEST_S = 0.25, 1.5  # items that are called as seldom as possible; items that are refused
 ROUNDS, HANDED = 15, 5  # rounds at most; items that are handed over one by one
 
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "tasks": "int?", "chunk": "int", "refused": "str?"}
@@ -38,8 +38,9 @@ SMALL = {"task_ms": 0.2, "within_s": 1}
 RECORDED = {"count_primes": {"task": "count_primes", "items": 10_000}}
 
 # seconds and cpu_s of a call alone; quick: it may be called often; steady: whether two calls gave the same value;
-# sizes: columns of a row, where it can be pickled; chunk: how many items go into one message to a process.
-Item = namedtuple("Item", "task args value quick steady seconds cpu_s sizes chunk")
+# sizes: columns of a row, where it can be pickled; copies: as many sets of arguments as go into one message to a
+# process, because pickle would send an object that comes twice only once.
+Item = namedtuple("Item", "task args value quick steady seconds cpu_s sizes copies")
 
 
 def advise(
@@ -57,7 +58,7 @@ def advise(
     workers' own CPU seconds within wall_s), cores_busy (cpu_s / wall_s), voluntary_switches; handover_s (what a lone
     item takes longer through the executor than inside the worker, None for serial, asyncio and slow items);
     argument_bytes, result_bytes (pickled, None where that is impossible); refused (why this kind cannot do it; the
-    figures are then None). Raises LabError when the task fails.
+    figures are then None). Raises LabError when the task fails, or an item takes too long.
     """
     begun = perf_counter()
 
@@ -89,15 +90,18 @@ def advise(
 def _one(task, args):
     """What one item is, from its first call and, unless that was slow, from calls for the length of a batch."""
     outcome, seconds, cpu_s = _called(task, args)
+    if seconds > SLOWEST_S:
+        raise LabError(f"one item of {task.name} takes {seconds:.1f} s, too long to compare workers: make it smaller")
     value, quick, steady = pools.value(outcome, f"the task {task.name} raised"), seconds < SLOW_S, False
     if quick:
         again, seconds, cpu_s = _called(task, args, BATCH_S)
         steady = tasks.alike(value, again)
-    sizes, chunk = {}, 1
+    sizes, copies = {}, [args]
     with contextlib.suppress(Exception):  # whatever a student's class raises
         sizes = {"argument_bytes": len(pickle.dumps(args)), "result_bytes": len(pickle.dumps(value))}
-        chunk = max(1, int(min(CHUNK_S / seconds, CHUNK_BYTES / sum(sizes.values()))))
-    return Item(task, args, value, quick, steady, seconds, cpu_s, sizes, chunk)
+        chunk = int(min(CHUNK_S / seconds, CHUNK_BYTES / sum(sizes.values())))
+        copies += [pickle.loads(pickle.dumps(args)) for _ in range(chunk - 1)]
+    return Item(task, args, value, quick, steady, seconds, cpu_s, sizes, copies)
 
 
 def _called(task, args, seconds=0):
@@ -119,14 +123,14 @@ def _numbers(kind, item):
 
 def _observed(item, kind, workers, count=None):
     """A row, less its round: a batch of `count` items, or of as many as take about `BATCH_S`, on a fresh pool."""
-    chunk, trial, handover_s = item.chunk if kind in START_METHODS else 1, item.quick and not count, None
+    chunk, trial, handover_s = len(item.copies) if kind in START_METHODS else 1, item.quick and not count, None
     row = dict.fromkeys(COLUMNS) | {"kind": kind, "workers": workers, "chunk": chunk} | item.sizes
     least = workers * chunk  # whole chunks for every worker
     count = count or least
 
     def work(pool):
         """Do `count` items as a program would, and return the last one's value."""
-        for outcome in pool.map(item.task, [item.args] * count, chunk):
+        for outcome in pool.map(item.task, item.copies[:chunk] * (count // chunk), chunk):
             value = pools.value(outcome, f"the task {item.task.name} raised")
         return value
 

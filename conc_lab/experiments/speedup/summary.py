@@ -55,6 +55,8 @@ def _doubt(result, nature, alone, line):
     """What speaks against the size of this speedup, or None."""
     a, b = (where(result.frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
     control = abs((a / b).median() - 1)
+    probes = result.frame[result.frame.cpu.notna()]
+    costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
     usable = result.machine["usable_cpus"] if nature == "computes" else math.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
@@ -62,6 +64,10 @@ def _doubt(result, nature, alone, line):
         (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),
         (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
         (usable > 1 and held_up, "other programs, a CPU limit or a lock in the task kept them from a second CPU"),
+        (
+            nature == "computes" and costs.max() > COST_LIMIT * costs.min(),
+            "the CPUs are unlike: one needs longer for a task",
+        ),
         (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone"),
         (control > CONTROL_LIMIT and nature != "waits", f"serial against serial differed by {control:.0%}"),
     )

@@ -158,7 +158,7 @@ def test_summary():
 
 
 def test_doubt():
-    """In doubt is the size where tasks cost more or less than alone, where serial runs or CPUs differ, or where they starve."""
+    """The size is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
     cost = "each task cost {} times the CPU time it costs alone"
     control = "serial against serial differed by 20%"
     starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"

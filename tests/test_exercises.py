@@ -237,7 +237,7 @@ WRONG = {
         (lambda name, size: total(name, size, longer=-1), "not the sum of the first"),
         (lambda name, size: total(name, size, keep=False), "unlink() is for the one who made the block"),
         (lambda name, size: total(name, size, close=False), "still open"),
-        (lambda name, size: sum(SharedMemory(name).buf[:size]), "raised ValueError"),  # nobody keeps it open
+        (lambda name, size: sum(SharedMemory(name).buf[:size]), "still open"),
     ],
     "check_transfer": [
         (by_who_pays, "opposite orders"),
@@ -324,11 +324,11 @@ def test_an_answer_that_raises_or_is_no_function():
 
 def test_what_is_watched_is_let_go():
     """After a check, whatever the answer did, threads and blocks are as they were."""
-    before = threading.Thread.run, SharedMemory.close
+    before = threading.Thread.start, SharedMemory.__init__, SharedMemory.unlink
     for answer in (total, waits, exits, raises):
         says("check_wait_all", answer)
         says("check_total", answer)
-        assert (threading.Thread.run, SharedMemory.close) == before, answer
+        assert (threading.Thread.start, SharedMemory.__init__, SharedMemory.unlink) == before, answer
 
 
 def test_on_other_machines(three_of_eight_cpus):

@@ -1,7 +1,7 @@
 """What a lesson asks of the student: a bet before the measurement, a question after it.
 
 The texts and the options' reasons are in lessons/NN_name.json, because a reason that stands in the notebook's cell
-gives the answer away. What the student bet or answered is kept in my_work/bets.json, by the lesson's name.
+gives the answer away. What the student bet or answered is kept in my_work/bets.json, by the question's name.
 """
 
 import contextlib
@@ -21,7 +21,6 @@ from .cell import status
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
 LEAST, MOST = 0.01, 10_000  # what a number bet may be
-_unwritten = {}  # by name, what stands for this session only, because the file could not be written
 
 
 @cache
@@ -56,24 +55,25 @@ class Bet:
     def __init__(self, name: str):
         if name not in _questions():
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
-        self.name, self.question = name, _questions()[name][1]
-        self.workers = [words.name(*place) for place in self.question.get("places", ())]
+        self.name, self.question = name, _questions()[name]
+        self.options, self.places = self.question.get("options"), self.question.get("places", ())
         kept = _kept().get(name)
         self.answer = kept if self._fits(kept) else None
 
     @property
     def points(self) -> list[tuple[str, int, float]]:
-        if "places" in self.question:
-            points = [(*place, value) for place, value in zip(self.question["places"], self.answer or (), strict=False)]
-        else:
-            points = [] if self.answer is None else self.question["options"][self.answer]["points"]
+        if self.answer is None:
+            return []
+        if not self.options:
+            return [(*place, value) for place, value in zip(self.places, self.answer, strict=True)]
+        points = self.options[self.answer]["points"]
         return [(*place, machine()[value] if isinstance(value, str) else value) for *place, value in points]
 
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
-        if "options" in self.question and self.answer is not None:
-            return self.question["options"][self.answer]["text"]
+        if self.options and self.answer is not None:
+            return self.options[self.answer]["text"]
         return ", ".join(f"{words.name(kind, workers)} {value:,g}×" for kind, workers, value in self.points)
 
     def commit(self, answer) -> str:
@@ -81,25 +81,21 @@ class Bet:
         if not self._fits(answer):
             numbers = f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3"
             raise LabError(numbers if "reason" in self.question else "choose one of the options first")
-        self.answer = _unwritten[self.name] = answer
-        by_lesson = {}
-        for name, value in _kept().items():
-            by_lesson.setdefault(_questions().get(name, [""])[0], {})[name] = value
+        self.answer = answer
         try:
-            files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
-            _unwritten.clear()
+            files.write(KEPT, json.dumps(_kept() | {self.name: answer}, indent=1), "your bets")
         except LabError as error:
             return f"It stands for this session, but {error}."
         return self.STANDS
 
     def reasons(self) -> Words:
         """Every option with its reason, the student's marked; for a number bet, how to think about it."""
-        rows, chosen, ranges = [], self.answer, self.question.get("ranges")
         if "reason" in self.question:
             return Words(f"<p>{html.escape(self.question['reason'])}</p>")
+        rows, chosen, ranges = [], self.answer, self.question.get("ranges")
         if ranges and chosen:
             chosen = sum(option["below"] is not None and option["below"] <= chosen[0] for option in ranges)
-        for index, option in enumerate(ranges or self.question["options"]):
+        for index, option in enumerate(ranges or self.options):
             sign = "✓ holds" if option["holds"] else "✗ does not hold"
             mark = f" <b>({self.MINE})</b>" if index == chosen else ""
             text, reason = html.escape(option["text"]), html.escape(option["reason"])
@@ -107,11 +103,11 @@ class Bet:
         return Words(f"<ul>{''.join(rows)}</ul>")
 
     def _fits(self, answer):
-        if "options" in self.question:
-            return isinstance(answer, int) and answer in range(len(self.question["options"]))
+        if self.options:
+            return isinstance(answer, int) and answer in range(len(self.options))
         steps = self.question.get("steps", answer)
         with contextlib.suppress(TypeError):  # what a file holds may be anything
-            return [LEAST <= number <= MOST and number in steps for number in answer] == [True] * len(self.workers)
+            return [LEAST <= number <= MOST and number in steps for number in answer] == [True] * len(self.places)
         return False
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -132,16 +128,17 @@ def _bet_widget(bet):
     import ipywidgets as widgets
 
     look = {"style": {"description_width": "initial"}, "layout": {"width": "max-content", "max_width": "98%"}}
-    inputs, steps = [], [(f"{step:,}×", step) for step in bet.question.get("steps", ())]
-    if "options" in bet.question:
-        options = [(option["text"], index) for index, option in enumerate(bet.question["options"])]
+    names, given = [words.name(*place) for place in bet.places], bet.answer or [None] * len(bet.places)
+    if bet.options:
+        options = [(option["text"], index) for index, option in enumerate(bet.options)]
         inputs = [widgets.RadioButtons(options=options, value=bet.answer, layout={"width": "max-content"})]
-    for number, worker in enumerate(bet.workers):
-        value = bet.answer[number] if bet.answer else None
-        if steps:  # no slider: ipywidgets' sliders have no name that a screen reader could say
-            inputs.append(widgets.Dropdown(options=steps, value=value, description=f"{worker}:", **look))
-        else:  # text, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
-            inputs.append(widgets.Text(str(value or ""), description=f"{worker}: ×", placeholder="a number", **look))
+    elif "steps" in bet.question:  # no slider: ipywidgets' sliders have no name that a screen reader could say
+        steps = [(f"{step:,}×", step) for step in bet.question["steps"]]
+        inputs = [widgets.Dropdown(options=steps, value=given[0], description=f"{names[0]}:", **look)]
+    else:  # texts, because ipywidgets' fields for numbers begin with one, and to commit that is no bet
+        look["placeholder"] = "a number"
+        values = zip(names, given, strict=True)
+        inputs = [widgets.Text(str(value or ""), description=f"{name}: ×", **look) for name, value in values]
     button, line = widgets.Button(description=bet.BUTTON, button_style="primary", icon="lock"), widgets.HTML()
 
     def say(text):
@@ -151,7 +148,7 @@ def _bet_widget(bet):
     def on_commit(_):
         given = [parsed(item.value) if isinstance(item, widgets.Text) else item.value for item in inputs]
         try:
-            say(bet.commit(given[0] if "options" in bet.question else given))
+            say(bet.commit(given[0] if bet.options else given))
         except LabError as error:
             say(f"{error}.")
 
@@ -163,12 +160,11 @@ def _bet_widget(bet):
 
 @cache
 def _questions():
-    """{name: (the lesson's name without its number, the question)} of all bets and questions."""
-    found = {}
-    for stem, lesson in lessons().items():
-        asked = lesson["bets"] | lesson["questions"]
-        found |= {name: (stem.partition("_")[2], text) for name, text in asked.items()}
-    return found
+    """{name: the question} of all bets and questions."""
+    asked = {}
+    for lesson in lessons().values():
+        asked |= lesson["bets"] | lesson["questions"]
+    return asked
 
 
 def _kept():
@@ -176,5 +172,5 @@ def _kept():
     kept = {}
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
         for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
-            kept |= value if isinstance(value, dict) else {name: value}  # before, bets lay there without a lesson
-    return kept | _unwritten
+            kept |= value if isinstance(value, dict) else {name: value}  # an earlier conc_lab kept them by lesson
+    return kept

@@ -6,7 +6,6 @@ under "exercise".
 
 import functools
 import html
-import sys
 import threading
 from math import isclose
 from multiprocessing.shared_memory import SharedMemory
@@ -97,15 +96,11 @@ def check_usable_cpus(answer):
 
 @_check
 def check_wait_all(function):
-    """Lesson 03: n waits by n threads, seen by the threads' identities."""
-    ran, run = set(), threading.Thread.run
-
-    def watched(thread):
-        ran.add(threading.get_ident())
-        run(thread)
-
-    with mock.patch.object(threading.Thread, "run", watched):
+    """Lesson 03: n waits by n threads of a pool, seen by the threads' identities."""
+    start = threading.Thread.start
+    with mock.patch.object(threading.Thread, "start", autospec=True, side_effect=start) as started:
         ids = _called(function, 4)
+    ran = {call.args[0].ident for call in started.call_args_list}
     yield ids is not ..., OPEN
     yield isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."
     yield set(ids) <= ran, "no pool's thread has such a number: call get_ident() in the function that the pool runs."
@@ -168,24 +163,22 @@ def check_pays_from(function):
 def check_total(function):
     """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
     data, size = bytes(range(1, 129)), 100  # more follows, as where blocks are whole pages
-    closed, close, block = [], SharedMemory.close, SharedMemory(create=True, size=len(data))
+    block, open_block = SharedMemory(create=True, size=len(data)), SharedMemory.__init__
     block.buf[: len(data)] = data
-
-    def watched(opened):
-        if sys._getframe(1).f_code.co_name != "__del__":  # which closes what nobody has closed
-            closed.append(opened)
-        close(opened)
-
     try:
-        with mock.patch.multiple(SharedMemory, close=watched, unlink=mock.DEFAULT) as replaced:
+        with (
+            mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=open_block) as opened,
+            mock.patch.object(SharedMemory, "unlink") as unlink,
+        ):
             answer = _called(function, block.name, size)
     finally:
         block.close()
         block.unlink()
     yield answer is not ..., OPEN
-    yield not replaced["unlink"].called, "unlink() is for the one who made the block, close() for all others."
+    yield not unlink.called, "unlink() is for the one who made the block, close() for all others."
     yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
-    yield closed, "the block is still open: close() it when its bytes have been added."
+    left_open = [call for call in opened.call_args_list if call.args[0].buf is not None]
+    yield not left_open, "the block is still open: close() it when its bytes have been added."
 
 
 @_check

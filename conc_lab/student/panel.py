@@ -12,9 +12,8 @@ import pandas  # noqa: F401 - for the table: after the first round it would take
 
 from ..drawing import picture
 from ..engine import experiment as experiments
-from ..engine import parameters, run
+from ..engine import kinds, parameters, run
 from ..engine.errors import Busy, LabError
-from ..engine.result import KEPT
 from ..engine.tasks import OWN, TASKS
 from .cell import kernel, progress_text, status
 from .job import Job
@@ -23,51 +22,41 @@ WRAPPED, TITLE = {"flex_flow": "wrap"}, {"width": "9em", "margin": "2px 8px 2px 
 _PANELS = weakref.WeakSet()
 
 
-def panel(experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_S, **initial) -> widgets.VBox:
+class Panel(widgets.VBox):
     """A panel for the experiment; keyword arguments set its controls, `bet` is laid over its chart.
 
     A run that takes longer than `timeout_s` is ended, and so is the run of a panel that the same cell showed before.
     Raises LabError for parameters the experiment does not take or cannot use.
     """
-    function = experiments.function(experiment)
-    parameters.checked(function, initial)
-    shown = _Panel(function, bet, run.TIMEOUT.check("timeout_s", timeout_s), initial)
-    for before in list(_PANELS):
-        if shown.cell and before.cell == shown.cell:
-            before.job.stop()
-    _PANELS.add(shown)
-    return shown.box
 
-
-def offer_tasks() -> None:
-    """Let the panels that are shown offer the student's new task, too; what is chosen in them stays."""
-    for shown in list(_PANELS):
-        shown.show_controls(shown.values())
-
-
-class _Panel:
-    def __init__(self, function, bet, timeout_s, initial):
-        self._function, self._bet, self._timeout_s, self.job = function, bet, timeout_s, Job(self._changed)
-        parent = kernel().get_parent() if kernel() else {}
-        self.cell = (parent.get("metadata") or {}).get("cellId")  # None where the page does not tell
+    def __init__(self, experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_S, **initial):
+        self._function, self._bet, self._job = experiments.function(experiment), bet, Job(self._changed)
+        self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
+        parameters.checked(self._function, initial)
+        super().__init__()
+        self.add_class("conc-lab-panel")
         self._run = _button("Run", "play", self._on_run, button_style="primary")
-        self._stop = _button("Stop", "stop", lambda _: self.job.stop(), disabled=True)
+        self._stop = _button("Stop", "stop", lambda _: self._job.stop(), disabled=True)
         self._save = _button("Save result", "save", self._on_save, disabled=True)
         self._end_other = _button("End the other run", "stop", self._on_end_other, layout={"display": "none"})
-        self._bar = widgets.FloatProgress(min=0, max=1, layout={"width": "12em"})
-        buttons = widgets.HBox([self._run, self._stop, self._save, self._end_other, self._bar], layout=WRAPPED)
+        buttons = widgets.HBox([self._run, self._stop, self._save, self._end_other], layout=WRAPPED)
         self._line, self._chart, self._table, self._before = (widgets.HTML() for _ in range(4))
         self._line.value = status("Ready.")
-        code = widgets.HTML(_folded("Show the code", _code(inspect.getsource(function))))
+        code = widgets.HTML(_folded("Show the code", _code(inspect.getsource(self._function))))
         self._below = [buttons, self._line, self._chart, self._table, self._before, code]
-        self.box = widgets.VBox().add_class("conc-lab-panel")
         self.show_controls(initial)
+        parent = kernel().get_parent() if kernel() else {}
+        self._cell = (parent.get("metadata") or {}).get("cellId")  # None where the page does not tell
+        for before in list(_PANELS):
+            if self._cell and before._cell == self._cell:
+                before._job.stop()
+        _PANELS.add(self)
 
     def show_controls(self, values):
         """Build the controls, which list the tasks that there are now, with these values."""
         described = parameters.described(self._function).values()
         self._controls = {parameter.name: _control(parameter, values) for parameter in described}
-        self.box.children = [*(box for box, _ in self._controls.values()), *self._below]
+        self.children = [*(box for box, _ in self._controls.values()), *self._below]
 
     def values(self):
         """What the controls say, unchecked."""
@@ -77,7 +66,7 @@ class _Panel:
         experiment, given = self._function.__name__, self.values()
         try:
             run.checked(experiment, given)  # as the run does, so that what cannot be run is said as "not run"
-            self.job.start(experiment, given, self._timeout_s)
+            self._job.start(experiment, given, self._timeout_s)
         except LabError as error:
             self._line.value = _problem("Not run", error)
 
@@ -87,10 +76,8 @@ class _Panel:
         self._line.value = status("The other run is ended. Press Run.")
 
     def _on_save(self, _):
-        result = self.job.result
         try:
-            path = result.save(KEPT / f"{result.experiment}-{result.started[:19].replace(':', '')}.json")
-            self._line.value = status(f"Saved as {path.as_posix()}.")
+            self._line.value = status(f"Saved as {self._job.result.keep().as_posix()}.")
         except LabError as error:
             self._line.value = _problem("Not saved", error)
 
@@ -99,7 +86,6 @@ class _Panel:
         running = job.state == "running"
         self._run.disabled, self._stop.disabled, self._save.disabled = running, not running, running or not job.result
         self._end_other.layout.display = "" if isinstance(job.error, Busy) else "none"
-        self._bar.value = 1 if job.state == "done" else job.progress[0]
         if "result" in what:
             if self._chart.value and not job.has_rounds:
                 self._before.value = _folded("The run before", self._chart.value)
@@ -116,6 +102,15 @@ class _Panel:
             self._line.value = status(f"Stopped{f'; the chart shows {shown}' if job.result else ''}.")
 
 
+panel = Panel  # conc_lab's public name
+
+
+def offer_tasks() -> None:
+    """Let the panels that are shown offer the student's new task, too; what is chosen in them stays."""
+    for shown in list(_PANELS):
+        shown.show_controls(shown.values())
+
+
 def _button(label, icon, on_click, **how):
     button = widgets.Button(description=label, icon=icon, **how)
     button.on_click(on_click)
@@ -130,8 +125,8 @@ def _control(parameter, values):
     match kind:
         case parameters.Several():
             several = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
-            make = _numbers if isinstance(kind.of, parameters.Number) else _choices
-            return make(kind.of, several, look)
+            numbers = isinstance(kind.of, parameters.Number)
+            return _numbers(several, look) if numbers else _choices(kind.of, several, look)
         case parameters.Number():
             field = widgets.BoundedIntText if kind.whole else widgets.BoundedFloatText
             widget = field(value, min=kind.low, max=kind.high, **look)
@@ -146,31 +141,17 @@ def _control(parameter, values):
 
 
 def _choices(kind, values, look):
-    """A box for each option."""
+    """A box for each option; for each kind of worker that this machine has."""
     box = {"indent": False, "layout": {"width": "max-content", "min_width": "10em", "margin": "2px 1em 2px 2px"}}
-    boxes = [widgets.Checkbox(option in values, description=option, **box) for option in kind.options()]
+    boxes = [widgets.Checkbox(option in values, description=option, **box) for option in kinds.here(kind.options())]
     title = widgets.HTML(f'<div style="text-align: right">{look["description"]}</div>', layout=TITLE)
     return widgets.HBox([title, *boxes], layout=WRAPPED), lambda: [box.description for box in boxes if box.value]
 
 
-def _numbers(kind, values, look):
-    """A text field for numbers; for whole ones also a list of 1, 2, 4, … or 1, 10, 100, … up to one, which fills it.
-
-    Not a slider: ipywidgets' sliders have no name that a screen reader could say.
-    """
-    text = box = widgets.Text(" ".join(map(str, values)), **look)
-    if kind.whole:
-        base = 2 if kind.high <= 256 else 10
-        steps = [base**power for power in range(9) if base**power <= kind.high]
-        reached = max(step for step in steps if step in (1, *values))
-        most = widgets.Dropdown(options=steps, value=reached, **look | {"description": f"{look['description']} up to"})
-
-        def fill(change):
-            text.value = " ".join(str(step) for step in steps if step <= change["new"])
-
-        most.observe(fill, "value")
-        box = widgets.VBox([most, text])
-    return box, lambda: [parameters.parsed(word) for word in text.value.replace(",", " ").split()]
+def _numbers(values, look):
+    """A text field for numbers; no slider: ipywidgets' sliders have no name that a screen reader could say."""
+    text = widgets.Text(" ".join(map(str, values)), placeholder="numbers, such as 1 2 4", **look)
+    return text, lambda: [parameters.parsed(word) for word in text.value.replace(",", " ").split()]
 
 
 def _problem(what, error):

@@ -35,10 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
+    from . import launcher
     from .engine import experiment, parameters, run
 
     parser = argparse.ArgumentParser(prog="conc-lab", description=__doc__)
-    parser.set_defaults(command=_course)
+    parser.set_defaults(command=launcher.open_course)
     commands = parser.add_subparsers()
     commands.add_parser("machine", help="what this machine can show").set_defaults(command=_machine)
     commands.add_parser("claims", help="the article's claims, decided on this machine").set_defaults(command=_claims)
@@ -66,12 +67,6 @@ def _file(name):
     if taken or not os.path.isdir(folder) or not os.access(folder, os.W_OK):
         raise LabError(f"no file can be written as {name!r}: name one in a folder that you can write to")
     return Path(name)
-
-
-def _course():
-    from . import launcher
-
-    launcher.open_course()
 
 
 def _machine():

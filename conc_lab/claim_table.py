@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 
 from .drawing.verdict import DECIDERS, Verdict
-from .engine import experiment, kinds, result, run
+from .engine import experiment, result, run
 from .engine.errors import LabError, RunStopped
 from .engine.result import Result
 from .student import bets
@@ -59,8 +59,6 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT
         if name not in known.lacking or fitting(new, name):
             continue
         params = {key: value for key, value in (wanted["needs"] | wanted["measure"]).items() if value is not None}
-        if "kinds" in params:
-            params["kinds"] = kinds.here(params["kinds"])
         say(f"{number} of {len(TABLE['runs'])}: {name}")
         try:
             new[f"the run of {name}"] = run.run(wanted["experiment"], params, max(0, end - time.monotonic()))

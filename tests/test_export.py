@@ -138,18 +138,9 @@ def test_what_is_written():
         assert path.as_posix() == f"my_work/{name}_{kind}.py"
         assert cell in text and '\nif __name__ == "__main__":\n' in text, kind
         assert "conc_lab" not in text and f"python {path.name}" in text.splitlines()[0], kind
-        assert ("it needs Python 3.14" in text) == (kind == "interpreters")
         method = kinds.start_methods()[0] if kind == "processes" else kind
         assert re.findall(r'get_context\("(\w+)"\)', text) == [method] * (method in kinds.START_METHODS), kind
         ast.parse(text)
-
-
-def test_what_must_be_installed():
-    """The first line names the packages that the cell imports, wherever it does."""
-    own_task.define(
-        "inner", "def inner():\n    import json, numpy as np\n    from yaml.nodes import Node\n    return 1\n"
-    )
-    assert "; it needs numpy and yaml." in lab.export("inner", "serial", 1).read_text().splitlines()[0]
 
 
 def test_the_number_of_workers(monkeypatch):

@@ -193,7 +193,7 @@ def test_one_cpu_gets_a_recording(monkeypatch):
     """Where one CPU cannot show the point, a recording of the same with all of the methods stands below."""
     there = dataclasses.replace(races.WHOLE, params={"methods": ["handshake", "call"]})
     recordings = {"echo": echo.made(), "races": there}
-    monkeypatch.setattr(picture, "recording", lambda name, gil: recordings.get(name))
+    monkeypatch.setattr(picture, "recording", lambda name, gil, task: recordings.get(name))
     for result, stands in (
         (echo.made(usable=1), True),
         (echo.made(usable=2), False),
@@ -205,9 +205,6 @@ def test_one_cpu_gets_a_recording(monkeypatch):
     for methods, stands in ((["handshake"], True), (["handshake", "call"], True), (["plain"], False)):
         result = dataclasses.replace(races.WHOLE, params={"methods": methods}, machine=one)
         assert (picture._recorded_beside(result) is not None) == stands, methods
-    recordings["races"] = dataclasses.replace(there, machine=one)
-    assert picture._recorded_beside(recordings["races"]) is None
-    recordings["races"] = there
     assert "Recorded on" in picture.show(dataclasses.replace(races.WHOLE, params=there.params, machine=one)).beside.alt
 
 

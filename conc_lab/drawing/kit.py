@@ -6,7 +6,6 @@ of its own too.
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 LOOKS = {
@@ -21,7 +20,6 @@ LOOKS = {
 }
 STRONG = {"linewidth": 2.2, "markersize": 8}  # medians
 FAINT = {"linestyle": "", "alpha": 0.25, "markersize": 5, "markeredgewidth": 0}  # every run, under its median
-RECORDED = {"linestyle": ":", "fillstyle": "none", "alpha": 0.6}  # what was measured on another machine
 BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 
@@ -68,9 +66,9 @@ def cells(frame, color):
     """A figure with the table of a DataFrame of texts, whose index names the lines; color(cell) is a cell's paper."""
     lines = [["", *frame.columns], *frame.itertuples()]
     papers = [["none"] * len(lines[0]), *(["none", *map(color, cells)] for _, *cells in lines[1:])]
-    widths = [max(map(_points, column)) + 12 for column in zip(*lines, strict=True)]
+    widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]  # in letters
     ax = figure(0.29 * len(lines)).add_subplot()
-    ax.figure.set_figwidth(max(7.2, sum(widths) / 72))
+    ax.figure.set_figwidth(max(7.2, 0.08 * sum(widths)))
     table = ax.table(lines, papers, cellLoc="left", colWidths=widths, bbox=(0, 0, 1, 1))
     table.auto_set_font_size(False)
     for cell in table.get_celld().values():
@@ -78,11 +76,6 @@ def cells(frame, color):
         cell.PAD = 0.02
     ax.axis("off")
     return ax.figure
-
-
-def _points(text):
-    """How wide a text of ten points is."""
-    return TextPath((0, 0), text, 10).get_extents().width if text else 0
 
 
 def legend(ax, columns):

@@ -71,12 +71,9 @@ def _recorded_beside(result):
     one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
     if not getattr(module, "needs_recording", lambda result: one_cpu)(result):
         return None
-    case = {"task": params["task"]} if "task" in params else {}
-    found = recording(result.experiment, gil=result.machine["gil"], **case)
-    if found is None or found.machine["usable_cpus"] == 1:
-        return None
+    found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task"))
     covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
-    return found if all(set(params[name]) <= set(found.params[name]) for name in covered) else None
+    return found if found and all(set(params[name]) <= set(found.params[name]) for name in covered) else None
 
 
 def _of_recording(recorded, chart):

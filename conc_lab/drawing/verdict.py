@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from . import words
 
-WORDS = ("holds", "does not hold", "depends", "cannot tell", "missing")
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
 TOO_FEW = "there are too few rounds"
@@ -16,7 +15,7 @@ DECIDERS: dict[str, Callable] = {}
 
 @dataclass(frozen=True)
 class Verdict:
-    """`word` is one of `WORDS`, `why` what it depends on, or why it is so or cannot be told; `figure` decided it."""
+    """word: "holds", "does not hold", "depends", "cannot tell" or "missing"; why; and the figure that decided."""
 
     word: str
     why: str

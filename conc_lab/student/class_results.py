@@ -81,8 +81,8 @@ def _figures(name, result):
     else:
         lines = startups(result).query("kind != 'threads' and not cold and against_thread.notna()")
     lines = lines.rename(columns={"speedup": "value", "against_thread": "value", "main_imports": "case"})
-    lines = lines.assign(cpus=result.machine["usable_cpus"], system=result.machine["system"])
-    return lines.assign(file=name, experiment=result.experiment).to_dict("records")
+    facts = {"cpus": result.machine["usable_cpus"], "system": result.machine["system"]}
+    return lines.assign(file=name, experiment=result.experiment, **facts).to_dict("records")
 
 
 def _chart(axis, frame):

@@ -2,7 +2,6 @@
 
 import ast
 import contextlib
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def export(task, kind: str, items: int | Iterable, *, workers: int | None = None
         raise LabError(f"{kind} cannot run {name}: asyncio needs an async def, and every other kind a plain def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    title = f"# {name} with {kind}{_needs(cell, kind)}. Start it with: python {path.name}\n\n"
+    title = f"# {name} with {kind}. Start it with: python {path.name}\n\n"
     return files.write(path, title + _script(name, kind, cell, f"{name}({argument})", values, workers), "the script")
 
 
@@ -85,15 +84,6 @@ def _script(name, kind, cell, call, items, workers):
 if __name__ == "__main__":
     {begin}
 """
-
-
-def _needs(cell, kind):
-    """What a Python that runs the script must have, from the cell's imports."""
-    nodes = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Import | ast.ImportFrom)]
-    modules = [getattr(node, "module", None) or alias.name for node in nodes for alias in node.names]
-    others = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
-    needs = ["Python 3.14"] * (kind == "interpreters") + sorted(others)
-    return f"; it needs {' and '.join(needs)}" if needs else ""
 
 
 def _values(items):

@@ -72,9 +72,8 @@ def _checked(name, text, file):
     try:
         tree = ast.parse(text, file)
         code = compile(tree, file, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise LabError(f"line {line} of this cell is not Python: {error.args[0]}") from None
+    except SyntaxError as error:
+        raise LabError(f"line {error.lineno} of this cell is not Python: {error.msg}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
     lines, as_in_a_worker = {}, type("", (Checker,), {"builtIns": Checker.builtIns - NOTEBOOKS_OWN})

@@ -280,7 +280,7 @@ def test_the_run_before(runs):
     panel = Panel()
 
     def alts():
-        return re.findall(r'<img alt="Speedup.*?(\d) threads', panel.page)
+        return re.findall(r'<img alt="Speedup[^"]*?(\d) threads', panel.page)
 
     def outcome(workers, end):
         def rounds(on_progress, on_round):

@@ -66,10 +66,11 @@ def cells(frame, color):
     """A figure with the table of a DataFrame of texts, whose index names the lines; color(cell) is a cell's paper."""
     lines = [["", *frame.columns], *frame.itertuples()]
     papers = [["none"] * len(lines[0]), *(["none", *map(color, cells)] for _, *cells in lines[1:])]
-    widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]  # in letters
+    letters = sum(max(map(len, column)) + 2 for column in zip(*lines, strict=True))
     ax = figure(0.29 * len(lines)).add_subplot()
-    ax.figure.set_figwidth(max(7.2, 0.08 * sum(widths)))
-    table = ax.table(lines, papers, cellLoc="left", colWidths=widths, bbox=(0, 0, 1, 1))
+    ax.figure.set_figwidth(max(7.2, 0.073 * letters))
+    table = ax.table(lines, papers, cellLoc="left", bbox=(0, 0, 1, 1))
+    table.auto_set_column_width(range(len(lines[0])))
     table.auto_set_font_size(False)
     for cell in table.get_celld().values():
         cell.set(edgecolor="white", linewidth=2, fontsize=10)

@@ -71,6 +71,7 @@ class Runs(list):
         self.outcomes = []
 
     def __call__(self, experiment, params, timeout_s, *, on_start, on_progress, on_round):
+        engine.checked(experiment, params)
         self.append((experiment, params))
         self.timeout_s = timeout_s
         outcome = self.outcomes.pop(0)
@@ -190,7 +191,7 @@ def test_numbers_of_workers(runs):
 
 
 def test_what_cannot_be_run(runs):
-    """It is told in one sentence before the start; chart, table and Save stay, and the next run works."""
+    """It is told in one sentence; chart, table and Save stay, and the next run works."""
     panel = Panel(task="count_primes", kinds=["threads"])
     run(panel, runs, made(TWO))
     shown = pictures(panel)
@@ -199,7 +200,8 @@ def test_what_cannot_be_run(runs):
     def refused(label, value, *sentences):
         before, panel[label].value = panel[label].value, value
         panel["Run"].click()
-        assert panel.alert and "Not run" in panel.page, (label, value)
+        assert becomes_true(lambda: panel.alert and not panel["Run"].disabled, LIVENESS_S), (label, value)
+        assert "Not measured" in panel.page
         assert all(sentence in panel.status for sentence in sentences), (panel.status, sentences)
         assert pictures(panel) == shown and len(runs) == 1
         assert not panel["Run"].disabled and panel["Stop"].disabled and not panel["Save result"].disabled

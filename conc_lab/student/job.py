@@ -25,10 +25,10 @@ class Job:
         self._run, self._stopping = None, False
 
     def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S) -> None:
-        """Start a run and return immediately. Raises LabError while one is running."""
+        """Start a run and return immediately. Does nothing while one is running."""
         with self._lock:  # what the run tells waits until all of this is done
-            if self.state == "running":
-                raise LabError("a run is under way: wait for it or press Stop first")
+            if self.state == "running":  # Run was pressed twice
+                return
             self._run, self._stopping, self.has_rounds = None, False, False
             threading.Thread(target=self._work, args=(experiment, params, timeout_s), daemon=True).start()
             self._change(state="running", error=None, progress=(0.0, "starting", None))

@@ -63,12 +63,7 @@ class Panel(widgets.VBox):
         return {name: read() for name, (_, read) in self._controls.items()}
 
     def _on_run(self, _):
-        experiment, given = self._function.__name__, self.values()
-        try:
-            run.checked(experiment, given)  # as the run does, so that what cannot be run is said as "not run"
-            self._job.start(experiment, given, self._timeout_s)
-        except LabError as error:
-            self._line.value = _problem("Not run", error)
+        self._job.start(self._function.__name__, self.values(), self._timeout_s)
 
     def _on_end_other(self, _):
         run.stop()
@@ -91,15 +86,10 @@ class Panel(widgets.VBox):
                 self._before.value = _folded("The run before", self._chart.value)
             self._chart.value = picture.show(job.result, bet=self._bet)._repr_html_()
             self._table.value = _folded("Medians", picture.table(job.result).to_html(index=False, border=0))
-        if job.state == "failed":
-            self._line.value = _problem("Not finished", job.error)
-        elif running:
-            self._line.value = progress_text(*job.progress)
-        elif job.state == "done":
-            self._line.value = status("Done.")
-        else:
-            shown = "the rounds that were complete" if job.has_rounds else "the run before"
-            self._line.value = status(f"Stopped{f'; the chart shows {shown}' if job.result else ''}.")
+        shown = "the rounds that were complete" if job.has_rounds else "the run before"
+        stopped = f"Stopped; the chart shows {shown}." if job.result else "Stopped."
+        said = {"running": progress_text(*job.progress), "done": status("Done."), "cancelled": status(stopped)}
+        self._line.value = said.get(job.state) or _problem("Not measured", job.error)
 
 
 panel = Panel  # conc_lab's public name

@@ -19,13 +19,8 @@ from .engine.errors import LabError, RunStopped
 from .engine.result import Result
 from .student import bets
 
-SIGNS = {
-    "holds": "✓ holds",
-    "depends": "± depends",
-    "does not hold": "✗ does not hold",
-    "cannot tell": "? this machine cannot tell",
-    "missing": "– not measured yet",
-}
+# A verdict's words, and the sign of each.
+SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
 LEFT = 'style="text-align: left; vertical-align: top"'  # JupyterLab aligns cells to the right
 LIMIT_S = 110  # with what it takes to start and to end, two minutes
@@ -98,7 +93,11 @@ class Claims:
         for claim in TABLE["claims"]:
             verdict = self._verdict(claim, failed)
             said = "; ".join(filter(None, (bets.Bet(name).words for name in claim["bets"] + claim["answers"])))
-            row = {"said": said, "word": verdict.word, "verdict": f"{SIGNS[verdict.word]}: {verdict.why}"}
+            row = {
+                "said": said,
+                "word": verdict.word,
+                "verdict": f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}",
+            }
             self.rows.append(claim | row | {"figure": verdict.figure})
 
     def _verdict(self, claim, failed):
@@ -114,13 +113,13 @@ class Claims:
         if problems := dict.fromkeys(failed[name] for name in lacking if name in failed):
             return Verdict("cannot tell", "; ".join(problems))
         lessons = dict.fromkeys(TABLE["runs"][name]["lesson"] for name in lacking)
-        return Verdict("missing", f"run {' and '.join(lessons)}")
+        return Verdict("not measured yet", f"run {' and '.join(lessons)}")
 
     @property
     def sentence(self) -> str:
         """How many claims hold, do not, depend, cannot be told or are missing; and which files could not be read."""
         verdicts = [row["word"] for row in self.rows]
-        counts = ", ".join(f"{sign[2:]} {verdicts.count(word)}" for word, sign in SIGNS.items() if word in verdicts)
+        counts = ", ".join(f"{word} {verdicts.count(word)}" for word in SIGNS if word in verdicts)
         left_out = "".join(f" Left out: {problem}." for problem in self.unread)
         return f"Of {len(verdicts)} claims: {counts}.{left_out}"
 

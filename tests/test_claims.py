@@ -152,7 +152,7 @@ def test_all_is_kept():
     bets.bet("cpu_threads").commit(0)
     bets.bet("first").commit([1, 1.5])
     table = lab.claims()
-    assert [row["id"] for row in table.rows] == IDS and "missing" not in {row["word"] for row in table.rows}
+    assert [row["id"] for row in table.rows] == IDS and "not measured yet" not in {row["word"] for row in table.rows}
     said = {row["id"]: row["said"] for row in table.rows}
     assert said["C4"] == bets.bet("cpu_threads").words and said["C7"] == "2 threads 1×, 2 processes 1.5×"
     assert said["C1"] == "" and "not measured" not in table.sentence
@@ -176,7 +176,7 @@ def test_a_broken_file_is_named(folder):
     table = lab.claims()
     assert "Left out: a<b>.json is not a whole result" in table.sentence
     assert "a&lt;b&gt;.json" in table._repr_html_() and "a<b>" not in table._repr_html_()
-    assert {row["word"] for row in table.rows} == {"holds", "missing"}
+    assert {row["word"] for row in table.rows} == {"holds", "not measured yet"}
 
 
 PARTS = {  # what may be lacking in a file: its facts, all columns, all rows but the first or the last
@@ -215,12 +215,12 @@ def test_only_a_partial_file(folder):
     dataclasses.replace(ALL_RESULTS["memory"], rows=strange).save(folder / "memory.json")
     table = lab.claims()
     words = {row["id"]: row["word"] for row in table.rows}
-    assert set(words.values()) == {"missing"} and {"faults", "hashing", "computing", "memory"} <= table.lacking
+    assert set(words.values()) == {"not measured yet"} and {"faults", "hashing", "computing", "memory"} <= table.lacking
     for names in ("stopped.json", "computing.json and hashing.json", "computing.json", "memory.json"):
         assert f"Left out: {names}, whose rows are not those of a whole run (" in table.sentence
     assert table.sentence.count("word") < 30
     again = Claims(table.results | {"new": dataclasses.replace(ALL_RESULTS["faults"], started=LATER)}, {}, table.unread)
-    assert {row["id"] for row in again.rows if row["word"] != "missing"} == {"C10"}
+    assert {row["id"] for row in again.rows if row["word"] != "not measured yet"} == {"C10"}
 
 
 def test_one_file_for_the_same_parameters(folder):
@@ -272,7 +272,7 @@ def test_the_page():
     page = lab.claims()._repr_html_()
     assert re.search("<caption[^>]*>Of 14 claims: ", page) and page.count('scope="col"') == 4
     assert re.findall(r'<th scope="row"[^>]*>(\w+) ', page) == IDS
-    assert ">? this machine cannot tell: no counts &lt;here&gt;</td>" in page and "<here>" not in page
+    assert ">? cannot tell: no counts &lt;here&gt;</td>" in page and "<here>" not in page
     assert page.count("– not measured yet") == 13 and '<a href="10_switching.ipynb">10_switching</a>' in page
 
 
@@ -312,7 +312,7 @@ def test_only_what_is_missing_is_measured(monkeypatch):
     assert sorted(ran) == sorted(
         ["memory", "speedup", "speedup", "timeline", "startup", "pingpong", "faults", "transfer", "races"]
     )
-    assert not {row["word"] for row in table.rows} & {"missing"} and said[0] == "3 of 13: races"
+    assert not {row["word"] for row in table.rows} & {"not measured yet"} and said[0] == "3 of 13: races"
 
 
 def test_what_cannot_be_measured_is_told(monkeypatch):
@@ -330,8 +330,8 @@ def test_what_cannot_be_measured_is_told(monkeypatch):
     monkeypatch.setattr(run, "run", instead)
     rows = {row["id"]: row for row in claim_table.measured(Claims({}, {}, []), lambda text: None, 8).rows}
     assert rows["C1"]["word"] == "does not hold" and rows["C5"]["word"] == "depends"
-    assert rows["C10"]["verdict"] == "? this machine cannot tell: no room for faults"
-    assert rows["C8"]["verdict"] == "? this machine cannot tell: the 8 s were over before it was measured"
+    assert rows["C10"]["verdict"] == "? cannot tell: no room for faults"
+    assert rows["C8"]["verdict"] == "? cannot tell: the 8 s were over before it was measured"
 
 
 def test_an_interrupt_ends_the_command(monkeypatch, capsys):

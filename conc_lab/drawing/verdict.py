@@ -15,7 +15,10 @@ DECIDERS: dict[str, Callable] = {}
 
 @dataclass(frozen=True)
 class Verdict:
-    """word: "holds", "does not hold", "depends", "cannot tell" or "missing"; why; and the figure that decided."""
+    """What the rows say of a claim: `word` is "holds", "depends", "does not hold", "cannot tell" or "not measured yet".
+
+    why: what it depends on, or why it is so or cannot be told; figure: what decided it.
+    """
 
     word: str
     why: str

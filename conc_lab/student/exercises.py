@@ -59,10 +59,9 @@ def check(answer, *requirements) -> Words:
 def _names(lesson, answer):
     """Whether the answer is the right set out of the names that the lesson's file has."""
     texts = lessons()[lesson]["exercise"]
-    asked = texts["asked"]
     right = set(texts["right"] if machine()["gil"] else texts.get("without the GIL", texts["right"]))
     names = set(answer)
-    yield names <= set(asked), f"a set of these names is wanted: {', '.join(asked)}."
+    yield names <= set(texts["asked"]), f"a set of these names is wanted: {', '.join(texts['asked'])}."
     for name in names & texts.keys():
         yield False, texts[name]
     yield names <= right, f"at least one of these {texts['extra']}"

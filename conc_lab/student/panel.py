@@ -14,6 +14,7 @@ from ..drawing import picture
 from ..engine import experiment as experiments
 from ..engine import kinds, parameters, run
 from ..engine.errors import Busy, LabError
+from ..engine.result import KEPT
 from ..engine.tasks import OWN, TASKS
 from .cell import kernel, progress_text, status
 from .job import Job
@@ -71,8 +72,10 @@ class Panel(widgets.VBox):
         self._line.value = status("The other run is ended. Press Run.")
 
     def _on_save(self, _):
+        result = self._job.result
         try:
-            self._line.value = status(f"Saved as {self._job.result.keep().as_posix()}.")
+            path = result.save(KEPT / f"{result.experiment}-{result.started[:19].replace(':', '')}.json")
+            self._line.value = status(f"Saved as {path.as_posix()}.")
         except LabError as error:
             self._line.value = _problem("Not saved", error)
 
@@ -112,11 +115,13 @@ def _control(parameter, values):
     value, kind = values.get(parameter.name, parameters.default(parameter)), parameter.annotation
     look = {"description": parameter.name.replace("_", " ").capitalize(), "tooltip": kind.help}
     look |= {"style": {"description_width": "9em"}, "layout": {"width": "46em", "max_width": "98%"}}
+    several = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
     match kind:
+        case parameters.Several(of=parameters.Number()):  # no slider: a screen reader could not say its name
+            text = widgets.Text(" ".join(map(str, several)), placeholder="numbers, such as 1 2 4", **look)
+            return text, lambda: [parameters.parsed(word) for word in text.value.replace(",", " ").split()]
         case parameters.Several():
-            several = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
-            numbers = isinstance(kind.of, parameters.Number)
-            return _numbers(several, look) if numbers else _choices(kind.of, several, look)
+            return _choices(kind.of, several, look["description"])
         case parameters.Number():
             field = widgets.BoundedIntText if kind.whole else widgets.BoundedFloatText
             widget = field(value, min=kind.low, max=kind.high, **look)
@@ -130,18 +135,12 @@ def _control(parameter, values):
     return widget, lambda: widget.value
 
 
-def _choices(kind, values, look):
+def _choices(kind, chosen, title):
     """A box for each option; for each kind of worker that this machine has."""
     box = {"indent": False, "layout": {"width": "max-content", "min_width": "10em", "margin": "2px 1em 2px 2px"}}
-    boxes = [widgets.Checkbox(option in values, description=option, **box) for option in kinds.here(kind.options())]
-    title = widgets.HTML(f'<div style="text-align: right">{look["description"]}</div>', layout=TITLE)
+    boxes = [widgets.Checkbox(option in chosen, description=option, **box) for option in kinds.here(kind.options())]
+    title = widgets.HTML(f'<div style="text-align: right">{title}</div>', layout=TITLE)
     return widgets.HBox([title, *boxes], layout=WRAPPED), lambda: [box.description for box in boxes if box.value]
-
-
-def _numbers(values, look):
-    """A text field for numbers; no slider: ipywidgets' sliders have no name that a screen reader could say."""
-    text = widgets.Text(" ".join(map(str, values)), placeholder="numbers, such as 1 2 4", **look)
-    return text, lambda: [parameters.parsed(word) for word in text.value.replace(",", " ").split()]
 
 
 def _problem(what, error):

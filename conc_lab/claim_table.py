@@ -93,12 +93,8 @@ class Claims:
         for claim in TABLE["claims"]:
             verdict = self._verdict(claim, failed)
             said = "; ".join(filter(None, (bets.Bet(name).words for name in claim["bets"] + claim["answers"])))
-            row = {
-                "said": said,
-                "word": verdict.word,
-                "verdict": f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}",
-            }
-            self.rows.append(claim | row | {"figure": verdict.figure})
+            told = f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}"
+            self.rows.append(claim | {"said": said, "word": verdict.word, "verdict": told, "figure": verdict.figure})
 
     def _verdict(self, claim, failed):
         fits = {name: fitting(self.results, name) for name in claim["runs"]}

@@ -5,9 +5,8 @@ in a shuffled order.
 """
 
 import contextlib
-from collections.abc import Iterator
 
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Number, Several
 from ..interval.measure import DEFAULT_US, INTERVALS_US
 from ..pingpong.measure import RUN_MS, process, round_trips
@@ -26,7 +25,7 @@ def echo(
     intervals_us: INTERVALS_US = DEFAULT_US,
     run_ms: RUN_MS = ByProfile(20, 100, 300),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Time round trips to a thread that answers, alone and beside others that compute; one row is one run.
 
     Columns: round; kind of those others (threads of its process, processes: bare interpreters, or none), workers (how

@@ -11,10 +11,6 @@ from ...engine.parameters import ByProfile, Number, Several
 from ..interval.measure import DEFAULT_US, INTERVALS_US
 from ..pingpong.measure import RUN_MS, process, round_trips
 
-# Without a pause the next byte may come before a thread that computes has got the GIL back (its wake-up takes
-# longer than a trip), and most trips then meet nobody: the median of the same run read 7 µs or 5 ms.
-PAUSE_S = 0.001
-
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?", "trips": "int"}
 COLUMNS |= {"round_trip_us": "float", "p10_us": "float", "p90_us": "float"}
 SMALL = {"run_ms": 2, "intervals_us": [5000], "rounds": 1}
@@ -41,7 +37,9 @@ def echo(
             others = [stack.enter_context(process(threads=1)) for _ in range(size if kind == "processes" else 0)]
             for computes, _ in others:
                 computes()  # and so have they
-            row |= round_trips(exchange, run_ms, PAUSE_S)
+            # Without a pause the next byte may come before a thread that computes has got the GIL back (its wake-up
+            # takes longer than a trip), and most trips then meet nobody: the median of the same run read 7 µs or 5 ms.
+            row |= round_trips(exchange, run_ms, pause_s=0.001)
         yield row
         yield progress
 

@@ -15,7 +15,6 @@ from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
 from . import worker
 
 WORKERS = 2
-RUNNING = 0.5  # share of a block's time that must be CPU time
 BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows counts CPU time in steps of 16 ms
 
 COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
@@ -46,5 +45,5 @@ def timeline(
             for start, end, cpu in blocks:
                 row = {"round": number, "task": task.name, "kind": kind, "worker": who}
                 row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6, "cpu_ms": cpu / 1e6}
-                yield row | {"running": cpu >= RUNNING * (end - start)}
+                yield row | {"running": cpu >= (end - start) / 2}
         yield progress

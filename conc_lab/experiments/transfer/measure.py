@@ -28,7 +28,6 @@ KB = 1000
 BLOCKS = dict.fromkeys(("new block", "same block"), START_METHODS)
 CHANNELS = {"reference": ("threads",), "pickle": START_METHODS, **BLOCKS, "queue": ("interpreters",)}  # of which kinds
 SHM = "/dev/shm"
-COPIES = 6  # of an object that may exist at the same time: ours, dumps, the pipe's buffer, loads, or a block
 # Hand-overs that come before those that count: the first of a size need new memory from the operating system, which
 # takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time). Through
 # a pipe 10 MB took 32 and 28 ms, and then 22 ms: malloc gives back what is freed, and every message pays for it anew.
@@ -83,7 +82,8 @@ def transfer(
 
 def check(params, machine):
     """Refuse what memory cannot hold."""
-    check_memory(sum(params["sizes_kb"]), "kilobytes, with their copies,", COPIES * KB, machine["memory_free_bytes"])
+    # Six copies of an object may exist at the same time: ours, dumps, the pipe's buffer, loads, or a block.
+    check_memory(sum(params["sizes_kb"]), "kilobytes, with their copies,", 6 * KB, machine["memory_free_bytes"])
 
 
 def _room():

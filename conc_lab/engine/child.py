@@ -55,6 +55,7 @@ def main() -> None:
     if watchdog:
         os.kill(watchdog, signal.SIGKILL)
         os.waitpid(watchdog, 0)
+    out.close()
 
 
 def _start_watchdog():

@@ -251,7 +251,7 @@ def test_a_chart_fits_the_page_and_its_theme(show):
     """A chart is darkened with the page, and is no wider than the page has room for."""
     notebook, panel = show(SHORT)
     press_run(panel)
-    page, chart = notebook.page, panel.locator("img")
+    page, chart = notebook.page, panel.locator("img").first
     size = page.viewport_size
     try:
         for theme, filtered in (("JupyterLab Dark", "invert(0.92) hue-rotate(180deg)"), ("JupyterLab Light", "none")):

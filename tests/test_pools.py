@@ -207,15 +207,7 @@ def test_a_task_that_no_subinterpreter_can_import(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted in /proc")
 def test_waiting_for_threads(monkeypatch):
-    """Before a fork, threads that have ended in Python and not in the system are waited for; one that runs is not."""
-    more, stay = pools._system_threads() - threading.active_count(), threading.Event()
-    stays = threading.Thread(target=stay.wait)
-    stays.start()
-    try:
-        assert pools._system_threads() - threading.active_count() == more
-    finally:
-        stay.set()
-        stays.join()
+    """Before a fork, as long as the system knows more threads than Python, whose join came back too early, it waits."""
     counts = iter([1000, 1000, threading.active_count()])
     monkeypatch.setattr(pools, "_system_threads", lambda: next(counts))
     pools.wait_for_threads()

@@ -35,7 +35,7 @@ def test_a_partner_that_ends(monkeypatch, nothing_left):
 def test_sentences_that_no_recording_has():
     """An echo without a step is given no cause, nor is one that took longer, and yet no interval, or had no GIL."""
     flat, slow = {key: 40.0 for key in made.ECHO}, made.ECHO | {("threads", 1, 5000): 400.0}
-    assert "waited for about one switch interval" in chart.echo_sentence(made.made())
+    assert "waited for about one switch interval" in chart.echo_chart(made.made(), None)[2]
     for result, times in (made.made(flat), "1.00×"), (made.made(slow), "10×"), (made.made(gil=False), "128×"):
-        words = chart.echo_sentence(result)
+        words = chart.echo_chart(result, None)[2]
         assert f"; {times} that beside 1 thread, interval 5 ms; " in words and "waited" not in words

@@ -245,15 +245,14 @@ def test_chart():
 
 
 def test_meters_chart():
-    """The summed RSS stands beside the summed PSS, for the most workers of each kind and touch."""
-    (ax,) = chart.meters_chart(TYPICAL, None)[0].axes
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["4 threads", "4 fork processes", "4 spawn processes"]
-    rss, pss = ax.containers
-    assert [bar.get_width() for bar in rss] == pytest.approx([0.08, 69, 72])
-    assert [bar.get_width() for bar in pss] == pytest.approx([0.08, 11, 44])
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["RSS", "PSS"]
-    (ax,) = chart.meters_chart(TOUCHED, None)[0].axes
-    assert ax.get_yticklabels()[-1].get_text() == "2 fork processes\n(read)"
+    """The summed RSS stands above the summed PSS, on one scale, for the most workers of each kind and touch."""
+    rss, pss = chart.meters_chart(TYPICAL, None)[0].axes
+    assert [ax.get_title(loc="left") for ax in (rss, pss)] == ["RSS", "PSS"] and rss.get_xlim() == pss.get_xlim()
+    for ax, sizes in ((rss, [0.08, 69, 72]), (pss, [0.08, 11, 44])):
+        names = [tick.get_text() for tick in ax.get_yticklabels()]
+        assert names == ["4 threads", "4 fork processes", "4 spawn processes"]
+        assert [bar.get_width() / MB for bar in ax.containers[0]] == pytest.approx(sizes)
+    assert chart.meters_chart(TOUCHED, None)[0].axes[0].get_yticklabels()[-1].get_text() == "2 fork processes (read)"
 
 
 def test_sentences_that_no_recording_has():
@@ -264,10 +263,10 @@ def test_sentences_that_no_recording_has():
         assert sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds")
         assert f"MB ({shown})" in figure.axes[0].get_ylabel()
     figure, alt, sentence = chart.meters_chart(result, None)
-    assert len(figure.axes[0].containers) == 1 and alt.endswith("; 1 fork process added, in MB, 5.0 by RSS.")
+    assert len(figure.axes) == 1 and alt.endswith("; RSS, 1 fork process: 5.0 MB.")
+    assert sentence.startswith("1 thread added 3.0 MB by RSS. RSS counts")
     words = chart.memory_chart(TOUCHED, None)[2]
     assert words.startswith("Each worker adds, its helpers included, to a program that holds 100 MB of ints: a thread ")
     assert words.endswith("a fork process (read) 85.0 MB (82.0 MB its own).")
-    assert chart.meters_chart(TOUCHED, None)[2].startswith(
-        "2 fork processes (untouched) added, in MB, 200 by RSS, 5.0 "
-    )
+    told = chart.meters_chart(TOUCHED, None)[2]
+    assert told.startswith("2 fork processes (untouched) added 200 MB by RSS, 5.0 MB by PSS.")

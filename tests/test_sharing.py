@@ -111,7 +111,7 @@ def test_boxes_chart():
     one, two, spawn, fork, interpreters = (
         written[start:end] for start, end in itertools.pairwise([*starts, len(written)])
     )
-    common, own = "modules (code), globals (data), objects (heap), open files", "locals (stack)\nthread-locals"
+    common, own = "modules (code)\nglobals (data)\nobjects (heap)\nopen files", "locals (stack)\nthread-locals"
     assert one[1:] == ["process", common, "thread", own]
     assert two[1:] == ["process", common, *2 * ["thread", own]]
     each = "modules (code): re-imported\nglobals (data)\nobjects (heap): copied"

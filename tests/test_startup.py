@@ -345,7 +345,7 @@ def test_breakeven_marks_where_each_kind_pays():
         works, best = curve.get_xydata().T
         assert max(best) < (1 if want == math.inf else 2)
         assert want == math.inf or abs(math.log(works[abs(best - 1).argmin()] / want)) < 0.1
-    assert ax.get_xscale() == "log" and ax.get_xlabel() == "time that the whole work takes in serial"
+    assert ax.get_xscale() == "log" and ax.get_xlabel() == "time of the whole work in serial"
     assert ax.get_ylabel() == "best speedup\n(serial = 1)"
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[:2] == ["thread never", "interpreter from 34 ms"] and labels[-1] == "spawn from 162 ms"

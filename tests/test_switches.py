@@ -95,7 +95,9 @@ def test_what_is_not_counted():
     )
     assert "computing, 2 threads: not counted on this system; " in alt
     assert [text.get_text() for text in figure.axes[0].texts].count("not counted on this system") == 1
-    words = chart.switches_sentence(made.made(uncounted={"threads": "Windows does not tell", "processes": "nor this"}))
+    words = chart.switches_chart(
+        made.made(uncounted={"threads": "Windows does not tell", "processes": "nor this"}), None
+    )[2]
     assert words == "Windows does not tell. Nor this."
 
 

@@ -307,8 +307,8 @@ def test_charts():
     assert [list(line.get_ydata()) for line in lines] == list(THOUSANDTH.values())
     assert len({line.get_marker() for line in lines}) == len({line.get_color() for line in lines}) == 3
     assert {"1 kB", "10 kB", "100 kB"} <= set(map(ax.xaxis.get_major_formatter(), ax.xaxis.get_major_locator()()))
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("size of the object", "until the worker answers")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("size of the object", "time until the worker answers")
     (ax,) = chart.chunks_chart(result, None)[0].axes
     (line,) = [line for line in ax.lines if line.get_label() == "map to processes (fork)"]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 100], [60e-6, 1e-6])
-    assert ax.get_xlabel() == "tasks in a message (chunksize)" and ax.get_ylabel() == "time per task"
+    assert ax.get_xlabel() == "tasks in a message (chunksize)" and ax.get_ylabel() == "time per small task"

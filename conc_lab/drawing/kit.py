@@ -138,3 +138,12 @@ def bars(lines, by, column, hatched, what, sharex=False):
         ax.set_xticks([])
     ax.set_xlabel(what)
     return whole, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."
+
+
+def ordered(lines, by, **values):
+    """The lines of a DataFrame by these columns; values: of a column, all that it may have, in the order wanted."""
+
+    def places(column):
+        return column.map(list(values[column.name]).index) if column.name in values else column
+
+    return lines.sort_values(by, key=places, ignore_index=True)

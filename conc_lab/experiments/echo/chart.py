@@ -1,18 +1,15 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
-import pandas
-
 from ...drawing import kit, words
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
 
 NEEDS_TWO_CPUS = True
 
 
-@once
-def summary(result: Result) -> pandas.DataFrame:
-    """What a round trip took, a line for each kind and number of others, from the longest interval to the shortest."""
+def summary(result: Result):
+    """A DataFrame of what a round trip took, a line for each kind and number of others, the longest interval first."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
     lines = medians(result, ["kind", "workers", "interval_us"], ordered)
     return lines.assign(name=["alone", *map(_name, lines[1:].itertuples())])
@@ -24,18 +21,17 @@ def _name(line):
 
 
 def echo_chart(result: Result, bet):
-    """Every run, median and range of each variant."""
-    looks = [kit.LOOKS.get(kind, kit.LOOKS["serial"]) for kind in summary(result).kind]
-    return *round_trips(result, summary(result), looks), echo_sentence(result)
+    """Every run, median and range of each variant.
 
-
-def echo_sentence(result: Result) -> str:
-    """The echo beside threads at the longest and shortest interval, and beside processes, against the echo alone."""
+    The sentence tells the echo beside threads at the longest and shortest interval, and beside processes.
+    """
     lines = summary(result)
+    looks = [kit.LOOKS.get(kind, kit.LOOKS["serial"]) for kind in lines.kind]
     alone, *threads, processes = lines[lines.workers <= min(result.params["workers"])].itertuples()
     longest, parts = threads[0], [f"a round trip took {alone.figure} alone"]
     for line in dict.fromkeys((longest, threads[-1], processes)):
         parts.append(f"{words.times(line.round_trip_us / alone.round_trip_us)} that {line.name}")
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 3
     why = "the echo waited for about one switch interval: the thread that computes keeps the GIL that long"
-    return words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
+    sentence = words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
+    return *round_trips(result, lines, looks), sentence

@@ -1,17 +1,16 @@
-"""Who survives a failing worker, as a table: a line for each fault and API, a column for each thing to know."""
+"""Who survives a failing worker: a table of a line for each fault and API, a column for each thing; and claim C10."""
 
 import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides
-from ...engine.result import Result, once
+from ...engine.result import Result
 from .measure import FAULTS, IN_PROCESS
 from .program import NOTHING, RESULT
 
 COLORS = {"✓": "#CCEBE3", "✗": "#F7DFD0", "–": "#EEEEEE", "": "none"}
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """A line for each case: fault, worker (its API, with the start method where there are several), and its cells.
 
@@ -39,25 +38,20 @@ def _line(row, params):
 
 
 def faults_chart(result: Result, bet):
-    """The table, under a heading for each fault."""
-    parts = []
-    for fault, cases in summary(result).groupby("fault", sort=False):
+    """The table, under a heading for each fault; the sentence says what went wrong where, and what was not shown."""
+    lines, tables = summary(result), []
+    for fault, cases in lines.groupby("fault", sort=False):
         cells = cases.set_index("   " + cases.worker).drop(columns=["fault", "worker"])
-        parts += [pandas.DataFrame("", [f"{fault}: {FAULTS[fault]}"], cells.columns), cells]
-    table = pandas.concat(parts)
+        tables += [pandas.DataFrame("", [f"{fault}: {FAULTS[fault]}"], cells.columns), cells]
+    table = pandas.concat(tables)
     alt = f"Table of what became of everybody when one of two workers failed. {words.table(table)}"
-    return kit.cells(table, lambda cell: COLORS[cell[:1]]), alt, faults_sentence(result)
-
-
-def faults_sentence(result: Result) -> str:
-    """What went wrong where, and what was not shown."""
-    lines = summary(result)
     cells = lines.melt(["fault", "worker"], var_name="what", value_name="cell")
     bad = cells[cells.cell.str.startswith("✗")].groupby(["what", "cell"], sort=False)
     parts = [f"{what} {cell[2:]}: {_cases(cases)}" for (what, cell), cases in bad]
     for reason, cases in lines.groupby(result.frame.reason, sort=False):
         parts.append(f"not shown here, because {reason}: {_cases(cases)}")
-    return words.sentence(*parts or ["every caller gets the error, and all else goes on"])
+    sentence = words.sentence(*parts or ["every caller gets the error, and all else goes on"])
+    return kit.cells(table, lambda cell: COLORS[cell[:1]]), alt, sentence
 
 
 def _cases(cases):

@@ -4,19 +4,15 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import between
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import spread, where
 from ..pingpong.chart import compared, us
 
 NEEDS_TWO_CPUS = True
-PANELS = {  # quantity: the title of its panel, and how a figure is said
-    "throughput": ("work done (serial = 1)", "{:.2f}×".format),
-    "cpu_cost": ("CPU time (serial = 1)", "{:.2f}×".format),
-    "switches_per_s": ("switches a second", "{:,.0f}".format),
-}
+PANELS = {"throughput": "work done (serial = 1)", "cpu_cost": "CPU time (serial = 1)"}
+PANELS |= {"switches_per_s": "switches a second"}
 
 
-@once
 def against_serial(result: Result) -> pandas.DataFrame:
     """The rows of threads, each against the serial run of as much work in the same round.
 
@@ -31,34 +27,28 @@ def against_serial(result: Result) -> pandas.DataFrame:
     return rows.assign(switches_per_s=switches / rows.wall_s)
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """A line for each quantity, number of threads and interval, from the longest: median, low, high, name, figure.
 
     A quantity that was not counted has no lines.
     """
     rows, found = against_serial(result).sort_values(["workers", "interval_us"], ascending=[True, False]), []
-    for quantity, (title, say) in PANELS.items():
-        lines = spread(rows, quantity, "kind", "workers", "interval_us").assign(panel=title)
-        figures = [between(line.low, line.median, line.high, say) for line in lines.itertuples()]
-        found.append(lines.assign(figure=figures))
+    for quantity, title in PANELS.items():
+        found.append(spread(rows, quantity, "kind", "workers", "interval_us").assign(panel=title))
     lines = pandas.concat(found, ignore_index=True)
     names = [f"{words.name(line.kind, line.workers)} at {us(line.interval_us)}" for line in lines.itertuples()]
-    return lines.assign(name=names)
+    return lines.assign(name=names, figure=list(map(between, lines.low, lines["median"], lines.high)))
 
 
 def interval_chart(result: Result, bet):
-    """Bars of work done, CPU time and switches above each other."""
+    """Bars of work done, CPU time and switches above each other.
+
+    The sentence compares the shortest interval with the longest, with the most threads: work done and CPU time.
+    """
     lines, what = summary(result).assign(hatched=0), "threads that compute, by switch interval: medians"
-    return *kit.bars(lines, "panel", "median", "hatched", what), interval_sentence(result)
-
-
-def interval_sentence(result: Result) -> str:
-    """The shortest interval against the longest, with the most threads: work done and CPU time."""
-    rows, intervals, most = against_serial(result), result.params["intervals_us"], max(result.params["workers"])
-    if len(intervals) == 1:
-        return "One interval alone shows no difference: measure with two or more."
+    intervals, most = result.params["intervals_us"], max(result.params["workers"])
     ends = [{"workers": most, "interval_us": end} for end in (min(intervals), max(intervals))]
-    work, cpu = (compared(rows, column, *ends) for column in ("throughput", "cpu_cost"))
-    told = f"{words.name('threads', most)} at {us(min(intervals))} against {us(max(intervals))}"
-    return words.sentence(f"{told}: work done: {work}; CPU time: {cpu}", *result.frame.reason.dropna().unique())
+    work, cpu = (compared(against_serial(result), column, *ends) for column in ("throughput", "cpu_cost"))
+    told = f"{lines.name.iloc[-1]} against {us(max(intervals))}: work done: {work}; CPU time: {cpu}"
+    sentence = words.sentence(told, *result.frame.reason.dropna().unique())
+    return *kit.bars(lines, "panel", "median", "hatched", what), sentence

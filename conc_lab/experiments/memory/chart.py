@@ -1,16 +1,14 @@
-"""Memory that workers add, against workers; what one has to itself; and how summing RSS misleads."""
+"""Memory that workers add, against workers; what one has to itself; how summing RSS misleads; and claim C8."""
 
 from itertools import product
 
 from ...drawing import kit, words
 from ...drawing.verdict import TENFOLD, Verdict, decides, first, ranged
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
 
-# What tells the variants apart, each with the order of its values.
-ORDER = {"kind": KINDS.index, "touch": TOUCHES.index, "workers": int}
-BARS = (({"color": "#E69F00", "hatch": "//"}, -0.2), ({"color": "#0072B2"}, 0.2))  # of RSS, and of a better meter
+BY = ["kind", "touch", "workers"]
 
 
 def meter(frame) -> str:
@@ -34,7 +32,6 @@ def megabytes(value: float) -> str:
     return "under 0.1" if abs(value) < 0.095 * MB else f"{value / MB:.{1 if abs(value) < 100 * MB else 0}f}"
 
 
-@once
 def summary(result: Result):
     """A DataFrame with a line for each kind, touch and number of workers: medians over the rounds.
 
@@ -45,12 +42,12 @@ def summary(result: Result):
     """
     rows = result.frame.astype({"worker_uss_bytes": float})
     rows = rows.assign(added_bytes=added(rows, meter(rows)), rss_added_bytes=added(rows, "rss"))
-    lines = rows.groupby(list(ORDER))[["added_bytes", "rss_added_bytes", "worker_uss_bytes"]].median().reset_index()
-    lines = lines.sort_values(list(ORDER), key=lambda column: column.map(ORDER[column.name]), ignore_index=True)
+    lines = rows.groupby(BY)[["added_bytes", "rss_added_bytes", "worker_uss_bytes"]].median().reset_index()
+    lines = kit.ordered(lines, BY, kind=KINDS, touch=TOUCHES)
     ends = lines.groupby(["kind", "touch"])[["added_bytes", "workers"]]
     slope = ends.transform("last") - ends.transform("first")
-    each = slope.added_bytes / slope.workers  # NaN with one number of workers
-    lines["each_bytes"] = each.fillna(lines.added_bytes / lines.workers)
+    # There is no slope with one number of workers.
+    lines["each_bytes"] = (slope.added_bytes / slope.workers).fillna(lines.added_bytes / lines.workers)
     touch = lines.touch.map(("" if result.params["parent_data"] == "none" else " ({})").format)
     own = (" (" + lines.worker_uss_bytes.map(megabytes) + " MB its own)").where(lines.worker_uss_bytes.notna(), "")
     lines["name"] = list(map(words.name, lines.kind, lines.workers)) + touch
@@ -60,8 +57,8 @@ def summary(result: Result):
 
 def memory_chart(result: Result, bet):
     """What was added above what one worker has to itself, against workers; a column for each touch."""
-    lines, by, first = summary(result), meter(result.frame).upper(), result.rows[0]
-    touches, workers, size = result.params["touch"], sorted(result.params["workers"]), first["data_bytes"] / MB
+    lines, by, row = summary(result), meter(result.frame).upper(), result.rows[0]
+    touches, workers, size = result.params["touch"], sorted(result.params["workers"]), row["data_bytes"] / MB
     shown = {"added_bytes": f"added to the\nmachine, MB ({by})", "worker_uss_bytes": "one worker's\nown, MB (USS)"}
     shown = {column: label for column, label in shown.items() if lines[column].notna().any()}
     figure = kit.figure(1.6 + 1.8 * len(shown))
@@ -76,32 +73,26 @@ def memory_chart(result: Result, bet):
         ax.grid(axis="y", alpha=0.3)
     for ax in axes[:, 0]:
         ax.set(xticks=workers, xlim=(0, workers[-1] * 1.1), ylim=(0, max(1, ax.get_ylim()[1])))
-    legend = {"loc": "outside upper center", "ncols": 3, "frameon": False, "fontsize": 10}
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), **legend)
+    look = {"loc": "outside upper center", "ncols": 3, "frameon": False, "fontsize": 10}
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), **look)
     told = "; ".join(lines.name + " " + lines.added_bytes.map(megabytes) + " MB")
     alt = f"Memory added to the machine by workers, by {by}, medians of {words.rounds(result)}: {told}."
     one = "one worker more adds" if len(workers) > 1 else "each worker adds, its helpers included"
     one += f", to a program that holds {size:g} MB of {result.params['parent_data']}" if size else ""
-    parts = [f"{first['missing']}, so {by} is shown"] if first["missing"] else []
-    added = f"{one}: {', '.join(where(lines, workers=workers[-1]).figure)}"
-    return figure, alt, words.sentence(*parts, added)
+    parts = [f"{row['missing']}, so {by} is shown"] if row["missing"] else []
+    return figure, alt, words.sentence(*parts, f"{one}: {', '.join(where(lines, workers=workers[-1]).figure)}")
 
 
 def meters_chart(result: Result, bet):
-    """What the most workers add by the summed RSS and by the better meter, as bars beside each other."""
-    lines = where(summary(result), workers=max(result.params["workers"])).reset_index(drop=True)
-    bars = {"RSS": lines.rss_added_bytes} | {meter(result.frame).upper(): lines.added_bytes}
-    ax, told = kit.figure(1.5 + 0.62 * len(lines)).add_subplot(), lines.name + " added, in MB"
-    for (by, sizes), (look, beside) in zip(bars.items(), BARS, strict=False):
-        drawn = ax.barh(lines.index + beside, sizes / MB, 0.38, **look, edgecolor="white", label=by)
-        ax.bar_label(drawn, sizes.map(megabytes), padding=3, fontsize=10)
-        told += ", " + sizes.map(megabytes) + f" by {by}"
-    kit.names(ax, lines.name.str.replace(" (", "\n("))
-    ax.set(xmargin=0.12, xlim=(0, None), xlabel="added to the machine, summed over its processes, MB")
-    kit.legend(ax, 2)
-    farthest = told[(lines.rss_added_bytes - lines.added_bytes).idxmax()]
-    sentence = words.sentence(farthest, "RSS counts a page that processes share once in each of them")
-    return ax.figure, f"Bars of the memory added to the machine: {'; '.join(told)}.", sentence
+    """Bars of what the most workers add: above by the summed RSS, below by the better meter."""
+    lines = where(summary(result), workers=max(result.params["workers"]))
+    sums = {"RSS": lines.rss_added_bytes, meter(result.frame).upper(): lines.added_bytes}
+    bars = lines.assign(**sums).melt(["kind", "name"], list(sums), "meter", "bytes")
+    bars = bars.assign(hatched=0, figure=bars.bytes.map(megabytes) + " MB")
+    farthest = (lines.rss_added_bytes - lines.added_bytes).idxmax()
+    told = ", ".join(f"{megabytes(sizes[farthest])} MB by {by}" for by, sizes in sums.items())
+    drawn = kit.bars(bars, "meter", "bytes", "hatched", "memory added, summed over the processes", sharex=True)
+    return *drawn, words.sentence(f"{lines.name[farthest]} added {told}", "RSS counts a shared page in each process")
 
 
 @decides("C8")

@@ -1,4 +1,4 @@
-"""Hand-overs between threads and between processes, by pipe and by lock, on one CPU and on two.
+"""Hand-overs between threads and between processes, by pipe and by lock, on one CPU and on two; and claim C13.
 
 Echo draws its round trips as pingpong does: a line for each variant, with every run of it.
 """
@@ -7,7 +7,7 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, between, decides, first
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import paired, spread, where
 from .measure import PARTNERS, PLACES
 
@@ -15,7 +15,6 @@ NEEDS_TWO_CPUS = True
 VARIANT = ["place", "kind", "primitive"]
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """What a round trip took, a line for each place and pair of partners that has figures."""
     lines = medians(result, VARIANT, [(place, *partner) for place in PLACES for partner in PARTNERS])
@@ -50,23 +49,21 @@ def compared(frame: pandas.DataFrame, column: str, first: dict, second: dict) ->
 
 
 def pingpong_chart(result: Result, bet):
-    """Every run, median and range of each place and pair of partners."""
-    return *round_trips(result, summary(result)), pingpong_sentence(result)
+    """Every run, median and range of each place and pair of partners.
 
-
-def pingpong_sentence(result: Result) -> str:
-    """Threads against processes on the same pipe, and one CPU against two."""
-    parts = [f"{line.place}: {line.reason}" for line in result.frame.dropna(subset="reason").itertuples()]
-    by_pipe = []
-    for place, lines in summary(result).groupby("place", sort=False):
-        threads, processes, _ = lines[VARIANT].to_dict("records")
-        by_pipe.append(f"{place}: {compared(result.frame, 'round_trip_us', threads, processes)}")
+    The sentence compares threads with processes on the same pipe, and one CPU with two.
+    """
+    rows, lines, by_pipe = result.frame, summary(result), []
+    parts = list((rows.place + ": " + rows.reason).dropna().unique())
+    for place, partners in lines.groupby("place", sort=False):
+        threads, processes, _ = partners[VARIANT].to_dict("records")
+        by_pipe.append(f"{place}: {compared(rows, 'round_trip_us', threads, processes)}")
     parts.append(f"how long threads took against processes, through the same pipe: {'; '.join(by_pipe)}")
-    one, two = (where(summary(result), place=place).round_trip_us.to_numpy() for place in PLACES[:2])
+    one, two = (where(lines, place=place).round_trip_us.to_numpy() for place in PLACES[:2])
     if len(two):
         least, most = words.times(min(two / one)), words.times(max(two / one))
         parts.append(f"on two CPUs instead of one, a round trip took {least} to {most} as long")
-    return words.sentence(*dict.fromkeys(parts))
+    return *round_trips(result, lines), words.sentence(*parts)
 
 
 @decides("C13")

@@ -1,40 +1,34 @@
 """What was counted, and what was lost: a panel for each method, a bar for each kind, count and lock."""
 
-import pandas
-
 from ...drawing import kit, words
-from ...engine.result import Result, once
+from ...engine.result import Result
 from .measure import METHODS, ORDERS
 
 NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
 COVERED = ("methods",)
 WAYS = {"none": "shared count, no lock", "lock": "shared count, lock", "own": "own counts", "queue": "a queue"}
 SAID = {"updates": "lost", "threads": "threads gave up"}  # of what is counted
-ORDER = [*METHODS, *WAYS, *ORDERS, *kit.LOOKS, *SAID]
+NO_PROMISE = "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
 
 
-@once
-def summary(result: Result) -> pandas.DataFrame:
-    """The sums over all rounds, a line for each method, way and kind, in the order of the constants above.
+def summary(result: Result):
+    """A DataFrame with the sums over all rounds, a line for each method, way and kind, in the order of the constants.
 
     way: the lock, or whose the count is where it is not shared; expected, counted, lost.
     """
     by, rows = ["method", "way", "kind", "what"], result.shown
     rows = rows.assign(way=rows.lock.where(rows["count"] == "shared", rows["count"]))
     lines = rows.groupby(by)[["expected", "counted", "lost"]].sum().reset_index()
-    lines = lines.sort_values(by, key=lambda column: column.map(ORDER.index), ignore_index=True)
+    lines = kit.ordered(lines, by, method=METHODS, way=[*WAYS, *ORDERS], kind=kit.LOOKS)
     figures = [f"{line.lost:,} of {line.expected:,} {SAID[line.what]}" for line in lines.itertuples()]
     return lines.assign(name=lines.kind + ", " + lines.way.replace(WAYS), figure=figures)
 
 
 def races_chart(result: Result, bet):
-    """A panel for each method that was measured: what was counted and what was lost, of what was expected."""
-    drawn = kit.bars(summary(result), "method", "counted", "lost", "counted, and lost (hatched)")
-    return *drawn, races_sentence(result)
+    """A panel for each method that was measured: what was counted and what was lost, of what was expected.
 
-
-def races_sentence(result: Result) -> str:
-    """What was lost where nothing guards a count or two locks, and what where something does."""
+    The sentence says what was lost where nothing guards a count or two locks, and what where something does.
+    """
     lines, parts = summary(result), []
     unguarded = lines.way.isin(["none", "opposite order"])
     bare, lost = lines[unguarded], lines[~unguarded].lost.sum()
@@ -42,7 +36,5 @@ def races_sentence(result: Result) -> str:
         parts.append("with nothing to guard them: " + "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure))
     parts.append(f"guarded by a lock, by one owner of the count, or by one order of two locks: {lost:,} lost")
     if not bare.lost.all():
-        parts.append(
-            "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
-        )
-    return words.sentence(*parts)
+        parts.append(NO_PROMISE)
+    return *kit.bars(lines, "method", "counted", "lost", "counted, and lost (hatched)"), words.sentence(*parts)

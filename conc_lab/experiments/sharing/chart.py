@@ -1,12 +1,11 @@
-"""The sharing table as a picture; and what is inside which box, placed by the table's own words."""
+"""The sharing table as a picture; what is inside which box, placed by the table's own words; and claims C1 to C3."""
 
-import pandas
 from matplotlib.patches import Rectangle
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides, first
 from ...engine.errors import LabError
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ..memory import chart as memory
 from .measure import FILE, LOCAL, LOCALS, OBJECT, PID, THINGS, THREAD, VALUE, WORKERS, WRITE
 
@@ -17,9 +16,8 @@ INSIDE |= {LOCALS: "locals (stack)", LOCAL: "thread-locals"}
 FILLS = {"together": "#FFFFFF", "process": "#EAF4FB", "interpreter": "#D5EAF7", "thread": "#FFF3D6"}
 
 
-@once
-def summary(result: Result) -> pandas.DataFrame:
-    """A line for each thing and a column for each kind of worker that is here: shared, copied, own, …"""
+def summary(result: Result):
+    """A DataFrame with a line for each thing and a column for each kind of worker here: shared, copied, own, …"""
     cells = result.frame.pivot(index="thing", columns="kind", values="cell").rename_axis(columns=None)
     return cells.loc[list(THINGS), result.frame.kind[result.frame.reason.isna()].unique()]
 
@@ -47,13 +45,12 @@ def boxes(result: Result, kind: str, workers: int) -> list[tuple[str, int, list[
     """
     cells = summary(result)
     common, each = ("process", "interpreter") if cells[kind][PID] == "shared" else ("together", "process")
-    inside = {common: [], each: [], "thread": []}
+    inside = {common: (1, []), each: (workers, []), "thread": (workers, [])}
     for thing, name in INSIDE.items():
         cell = cells[kind][thing]
         box = "thread" if cells.threads[thing] != "shared" else common if cell == "shared" else each
-        inside[box].append(name if cell in ("own", "shared") else f"{name}: {cell}")
-    inside[common] = [", ".join(inside[common])] if inside[common] else []
-    return [(box, 1 if box == common else workers, lines) for box, lines in inside.items() if lines]
+        inside[box][1].append(name if cell in ("own", "shared") else f"{name}: {cell}")
+    return [(box, number, lines) for box, (number, lines) in inside.items() if lines]
 
 
 def boxes_chart(result: Result, bet):
@@ -61,15 +58,14 @@ def boxes_chart(result: Result, bet):
     if "threads" not in summary(result):
         raise LabError("the boxes show what threads share and others do not: run it with threads among the kinds")
     figure, bottom, parts = kit.figure(), 0, []
-    ax = figure.add_subplot()
+    ax = figure.add_subplot(xlim=(0, 1), xticks=[], yticks=[], frame_on=False)
     for workers, kind in [(1, "threads"), *((2, kind) for kind in summary(result))]:
         title, levels = words.name(kind, workers), boxes(result, kind, workers)
         ax.text(0, bottom + 0.5, title, va="top", fontsize=11)
         bottom = _draw(ax, levels, bottom + 2) + 0.5
         inside = (f"{'each ' * (number > 1)}{box}: {', '.join(lines)}" for box, number, lines in levels)
         parts.append(f"{title} – {'; '.join(inside)}")
-    ax.set(xlim=(0, 1), ylim=(bottom, 0))
-    ax.set_axis_off()
+    ax.set_ylim(bottom, 0)
     figure.set_figheight(0.19 * bottom)
     return figure, f"Boxes in boxes. {words.sentence(*parts)}", sharing_sentence(result)
 

@@ -1,26 +1,18 @@
-"""Seconds to a worker's first answer, by its kind; and the least work for which starting workers pays."""
+"""Seconds to a worker's first answer, by its kind; the least work for which starting workers pays; and claim C12."""
 
 import numpy
 
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, between, decides, first
 from ...engine.machine import capacity
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import IMPORTS
 
-# What tells the variants apart, each with the order of its values.
-ORDER = {
-    "kind": list(kit.LOOKS).index,
-    "cold": (True, False).index,
-    "main_imports": list(IMPORTS).index,
-    "workers": int,
-}
-VARIANT = list(ORDER)
+VARIANT = ["kind", "cold", "main_imports", "workers"]
 RAN = {True: " (each worker ran the file)", False: " (no worker ran the file)"}
 
 
-@once
 def summary(result: Result):
     """A DataFrame with a line for each kind, cold or not, main file and number of workers: medians over the rounds.
 
@@ -48,7 +40,7 @@ def summary(result: Result):
     lines["way"] = lines.kind.str.removesuffix("s") + server
     lines["name"] = lines.way + imports + together
     lines["figure"] = lines.each_s.map(words.duration) + times
-    return lines.sort_values(VARIANT, key=lambda column: column.map(ORDER[column.name]), ignore_index=True)
+    return kit.ordered(lines, VARIANT, kind=kit.LOOKS, cold=(True, False), main_imports=IMPORTS)
 
 
 def startup_chart(result: Result, bet):
@@ -89,12 +81,11 @@ def breakeven_chart(result: Result, bet):
     ax, works = kit.figure(4.2).add_subplot(), numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
     for place, line in enumerate(lines.itertuples()):
         look = kit.LOOKS[line.kind] | {"alpha": 0.5 if line.cold else 1}
-        best = works / (works / line.together + line.setup_s)
-        ax.plot(works, best, **look, markevery=(4 * place, 40), markersize=5, label=line.pays)
+        speedup = works / (works / line.together + line.setup_s)
+        ax.plot(works, speedup, **look, markevery=(4 * place, 40), markersize=5, label=line.pays)
         ax.plot(line.pays_s, 1, **look, markersize=10)
     ax.axhline(1, color="#555555", linewidth=1)
-    ax.set(ylim=(0, 1.1 * max(1, lines.together.max())), ylabel="best speedup\n(serial = 1)")
-    ax.set(xlim=(works[0], works[-1]), xlabel="time that the whole work takes in serial")
+    ax.set(xmargin=0, ylim=(0, None), xlabel="time of the whole work in serial", ylabel="best speedup\n(serial = 1)")
     ax.yaxis.set_major_formatter("{x:g}×")
     ax.grid(axis="y", alpha=0.3)
     kit.log(ax, "x", words.duration)

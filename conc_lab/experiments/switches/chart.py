@@ -1,22 +1,20 @@
-"""Context switches of one worker, voluntary and involuntary, by kind of work and of worker."""
-
-import pandas
+"""Context switches of one worker, voluntary and involuntary, by kind of work and of worker; and claim C9."""
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides, first, ranged
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import WORKS
 
 NEEDS_TWO_CPUS = True
+BY = ["work", "workers", "kind"]
 COUNTS = ["voluntary_switches", "involuntary_switches"]
 
 
-@once
-def summary(result: Result) -> pandas.DataFrame:
-    """Medians of one worker, a line for each work, number and kind of workers; name and figure."""
-    rows = result.shown.astype({"kind": pandas.CategoricalDtype([*kit.LOOKS])} | dict.fromkeys(COUNTS, float))
-    lines = rows.groupby(["work", "workers", "kind"], observed=True)[COUNTS].median().reset_index()
+def summary(result: Result):
+    """A DataFrame with the medians of one worker, a line for each work, number and kind of workers; name and figure."""
+    rows = result.shown.astype(dict.fromkeys(COUNTS, float))
+    lines = kit.ordered(rows.groupby(BY)[COUNTS].median().reset_index(), BY, kind=kit.LOOKS)
     figures = lines.voluntary_switches.map("{:,.0f} voluntary".format)
     figures += lines.involuntary_switches.map(", {:,.0f} involuntary".format)
     figures = figures.where(lines.voluntary_switches.notna(), "not counted on this system")
@@ -24,17 +22,13 @@ def summary(result: Result) -> pandas.DataFrame:
 
 
 def switches_chart(result: Result, bet):
-    """Bars for every work, above each other."""
-    what = f"median switches of one worker (hatched: involuntary); waiting is {result.params['waits']:,} waits"
-    return *kit.bars(summary(result), "work", *COUNTS, what, sharex=True), switches_sentence(result)
-
-
-def switches_sentence(result: Result) -> str:
-    """The voluntary switches of each kind of worker on each kind of work."""
-    counted = summary(result).dropna()
-    each = [f"{line.voluntary_switches:,.0f} with {line.name} {line.work}" for line in counted.itertuples()]
+    """Bars for every work, above each other; the sentence has the voluntary switches."""
+    lines, waits = summary(result), result.params["waits"]
+    each = [f"{line.voluntary_switches:,.0f} with {line.name} {line.work}" for line in lines.dropna().itertuples()]
     texts = [f"median voluntary switches of one worker: {'; '.join(each)}"] if each else []
-    return words.sentence(*texts, *result.frame.reason.dropna().unique())
+    sentence = words.sentence(*texts, *result.frame.reason.dropna().unique())
+    what = f"median switches of one worker (hatched: involuntary); waiting is {waits:,} waits"
+    return *kit.bars(lines, "work", *COUNTS, what, sharex=True), sentence
 
 
 @decides("C9")

@@ -1,57 +1,50 @@
-"""Who ran when: a lane for each worker, a bar where it ran, a thin line where it waited."""
-
-import pandas
+"""Who ran when: a lane for each worker, a bar where it ran, a thin line where it waited; and claims C5 and C11."""
 
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, first, ranged
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import WORKERS
 
 NEEDS_TWO_CPUS = True
 COVERED = ("tasks",)
+HEIGHTS = {True: 0.7, False: 0.08}  # of a block in which a worker ran, or waited
 SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
+TURNS, TOGETHER = 0.1, 0.25  # shares of the time: up to the first two workers took turns, from the second on not
+CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
+HELD_UP = "even two processes seldom ran at the same time: other programs had the CPUs"  # so were two free at all?
 
 
-@once
-def rounds(result: Result) -> pandas.Series:
-    """The share of time, while both workers recorded, in which both were running; of every task, kind and round."""
-    variant = ["task", "kind", "round"]
-    orders = {"task": result.params["tasks"], "kind": list(kit.LOOKS)}
-    rows = result.shown.astype({column: pandas.CategoricalDtype(order) for column, order in orders.items()})
-    lanes = rows.groupby([*variant, "worker"], observed=True).agg({"start_ms": "min", "end_ms": "max"})
-    both = lanes.groupby(variant, observed=True).agg({"start_ms": "max", "end_ms": "min"})
-    ran = rows[rows.running].set_index(variant)
-    changes = pandas.concat([ran.assign(at=ran.start_ms, change=1), ran.assign(at=ran.end_ms, change=-1)])
-    changes = changes.sort_values([*variant, "at"])
-    lasted = changes["at"].diff().shift(-1)  # from each change in how many run to the next
-    together = lasted[changes.change.cumsum() == WORKERS].groupby(variant, observed=True).sum()
+def rounds(result: Result):
+    """A Series by task, kind and round: the share of time, while both workers recorded, in which both were running."""
+    variant, rows = ["task", "kind", "round"], result.shown
+    lanes = rows.groupby([*variant, "worker"]).agg({"start_ms": "min", "end_ms": "max"})
+    both = lanes.groupby(variant).agg({"start_ms": "max", "end_ms": "min"})
+    changes = rows[rows.running].melt(variant, ["start_ms", "end_ms"], "change", "at").sort_values([*variant, "at"])
+    changes["running"] = changes.change.map({"start_ms": 1, "end_ms": -1}).cumsum()
+    changes["lasted"] = changes["at"].diff().shift(-1)  # from each change in how many run to the next
+    together = where(changes, running=WORKERS).groupby(variant).lasted.sum()
     return (together / (both.end_ms - both.start_ms)).reindex(both.index).fillna(0).rename("both_ran")
 
 
-def summary(result: Result) -> pandas.DataFrame:
-    """The median share of the time in which both ran, a line for each task and kind: task, kind, both_ran."""
-    return rounds(result).groupby(["task", "kind"], observed=True).median().reset_index()
-
-
-def plot_timeline(result: Result, ax, task: str, kind: str) -> None:
-    """The lanes of one task and one kind of worker, in the last round."""
-    shown = SHOWN_BLOCKS * result.params["block_ms"]
-    rows = where(result.shown, task=task, kind=kind, round=result.frame["round"].max()).query("start_ms < @shown")
-    heights, colors = {True: 0.7, False: 0.08}, {True: kit.LOOKS[kind]["color"], False: "#777777"}
-    look = {"height": rows.running.map(heights), "color": rows.running.map(colors), "edgecolor": "white"}
-    ax.barh(rows.worker, rows.end_ms - rows.start_ms, left=rows.start_ms, linewidth=0.4, **look)
-    kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
-    ax.set(xlim=(0, shown))
+def summary(result: Result):
+    """A DataFrame with the median share of the time in which both ran, a line for each task and kind."""
+    lines = rounds(result).groupby(["task", "kind"]).median().reset_index()
+    return kit.ordered(lines, ["task", "kind"], task=result.params["tasks"], kind=kit.LOOKS)
 
 
 def timeline_chart(result: Result, bet):
-    """A panel for each task and kind of worker: tasks below each other, kinds side by side."""
-    lines, parts = summary(result), []
+    """A panel for each task and kind of worker, with the lanes of the last round: tasks below each other."""
+    lines, parts, shown = summary(result), [], SHOWN_BLOCKS * result.params["block_ms"]
+    last = where(result.shown, round=result.frame["round"].max()).query("start_ms < @shown")
     figure = kit.figure(0.7 + 1.35 * lines.task.nunique())
     axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
-        plot_timeline(result, ax, task, kind)
+        rows, colors = where(last, task=task, kind=kind), {True: kit.LOOKS[kind]["color"], False: "#777777"}
+        look = {"height": rows.running.map(HEIGHTS), "color": rows.running.map(colors), "edgecolor": "white"}
+        ax.barh(rows.worker, rows.end_ms - rows.start_ms, left=rows.start_ms, linewidth=0.4, **look)
+        kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
+        ax.set_xlim(0, shown)
         ax.set_title(f"{task}\nboth running: {share:.0%}", fontsize=10)
         parts.append(f"{words.name(kind, WORKERS)} with {task} {share:.0%}")
     figure.supxlabel("milliseconds; thick: running, thin: waiting", fontsize=11)
@@ -62,41 +55,32 @@ def timeline_chart(result: Result, bet):
     return figure, alt, told
 
 
-TURNS, TOGETHER = 0.1, 0.25  # shares of the time: up to the first two workers took turns, from the second on not
-CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
-FIGURE = "share of the time in which both ran: two threads at pure Python {}, hashing {}, "
-FIGURE += "two processes at pure Python {}"
-HELD_UP = "even two processes seldom ran at the same time: other programs had the CPUs"  # so were two free at all?
-BETWEEN = "they ran at the same time too often for taking turns, and too seldom for more"
-OUTCOMES = {  # whether threads ran at the same time at pure Python, and at hashing: why, and the verdicts on C5 and C11
-    (False, False): ("they took turns at both kinds of work", "holds", "does not hold"),
-    (False, True): ("on whether the code that runs has released the GIL", "depends", "depends"),
-    (True, True): ("they ran at the same time at both kinds of work", "does not hold", "holds"),
-    (True, False): ("they ran at the same time at pure Python", "does not hold", "depends"),
-}
-
-
 @decides("C5")
 def one_thread_at_a_time(recorded: Result) -> Verdict:
     """Whether two threads ever ran at the same time: holds where they never did."""
-    return _same_time(recorded, 0)
+    return _same_time(recorded, turns="holds", pure_alone="does not hold", both="does not hold")
 
 
 @decides("C11")
 def parallel_threads(recorded: Result) -> Verdict:
     """Whether two threads ran at the same time: holds where they always did."""
-    return _same_time(recorded, 1)
+    return _same_time(recorded, turns="does not hold", pure_alone="depends", both="holds")
 
 
-def _same_time(recorded, place):
+def _same_time(recorded, turns, pure_alone, both):
+    """The verdict where two threads took turns, ran at the same time at pure Python alone, or at hashing, too."""
+    figure = "two threads at pure Python {}, hashing {}, two processes at pure Python {}"
     shares = [rounds(recorded).loc[case] for case in CASES]
-    medians = [values.median() for values in shares]
-    pure, hashing, control = (None if TURNS < share < TOGETHER else share >= TOGETHER for share in medians)
-    why, *verdicts = OUTCOMES.get((pure, hashing), (BETWEEN, "cannot tell", "cannot tell"))
+    pure, hashing, processes = (share.median() for share in shares)
+    unclear = TURNS < pure < TOGETHER or TURNS < hashing < TOGETHER
     return first(
-        FIGURE.format(*(ranged(values, "{:.0%}".format) for values in shares)),
+        "share of the time in which both ran: " + figure.format(*(ranged(share, "{:.0%}".format) for share in shares)),
         (recorded.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
         (min(map(len, shares)) < FEWEST, "cannot tell", TOO_FEW),
-        (not (pure or hashing or control), "cannot tell", HELD_UP),
-        (True, verdicts[place], why),
+        (max(pure, hashing, processes) < TOGETHER, "cannot tell", HELD_UP),
+        (unclear, "cannot tell", "they ran at the same time too often for taking turns, and too seldom for more"),
+        (max(pure, hashing) < TOGETHER, turns, "they took turns at both kinds of work"),
+        (hashing < TOGETHER, pure_alone, "they ran at the same time at pure Python"),
+        (pure < TOGETHER, "depends", "on whether the code that runs has released the GIL"),
+        (True, both, "they ran at the same time at both kinds of work"),
     )

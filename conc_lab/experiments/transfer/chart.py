@@ -1,6 +1,4 @@
-"""Hand-over time against size for every channel, and the time a small task costs against the tasks in a message."""
-
-import pandas
+"""Hand-over time against size for every channel; the time of a small task by the tasks in a message; and claim C14."""
 
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, NOISE, TOO_FEW, Verdict, decides, first, ranged
@@ -11,13 +9,14 @@ from .measure import BLOCKS, CHANNELS
 
 LOOKS = {"new block": {"color": "#009E73", "marker": "^"}, "same block": {"color": "#E69F00", "marker": "D"}}
 STYLES = {"forkserver": "--", "spawn": ":"}  # of lines, where several start methods were asked for
+BY = ["channel", "kind", "size_bytes", "chunk"]
+REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 
 
-def summary(result: Result) -> pandas.DataFrame:
-    """Medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
-    rows = result.shown.astype({"channel": pandas.CategoricalDtype([*CHANNELS, "map"])})
-    groups = rows.groupby(["channel", "kind", "size_bytes", "chunk"], observed=True, dropna=False)
-    return groups[["handover_s", "read_s"]].median().reset_index()
+def summary(result: Result):
+    """A DataFrame with the medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
+    lines = result.shown.groupby(BY, dropna=False)[["handover_s", "read_s"]].median().reset_index()
+    return kit.ordered(lines, BY, channel=[*CHANNELS, "map"])
 
 
 def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, bool]:
@@ -33,27 +32,24 @@ def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, bool
 
 def transfer_chart(result: Result, bet):
     """Hand-over time against size."""
-    ax, medians, ends = _drawn(result, "size_bytes", "{} for {}", words.size)
-    ax.set(xlabel="size of the object", ylabel="until the worker answers")
-    return ax.figure, f"Time of a hand-over against size, medians: {medians}.", words.sentence(ends)
+    return _drawn(result, "size_bytes", "size of the object", "time until the worker answers", "{} for {}", words.size)
 
 
 def chunks_chart(result: Result, bet):
     """The time of a small task against the tasks in a message to a pool."""
     if not result.shown.chunk.notna().any():
         raise LabError("this chart is about a pool of processes, and none was among the kinds of this run")
-    ax, medians, ends = _drawn(result, "chunk", "{} a task with {} in a message", "{:g}".format, 3.2)
-    ax.set(xlabel="tasks in a message (chunksize)", ylabel="time per task")
-    return ax.figure, f"Time per small task against tasks in a message, medians: {medians}.", words.sentence(ends)
+    phrase, say = "{} a task with {} in a message", "{:g}".format
+    return _drawn(result, "chunk", "tasks in a message (chunksize)", "time per small task", phrase, say)
 
 
-def _drawn(result, column, phrase, say, *height):
-    """Axes with seconds against `column`, every round faint and the median strong; all medians, and the ends of lines.
+def _drawn(result, column, across, up, phrase, say):
+    """Seconds against `column`, every round faint and the median strong; the sentence has the ends of the lines.
 
-    phrase: how a duration is said with what `say` makes of the column.
+    across, up: what the axes are; phrase: how a duration is said with what `say` makes of the column.
     """
-    ax, lines, medians, ends = kit.figure(*height).add_subplot(), summary(result).dropna(subset=column), [], []
-    for (kind, channel), line in lines.groupby(["kind", "channel"], sort=False):
+    ax, medians, ends = kit.figure().add_subplot(xlabel=across, ylabel=up), [], []
+    for (kind, channel), line in summary(result).dropna(subset=column).groupby(["kind", "channel"], sort=False):
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
         name = f"{channel} to {words.label(kind, result)}"
         ax.plot(rows[column], rows.handover_s, **look, **kit.FAINT)
@@ -67,10 +63,8 @@ def _drawn(result, column, phrase, say, *height):
     kit.log(ax, "x", say)
     kit.log(ax, "y", words.duration)
     kit.legend(ax, 2)
-    return ax, "; ".join(medians), "; ".join(ends)
-
-
-REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
+    alt = words.sentence(f"{up} against {across}, medians: {'; '.join(medians)}")
+    return ax.figure, alt, words.sentence("; ".join(ends))
 
 
 @decides("C14")

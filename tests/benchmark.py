@@ -316,7 +316,7 @@ def advice(*names):
     from conc_lab.drawing.picture import show
     from conc_lab.engine import run, session
     from conc_lab.engine.errors import LabError
-    from conc_lab.experiments.advise.summary import choice, chunksize, fits, predicted_s
+    from conc_lab.experiments.advise.chart import choices, chunksize, fits, predicted_s
 
     tests = Path(__file__).parent
     os.chdir(tests)
@@ -332,8 +332,9 @@ def advice(*names):
             continue
         took_s = time.perf_counter() - begun
         found = fits(result.frame)
-        found["predicted_s"] = predicted_s(found, [items]).iloc[0]
-        chosen = choice(found, items)
+        seconds = predicted_s(found, [items])
+        found["predicted_s"] = seconds.iloc[0]
+        chosen = found.loc[choices(seconds)[items]]
         advised = (chosen.kind, int(chosen.workers))
         fastest = found.sort_values("predicted_s").drop_duplicates("kind").set_index("kind", drop=False)
         wanted = {advised, *zip(fastest.kind, map(int, fastest.workers), strict=True)}
@@ -352,8 +353,7 @@ def advice(*names):
         ratio = medians[advised] / medians[best]
         hits.append(ratio <= 1.2)
         print(f"{name}, {items} items: {'hit' if hits[-1] else 'MISS'}, {ratio:.2f} x the best, {best};", end=" ")
-        print(f"advised {advised} in {took_s:.1f} s, predicted {chosen.predicted_s:.3f} s; CPU cost", end=" ")
-        print("/".join(f"{cost:.2f}" for cost in found.cpu_cost.dropna()))
+        print(f"advised {advised} in {took_s:.1f} s, predicted {chosen.predicted_s:.3f} s")
         for variant in sorted(times, key=medians.get):
             print(f"    {variant}: {', '.join(f'{value:.3f}' for value in times[variant])} s")
         print("   ", show(result).sentence, flush=True)

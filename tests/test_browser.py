@@ -157,8 +157,8 @@ def test_a_lesson_runs(opened, server):
     expect(bet.get_by_role("status")).to_contain_text("Your bet stands")
     measured = 'lab.speedup(task="count_primes"'
     lesson.run(measured)
-    alt = re.compile("your bet: 2 threads 2.00×, 2 processes 1.50×")
-    expect(lesson.cell(measured).locator("img")).to_have_attribute("alt", alt)
+    alt = re.compile("your bet: 2 threads 2.00×; your bet: 2 processes 1.50×")
+    expect(lesson.cell(measured).locator("img").first).to_have_attribute("alt", alt)
 
 
 def test_a_panel_is_run_and_stopped_by_keyboard(show):
@@ -167,7 +167,9 @@ def test_a_panel_is_run_and_stopped_by_keyboard(show):
     button(panel, "Run").focus()
     notebook.page.keyboard.press("Enter")
     expect(panel.get_by_role("status")).to_have_text("Done.", timeout=RUN_MS)
-    expect(panel.locator("img")).to_have_attribute("alt", re.compile("^Speedup of count_primes .*with 2", re.DOTALL))
+    expect(panel.locator("img").first).to_have_attribute(
+        "alt", re.compile("^Speedup of count_primes .*2 processes", re.DOTALL)
+    )
     panel.get_by_label("Task ms").fill("50")
     panel.get_by_label("Rounds").fill("99")
     reach(notebook.page, "Run")
@@ -249,7 +251,7 @@ def test_a_chart_fits_the_page_and_its_theme(show):
     """A chart is darkened with the page, and is no wider than the page has room for."""
     notebook, panel = show(SHORT)
     press_run(panel)
-    page, chart = notebook.page, panel.locator("img")
+    page, chart = notebook.page, panel.locator("img").first
     size = page.viewport_size
     try:
         for theme, filtered in (("JupyterLab Dark", "invert(0.92) hue-rotate(180deg)"), ("JupyterLab Light", "none")):
@@ -306,7 +308,7 @@ def test_a_cell_becomes_a_task(show):
     expect(notebook.cell(OWN_TASK).locator(".jp-OutputArea-output")).to_contain_text("digits is a task now")
     panel.get_by_label("Task", exact=True).select_option("your own: digits")
     press_run(panel)
-    expect(panel.locator("img")).to_have_attribute("alt", re.compile("^Speedup of digits "))
+    expect(panel.locator("img").first).to_have_attribute("alt", re.compile("^Speedup of digits "))
 
 
 @pytest.mark.slow

@@ -128,7 +128,9 @@ def test_what_is_no_file(tmp_path):
     thread = threading.Thread(target=lambda: gathered.append(gather(tmp_path).refused), daemon=True)
     thread.start()
     thread.join(LIVENESS_S)
-    assert gathered == [{name: f"{name} is not a whole result: it is not a file" for name in ("pipe.json", "folder.json")}]
+    assert gathered == [
+        {name: f"{name} is not a whole result: it is not a file" for name in ("pipe.json", "folder.json")}
+    ]
 
 
 def test_one_worker_is_no_speedup_of_a_class(tmp_path):

@@ -16,7 +16,7 @@ def test_the_partner_has_its_interval_and_neighbours():
     """The answering process has the switch interval and the threads that its row says."""
     code = (
         "import sys, threading; from conc_lab.experiments.pingpong import worker as w; "
-        "w._compute = threading.Event().wait; "
+        "w.count_primes = lambda limit: threading.Event().wait(); "
         "w.answer = lambda *_: print(round(sys.getswitchinterval() * 1e6), threading.active_count(), flush=True); "
         "w.main()"
     )

@@ -133,13 +133,13 @@ def test_fragile_is_for_workers_only():
 
 
 CELLS = {
-    ("raise", "Thread"): ("✗ nothing in 1.5 s", "✓ finishes", "✓ is done", "✓ goes on"),
+    ("raise", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ goes on"),
     ("raise", "Process"): ("✓ exit code 1", "✓ finishes", "✓ is done", "✓ goes on"),
-    ("segfault", "ThreadPoolExecutor"): ("– unknown", "✗ is lost", "– unknown", "✗ ends (SIGSEGV)"),
-    ("exit", "Thread"): ("– unknown", "✗ is lost", "– unknown", "✗ ends (exit code 3)"),
+    ("segfault", "ThreadPoolExecutor"): ("– nobody left", "✗ is lost", "– nobody left", "✗ ends (SIGSEGV)"),
+    ("exit", "Thread"): ("– nobody left", "✗ is lost", "– nobody left", "✗ ends (exit code 3)"),
     ("kill", "ProcessPoolExecutor"): ("✓ BrokenProcessPool", "✗ is lost", "✗ is refused", "✓ goes on"),
-    ("hang", "Thread"): ("✗ nothing in 1.5 s", "✓ finishes", "✓ is done", "✗ cannot end"),
-    ("hang", "Pool"): ("✗ nothing in 1.5 s", "✓ finishes", "✓ is done", "✓ can kill it"),
+    ("hang", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✗ cannot end"),
+    ("hang", "Pool"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ can kill it"),
 }
 
 
@@ -175,13 +175,13 @@ def test_chart(methods):
         assert room.x0 <= text.x0 <= text.x1 <= min(room.x1, figure.bbox.x1), cell.get_text()
         written += [[]] * (line == len(written))
         written[line] = [*written[line], cell.get_text().get_text()]
-    assert written.pop(0) == ["", "the caller gets", "the other task", "a new task", "the program"]
+    assert written.pop(0) == ["", "in 1.5 s the caller gets", "the other task", "a new task", "the program"]
     for fault, cases in chart.summary(result).groupby("fault", sort=False):
         assert written.pop(0) == [f"{fault}: {measure.FAULTS[fault]}", "", "", "", ""]
         for case in cases.drop(columns="fault").values.tolist():
             name, *cells = written.pop(0)
             assert [name.strip(), *cells] == case
-    assert not written and figure.get_figwidth() <= 8
+    assert not written and figure.get_figwidth() <= 8.5
 
 
 def test_sentences_that_no_recording_has():
@@ -192,8 +192,8 @@ def test_sentences_that_no_recording_has():
     cases = {
         ended: [row("exit", "Thread")],
         again: [row("kill", "ProcessPoolExecutor")],
-        "The caller gets nothing in 1.5 s: kill and exit in Pool.": [row("kill", "Pool"), row("exit", "Pool")],
-        "The caller gets a result: memory in Pool.": [row("memory", "Pool", told="a result")],
+        "In 1.5 s the caller gets nothing: kill and exit in Pool.": [row("kill", "Pool"), row("exit", "Pool")],
+        "In 1.5 s the caller gets a result: memory in Pool.": [row("memory", "Pool", told="a result")],
         "Every caller gets the error, and all else goes on.": [row("raise", "Pool"), row("raise", "Process")],
         "Not shown here, because macOS has no limits: memory in Pool and Thread.": [
             row("memory", "Pool", **no_limits),
@@ -202,4 +202,4 @@ def test_sentences_that_no_recording_has():
     }
     for sentence, rows in cases.items():
         assert chart.faults_chart(made(*rows), None)[2] == sentence
-    assert "Thread – the caller gets: not here" in chart.faults_chart(made(*rows), None)[1]
+    assert "Thread – in 1.5 s the caller gets: not here" in chart.faults_chart(made(*rows), None)[1]

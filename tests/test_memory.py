@@ -159,28 +159,19 @@ def test_summary():
     assert math.isnan(lines.worker_uss_bytes[0]) and lines.worker_uss_bytes[1] == 2.5 * MB
 
 
-@FORK
 def test_what_fits():
-    """What free memory cannot hold is refused with what would fit, which does; what is shared is not counted twice."""
-    large = {"kinds": ["spawn"], "parent_data": "ints", "data_mb": 100, "touch": ["read"]}
-    with pytest.raises(
-        LabError, match=r"^64 workers \(spawn\) beside a program with 100 MB of data need about"
-    ) as caught:
+    """Copies of the data that free memory cannot hold are refused with what would fit, which does."""
+    large = {"kinds": ["threads", "spawn"], "parent_data": "ints", "data_mb": 100, "touch": ["read"]}
+    with pytest.raises(LabError, match=r"^65 programs and workers with 100 MB of data each need about") as caught:
         check(**large, workers=[1, 64])
-    fits = int(re.search(r"at most (\d+) would fit$", str(caught.value))[1])
+    fits = int(re.search(r"at most (\d+) would fit$", str(caught.value))[1]) - 1  # the program is one of them
     check(**large, workers=fits)
-    shared = {"kinds": ["threads", "fork"], "workers": 64, "parent_data": "bytes", "data_mb": 100}
-    check(**shared, touch=["untouched", "read"])
-    refused = {
-        rf"{fits + 1} workers \(spawn\) beside": (1000, large | {"workers": fits + 1}),
-        r"64 workers \(fork\) beside": (1000, shared | {"touch": "written"}),
-        r"64 workers \(fork\) beside .* MB": (1000, shared | {"parent_data": "ints", "touch": "read"}),
-        r"64 workers \(threads\) beside a program with 100 MB of data need .* and 0 MB are free": (90, shared),
-        r"64 workers \(threads\) beside .* at most 9 would fit": (52, {"kinds": ["threads"], "workers": 64}),
-    }
-    for words, (free_mb, params) in refused.items():
-        with pytest.raises(LabError, match=f"^{words}"):
-            check(free_mb, **params)
+    with pytest.raises(LabError, match=rf"^{fits + 2} programs and workers"):
+        check(**large, workers=fits + 1)
+    for shared in ({"touch": ["untouched"]}, {"kinds": ["threads"]}):
+        check(**large | shared, workers=64)
+        with pytest.raises(LabError, match=r"^1 programs and workers with 100 MB"):
+            check(90, **large | shared, workers=64)
 
 
 def test_nothing_to_touch():

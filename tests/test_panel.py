@@ -272,7 +272,7 @@ def test_the_run_before(runs):
     panel = Panel()
 
     def alts():
-        return re.findall(r'<img alt="Speedup.*?with (\d)', panel.page)
+        return re.findall(r'<img alt="Speedup[^"]*?(\d) threads', panel.page)
 
     def outcome(workers, end):
         def rounds(on_progress, on_round):
@@ -303,7 +303,7 @@ def test_a_failed_run_after_a_round(runs):
         return LabError("it failed")
 
     run(panel, runs, outcome)
-    assert "it failed" in panel.status and "threads 1.75× with 4" in panel.page
+    assert "it failed" in panel.status and "4 threads 1.75×" in panel.page
     assert re.findall("<table.*?</table>", panel.page, re.DOTALL) == [
         picture.table(complete).to_html(index=False, border=0)
     ]

@@ -308,10 +308,9 @@ def test_interrupt_in_an_observer(nothing_left):
         run.run("speedup", helpers.SMALL | LONG, on_progress=interrupt_here)
 
 
-@pytest.mark.parametrize("where", ["a thread", "the spec"])
-def test_interrupt_while_starting(nothing_left, monkeypatch, where):
-    """A KeyboardInterrupt at any moment of a run's start becomes RunStopped, and no child is left."""
-    start, begin, dumps, pids = helper.start, threading.Thread.start, json.dumps, []
+def test_interrupt_while_starting(nothing_left, monkeypatch):
+    """A KeyboardInterrupt while the threads of a run are started becomes RunStopped, and no child is left."""
+    start, begin, pids = helper.start, threading.Thread.start, []
 
     def started(*args, **pipes):
         child = start(*args, **pipes)
@@ -320,17 +319,10 @@ def test_interrupt_while_starting(nothing_left, monkeypatch, where):
 
     def begun(thread):
         begin(thread)
-        if where == "a thread":
-            interrupt_here()
-
-    def dumped(*args):
-        if where == "the spec" and pids:
-            interrupt_here()
-        return dumps(*args)
+        interrupt_here()
 
     monkeypatch.setattr(helper, "start", started)
     monkeypatch.setattr(threading.Thread, "start", begun)
-    monkeypatch.setattr(json, "dumps", dumped)
     with pytest.raises(RunStopped):
         run.run("speedup", helpers.SMALL | NO_END, helpers.LIVENESS_S)
     assert pids and helpers.becomes_true(lambda: session.alive(pids[0]) == [], helpers.LIVENESS_S)
@@ -487,14 +479,6 @@ def test_own_task_in_interpreters(nothing_left, own_file):
     """A subinterpreter finds the student's file, too."""
     own_file("helped", "import math\ndef half():\n    return math.floor(4.5)\n")
     assert helpers.small(task="helped:half", kinds="interpreters").rows
-
-
-def test_the_end_before_the_spec():
-    """A child whose kernel dies before it has sent the spec leaves at once."""
-    environment = os.environ | {"PYTHONPATH": str(Path(conc_lab.__file__).parent.parent)}
-    command = [sys.executable, "-P", "-c", "from conc_lab.engine.child import main; main()"]
-    done = subprocess.run(command, input=b'{"half": ', capture_output=True, env=environment, timeout=helpers.LIVENESS_S)
-    assert done.returncode == 1 and b"no spec" in done.stderr
 
 
 def test_one_blas_thread(nothing_left, own_file, monkeypatch):

@@ -8,9 +8,9 @@ import re
 
 import helpers
 import pytest
-from made.results import MACHINE, TWO, TYPICAL, MadeBet, made
+from made.results import MACHINE, TYPICAL, MadeBet, made
 
-from conc_lab.drawing import kit, picture
+from conc_lab.drawing import kit, words
 from conc_lab.engine import kinds, pools
 from conc_lab.engine.errors import LabError
 from conc_lab.engine.result import Result
@@ -27,14 +27,6 @@ SCATTERED = [0.7, 1.3, 1.0, 0.9, 1.6]
 def folder(monkeypatch):
     """The student's folder is this one, where own_tasks.py lies."""
     monkeypatch.chdir(helpers.TESTS)
-
-
-@pytest.fixture(autouse=True)
-def recorded(monkeypatch):
-    """The recordings that charts find: {task: result}; none, unless a test adds one."""
-    found = {}
-    monkeypatch.setattr(drawn, "recording", lambda experiment, task, gil: found.get(task))
-    return found
 
 
 def row(kind="serial", wall_s=1.0, cpu_s=1.0, workers=1, repeat=None, cpu=None, tasks=10, number=0, switches=0):
@@ -166,9 +158,8 @@ def test_summary():
 
 
 def test_doubt():
-    """The magnitude is in doubt where tasks cost more or less than alone, or where serial runs or CPUs differ."""
+    """The size is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
     cost = "each task cost {} times the CPU time it costs alone"
-    alike = "the CPUs are not alike: one needed 1.30 times the CPU time of another for a task"
     control = "serial against serial differed by 20%"
     starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
     for wall_s, how, doubt in (
@@ -177,16 +168,17 @@ def test_doubt():
         (0.4, {}, cost.format("0.80")),
         (0.55, {}, None),
         (1.5, {}, None),  # dear and slower
-        (0.5, {"unlike": 1.3}, alike),
+        (0.5, {"unlike": 1.3}, "the CPUs are unlike: one needs longer for a task"),
         (0.5, {"unlike": 1.1}, None),
         (0.5, {"control": 1.2}, control),
         (0.5, {"control": 0.8}, control),
         (0.5, {"control": 1.04}, None),
         (0.5, {"alone": 0.6, "busy": 1.2}, starved),
-        (0.8, {"control": 1.2, "unlike": 1.3}, cost.format("1.60")),  # the cost before the control
+        (0.8, {"control": 1.2}, cost.format("1.60")),  # the cost before the control
+        (1.0, {"busy": 1.0}, "other programs, a CPU limit or a lock in the task kept them from a second CPU"),
     ):
         assert one(rounds([wall_s] * 5, **{"busy": 2.0} | how))["doubt"] == doubt, (wall_s, how)
-    waits = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1)
+    waits = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1, control=1.2)
     assert math.isnan(one(waits)["cpu_cost"]) and one(waits)["doubt"] is None  # what little CPU it uses tells nothing
 
 
@@ -234,7 +226,7 @@ def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):
 
 def test_different_results_show_no_times():
     """Where workers return something else than serial did, no time is shown."""
-    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else in .*: times .* so none is shown"):
+    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else in .*: no time is shown"):
         helpers.small(task="own_tasks:pid", kinds=["processes"])
 
 
@@ -268,14 +260,9 @@ def test_the_affinity_is_restored():
 # The charts
 
 
-def axes(result, bet=None, earlier=None, chart="speedup"):
+def axes(result, bet=None, chart="speedup"):
     """The axes of the result's chart."""
-    return getattr(drawn, f"{chart}_chart")(result, bet, earlier)[0].axes
-
-
-def alt(result, bet=None, earlier=None):
-    """The alt text of the result's chart."""
-    return drawn.speedup_chart(result, bet, earlier)[1]
+    return getattr(drawn, f"{chart}_chart")(result, bet)[0].axes
 
 
 def sentence(result):
@@ -287,28 +274,31 @@ def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def line(ax, label):
-    """The drawn line, or an errorbar's middle line, whose label in the legend begins like this."""
-    (handle,) = [handle for handle, mine in zip(*ax.get_legend_handles_labels(), strict=True) if mine.startswith(label)]
-    return handle if hasattr(handle, "get_xydata") else handle.lines[0]
+def lines(ax, label):
+    """The drawn lines with this label."""
+    return [each for each in ax.lines if each.get_label() == label]
 
 
 def test_speedup_chart():
     """Speedup, cores busy and CPU cost stand above each other: medians strong, each with its kind's marker."""
-    top, busy, cost = axes(made(TYPICAL | {("threads", 2): [1.0, 1.2, 1.4]}, rounds=3))
+    result = made(TYPICAL | {("threads", 2): [1.0, 1.2, 1.4]}, rounds=3)
+    top, busy, cost = axes(result)
     assert [ax.get_ylabel() for ax in (top, busy, cost)] == [
         "speedup\n(serial = 1)", "cores\nbusy", "CPU cost\nof a task",
     ]  # fmt: skip
     assert cost.get_xlabel() == "workers, each running count_primes"
     assert [tick.get_text() for tick in cost.get_xticklabels()] == ["1", "2"]
-    assert set(labels(top)) == {"threads", "processes (forkserver)", "ideal"}
-    assert line(top, "threads").get_ydata() == pytest.approx([1.0, 1.2])
-    faint = [value for each in top.lines if each.get_alpha() == 0.25 for value in each.get_ydata()[1::3]]
-    assert sorted(faint) == pytest.approx([1.0, 1.2, 1.4, 1.9, 1.9, 1.9])  # each round's one and two workers, a gap
-    for ax, medians in ((busy, [1.0, 1.2]), (cost, [1.0, 1.0])):
-        assert ax.lines[0].get_ydata() == pytest.approx(medians)
-        markers = [each.get_marker() for each in ax.lines if each.get_marker() != "None" and len(each.get_xdata())]
-        assert markers == [kit.LOOKS[kind]["marker"] for kind in ("threads", "processes")]
+    assert labels(top) == ["ideal on two CPUs", "threads", "processes (forkserver)"]
+    faint = [value for each in top.lines if each.get_alpha() == 0.25 for value in each.get_ydata()]
+    assert sorted(faint) == pytest.approx([1.0] * 7 + [1.2, 1.4, 1.9, 1.9, 1.9])
+    for ax, medians in ((top, [1.0, 1.2]), (busy, [1.0, 1.2]), (cost, [1.0, 1.0])):
+        (threads,) = lines(ax, "threads")
+        assert threads.get_ydata() == pytest.approx(medians)
+        assert threads.get_marker() == kit.LOOKS["threads"]["marker"] and lines(ax, "processes (forkserver)")
+    assert drawn.speedup_chart(result, None)[1] == (
+        "Speedup of count_primes against workers, median of three rounds: "
+        "1 thread 1.00×; 2 threads 1.20×; 1 process 1.00×; 2 processes 1.90×."
+    )
 
 
 def test_setup_chart():
@@ -316,7 +306,7 @@ def test_setup_chart():
     (ax,) = axes(made(TYPICAL), chart="setup")
     names = [tick.get_text() for tick in ax.get_yticklabels()]
     assert names == ["serial", "1 thread", "2 threads", "1 process", "2 processes"]
-    assert labels(ax) == ["setup", "run", "teardown"] and ax.get_xlabel() == "milliseconds"
+    assert labels(ax) == ["setup", "run", "teardown"] and ax.get_xlabel() == "milliseconds for 16 tasks of count_primes"
     setup, run, teardown = ax.containers
     assert [bar.get_width() for bar in run][1] == pytest.approx(160)
     assert [bar.get_x() for bar in run] == pytest.approx([bar.get_width() for bar in setup])
@@ -324,16 +314,12 @@ def test_setup_chart():
     assert len({bars.patches[0].get_hatch() for bars in ax.containers}) == 3
 
 
-def test_error_bars_are_the_interval():
+def test_the_interval_is_drawn():
     """The bar on a median goes from the low to the high end of its interval, as `summary` has them."""
     result = made({("threads", 2): SCATTERED, ("threads", 4): [1.0, 1.2, 3.0], ("processes", 2): 1.9})
-    shown = {container.get_label(): container.lines[2][0].get_segments() for container in axes(result)[0].containers}
-    assert set(shown) == {"threads", "processes (forkserver)"}
-    lines = summary(result)
-    for label, segments in shown.items():
-        ends = [(low, high) for (_, low), (_, high) in segments]
-        wanted = lines[lines.kind == label.split()[0]]
-        assert ends == [pytest.approx(pair) for pair in zip(wanted.low, wanted.high, strict=True)]
+    ends = [(low, high) for bars in axes(result)[0].collections for (_, low), (_, high) in bars.get_segments()]
+    found = summary(result)
+    assert ends == [pytest.approx(pair) for pair in zip(found.low, found.high, strict=True)]
 
 
 def test_ideal():
@@ -351,115 +337,93 @@ def test_ideal():
         result = made(workers, **how)
         result.machine["cpu_quota"] = quota
         top, *below = axes(result)
-        assert line(top, "ideal").get_ydata() == pytest.approx(ideal), (how, quota)
-        assert not quota or ("ideal on 1.5 CPUs" in labels(top) and below[0].get_ylim()[1] < 2)
+        label = f"ideal on {words.count(quota or how.get('usable', 2), 'CPU')}"
+        assert lines(top, label)[0].get_ydata() == pytest.approx(ideal), (how, quota)
+        assert not quota or below[0].get_ylim()[1] < 2
 
 
 def test_waits_that_overlap():
     """Waiting work is explained by its waits, on one CPU too, and has neither cores busy nor a CPU cost to draw."""
     result = made({("threads", 16): 15.0, ("asyncio", 16): 15.5}, alone=0.01, waits=True, usable=1, task="sleep")
-    words = sentence(result)
-    assert words.count("their waits overlapped") == 2 and "One usable CPU" not in words and "CPU time" not in words
+    told = sentence(result)
+    assert told.count("the waits overlapped") == 2 and "usable CPU" not in told and "cores" not in told
     (top,) = axes(result)
-    assert top.get_yscale() == "log" and max(line(top, "ideal").get_ydata()) == 16
+    assert top.get_yscale() == "log" and max(lines(top, "ideal on one CPU")[0].get_ydata()) == 16
+    assert not drawn.needs_recording(result)
 
 
 def test_sentences_of_directions():
     """The sentence says what the rows allow, and no more, for the directions that no recording has."""
+    nine = "(0.70× to 1.30× in nine rounds)"
     for speeds, busy, number, expected in (
-        (0.7, 0.7, 9, r"2 threads: 0\.70× as fast as serial \(.*they kept 0\.70 cores busy"),
-        (
-            SCATTERED,
-            1.6,
-            9,
-            r"2 threads: these rounds cannot tell \(0\.70× to 1\.30× in nine rounds\); they kept 1\.60",
-        ),
-        ([1.0, 1.9], 1.0, 2, r"2 threads: two rounds \(1\.00× to 1\.90×\) are too few for a verdict\.$"),
+        (0.7, 0.7, 9, "2 threads: 0.70× as fast as serial (0.70× to 0.70× in nine rounds); 0.70 cores were busy."),
+        (SCATTERED, 1.6, 9, f"2 threads: the clock is too noisy to tell {nine}; 1.60 cores were busy; each task"),
+        (SCATTERED, 1.0, 9, f"2 threads: no gain to be seen, but the clock is too noisy to be sure {nine}; 1.00"),
+        ([1.0, 1.9], 1.0, 2, "2 threads: too few rounds for a verdict (1.00× to 1.90× in two rounds); 1.00 cores"),
     ):
-        words = sentence(made({("threads", 2): speeds}, busy={("threads", 2): busy}, rounds=number))
-        assert re.match(expected, words), words
+        told = sentence(made({("threads", 2): speeds}, busy={("threads", 2): busy}, rounds=number))
+        assert told.startswith(expected), told
 
 
-def test_a_doubtful_magnitude_is_withheld(recorded):
-    """Where the magnitude is in doubt, direction and reason are told, no number of times, and a recording is drawn."""
-    recorded["count_primes"] = made(TWO)
+def test_a_doubtful_magnitude_is_withheld():
+    """Where the magnitude is in doubt, direction and reason are told, no number of times, and a recording is wanted."""
     for how, speed, direction, reason in (
-        ({"busy": {("threads", 2): 1.9}}, 1.4, "sooner", "1.36 times the CPU"),
-        ({"control": 1.2}, 0.5, "later", "serial against serial differed by 20%"),
-        ({"alone": 0.6}, 1.9, "sooner", "0.60 of a core"),
+        ({"busy": {("threads", 2): 1.9}}, 1.4, "faster", "each task cost 1.36 times the CPU time it costs alone"),
+        ({"control": 1.2}, 0.5, "slower", "serial against serial differed by 20%"),
+        (
+            {"alone": 0.6},
+            1.9,
+            "faster",
+            "other programs, or a CPU limit, left even the serial runs only 0.60 of a core",
+        ),
     ):
-        words = sentence(made({("threads", 2): speed}, **how))
-        assert direction in words and reason in words and "by how much cannot be told here" in words, words
-        assert f"{speed:.2f}×" not in words and "recording" in words, words
-        clear = sentence(made({("threads", 2): speed}))
-        assert f"{speed:.2f}×" in clear and "recording" not in clear, clear
+        result = made({("threads", 2): speed}, **how)
+        assert re.fullmatch(
+            rf"2 threads: {direction} than serial, but by how much cannot be told here; .* cores were busy; {reason}\.",
+            sentence(result),
+        )
+        assert drawn.needs_recording(result)
+        clear = made({("threads", 2): speed})
+        assert f"{speed:.2f}×" in sentence(clear) and not drawn.needs_recording(clear)
 
 
-def test_one_cpu(recorded):
-    """With one usable CPU the sentence says what it means, and a recording from more CPUs is drawn and quoted."""
-    here = made({("threads", 2): 1.0, ("processes", 2): 1.0}, usable=1)
-    lead = "One usable CPU: no kind of worker can compute faster than serial here."
-    assert sentence(here).startswith(lead) and "recording" not in sentence(here)
-    recorded["count_primes"] = made(TWO)
-    assert sentence(here).startswith(lead)
-    assert sentence(here).endswith("Beside it is a recording from two CPUs: 2 threads 1.00×, 2 processes 1.90×.")
-    top = axes(here)[0]
-    assert {"threads, recorded", "processes, recorded", "ideal on one CPU"} <= set(labels(top))
-    assert line(top, "processes, recorded").get_ydata() == pytest.approx([1.9])
+def test_one_cpu():
+    """One usable CPU is named where nothing can compute faster than serial on it; the size of a loss is told."""
+    for speed, told in (
+        (
+            1.0,
+            "no gain, 1.00× as fast as serial (1.00× to 1.00× in nine rounds); 1.00 cores were busy; there is only one",
+        ),
+        (
+            1.5,
+            "faster than serial, but by how much cannot be told here; 1.50 cores were busy; there is only one usable",
+        ),
+        (0.5, "0.50× as fast as serial (0.50× to 0.50× in nine rounds); 0.50 cores were busy."),
+    ):
+        result = made({("processes", 2): speed}, usable=1)
+        assert sentence(result).startswith(f"2 processes: {told}")
+        assert drawn.needs_recording(result)
 
 
-def test_processes_that_got_no_second_cpu(recorded):
-    """That other programs kept the processes from a second CPU is said where nothing else can be the cause."""
-    recorded["count_primes"] = made(TWO)
+def test_processes_that_got_no_second_cpu():
+    """That something kept the processes from a second CPU is said where there is one, and where they compute."""
     for speed, how, told in (
         (1.0, {}, True),
         (1.9, {}, False),
         (1.0, {"usable": 1}, False),
-        (1.0, {"task": "my_task"}, False),  # it may hold a lock
         (1.0, {"alone": 0.01, "waits": True}, False),
     ):
-        words = sentence(made({("threads", 2): 1.0, ("processes", 2): speed}, **how))
-        assert ("kept the processes from a second CPU: measure again" in words) == told, (speed, how)
-        assert not told or "Beside it is a recording" in words
+        result = made({("threads", 2): 1.0, ("processes", 2): speed}, **how)
+        assert sentence(result).count("kept them from a second CPU") == told, (speed, how)
+        assert not told or drawn.needs_recording(result)
 
 
 def test_a_bet():
-    """A committed bet is drawn at its workers with a marker of its own, and told; without one there is no word."""
-    result, bet = made(TYPICAL), MadeBet(("threads", 2, 1.5), ("threads", 64, 30.0))
-    marked = line(axes(result, bet)[0], "your bet")
-    assert list(marked.get_ydata()) == [1.5] and round(marked.get_xdata()[0]) == 1
-    assert marked.get_marker() not in [kit.LOOKS[kind]["marker"] for kind in kinds.KINDS]
-    assert alt(result, bet).endswith("; your bet: 2 threads 1.50×.")
-    for none in (None, MadeBet()):
-        assert "your bet" not in labels(axes(result, none)[0]) and "bet" not in alt(result, none)
-
-
-def test_an_earlier_run_is_laid_over():
-    """The run before is dashed, in its kinds' colours, where its numbers of workers fit, and named by what differs."""
-    earlier = made({("threads", 2): 1.3, ("threads", 8): 1.1, ("asyncio", 2): 1.2})
-    top = axes(made(TYPICAL), earlier=earlier)[0]
-    before = line(top, "threads, run before")
-    assert before.get_ydata() == pytest.approx([1.3])
-    assert before.get_color() == kit.LOOKS["threads"]["color"] and before.get_linestyle() == "--"
-    assert "asyncio, run before" in labels(top)
-    assert alt(made(TYPICAL), earlier=earlier).endswith("; the run before: 2 threads 1.30×, 2 asyncio tasks 1.20×.")
-    less_free = made(TYPICAL)
-    less_free.machine["memory_free_bytes"] -= 1
-    for earlier, label, words in (
-        (less_free, "threads, run before", "; the run before: 1 thread 1.00×, "),
-        (made(TYPICAL, task="sha256"), "threads, run before: sha256", "; the run before, of sha256: 1 thread 1.00×, "),
-        (made(TYPICAL, usable=16), "threads, recorded", "; a recording (16 CPUs, Python 3.14.0): 1 thread 1.00×, "),
-    ):
-        assert label in labels(axes(made(TYPICAL), earlier=earlier)[0])
-        assert words in alt(made(TYPICAL), earlier=earlier)
-
-
-def test_what_is_not_drawn_is_not_told(recorded):
-    """What is laid over a chart and has none of its numbers of workers is in neither the legend nor the words."""
-    elsewhere = made({("threads", 64): 9.0})
-    recorded["count_primes"] = elsewhere
-    here, bet = made({("threads", 2): 1.0}, usable=1), MadeBet(("threads", 64, 30.0))
-    assert set(labels(axes(here, bet, elsewhere)[0])) == {"threads", "ideal on one CPU"}
-    shown = picture.show(here, bet=bet, earlier=elsewhere)
-    assert shown.alt.endswith("nine rounds: threads 1.00× with 2.")
-    assert "Beside it" not in shown.sentence
+    """A committed bet is drawn where its number of workers is, with a marker of its own; others and none are not."""
+    for points, drawn_at in (([("threads", 2, 1.5), ("threads", 64, 30.0)], [(1, 1.5)]), ([], [])):
+        figure, alt, _ = drawn.speedup_chart(made(TYPICAL), MadeBet(*points))
+        top = figure.axes[0]
+        found = lines(top, "your bet")
+        assert [(round(each.get_xdata()[0]), each.get_ydata()[0]) for each in found] == drawn_at
+        assert ("your bet" in labels(top)) == alt.endswith("; your bet: 2 threads 1.50×.") == bool(points)
+        assert all(each.get_marker() not in [kit.LOOKS[kind]["marker"] for kind in kinds.KINDS] for each in found)

@@ -40,18 +40,16 @@ def cpu_quotas(root: Path) -> list[float]:
     return [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and 0 < pair[0] < NO_LIMIT]
 
 
-def memory(root: Path) -> list[tuple[int, int]]:
-    """(limit, what is left of it) in bytes at every level that has one; cached files that can be dropped are left."""
-    found = []
+def memory_left(root: Path) -> list[int]:
+    """Bytes left below the limit of every level that has one; cached files that can be dropped are left."""
+    left = []
     for folder in folders("memory", root):
         dropped = map(int, re.findall(r"inactive_file (\d+)", _text(folder / "memory.stat")))
         can_go = max(dropped, default=0)  # v1 has a sum over the levels below as well
         for limit_name, used_name in MEMORY:
-            for limit in numbers(folder / limit_name):
-                if limit < NO_LIMIT:
-                    used = sum(numbers(folder / used_name)) - can_go
-                    found.append((limit, limit - used))
-    return found
+            used = sum(numbers(folder / used_name)) - can_go
+            left += [limit - used for limit in numbers(folder / limit_name) if limit < NO_LIMIT]
+    return left
 
 
 def numbers(path: Path) -> list[int]:

@@ -1,10 +1,9 @@
-"""The child's end of a run: one JSON spec in on stdin, events out as JSON lines.
+"""The child's end of a run: one JSON spec as its argument, events out as JSON lines.
 
 Started as `-P -c "from conc_lab.engine.child import main; main()"`: with `-m`, spawned workers would import this
 module again as their `__main__`. It has one thread until it forks.
 """
 
-import io
 import json
 import os
 import signal
@@ -23,19 +22,13 @@ def main() -> None:
     """Run the experiment that the spec names and send its events: started; progress, row and round; done or failed."""
     for number in (signal.SIGINT, signal.SIGTERM):  # started from a widget callback, SIGINT may be ignored
         signal.signal(number, signal.SIG_DFL)
-    out = os.dup(1)
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)  # a line is written whole
     os.dup2(2, 1)  # what a task prints must not end up between the events
-    # Not through sys.stdin: its buffer would be locked in a fork, and could read past the line.
-    line = io.FileIO(0, closefd=False).readline()
-    if not line.endswith(b"\n"):
-        sys.exit("no spec on stdin")
-    spec, watchdog = json.loads(line), None
+    spec, watchdog = json.loads(sys.argv.pop()), None
     sys.path.append(spec["folder"])  # a student's own task; last, so that no file of theirs hides a module
 
     def send(event, **fields):
-        line = json.dumps({"event": event} | fields, allow_nan=False).encode() + b"\n"
-        while line:
-            line = line[os.write(out, line) :]
+        out.write(json.dumps({"event": event} | fields, allow_nan=False) + "\n")
 
     from . import experiment, machine
     from .errors import LabError, end_when_out_of_threads, in_one_line
@@ -47,7 +40,7 @@ def main() -> None:
     end_when_out_of_threads(fail)
     try:
         watchdog = _start_watchdog()
-        send("started", python=machine.python_facts())
+        send("started", gil=machine.gil())
         for item in experiment.function(spec["experiment"])(**spec["params"]):
             if isinstance(item, experiment.Progress):
                 send("progress", fraction=item.fraction, doing=item.doing)
@@ -62,6 +55,7 @@ def main() -> None:
     if watchdog:
         os.kill(watchdog, signal.SIGKILL)
         os.waitpid(watchdog, 0)
+    out.close()
 
 
 def _start_watchdog():

@@ -28,8 +28,16 @@ class Progress(NamedTuple):
     round_done: bool = False
 
 
+Rows = Iterator[dict | Progress]  # what an experiment yields
+
+
 def in_rounds(variants: Sequence, rounds: int) -> Iterator[tuple]:
-    """Every variant once a round, shuffled anew: (round, place in it, variant, the Progress to yield after it)."""
+    """Every variant once a round, shuffled anew: (round, place in it, variant, the Progress to yield after it).
+
+    Raises LabError where there are none.
+    """
+    if not variants:
+        raise LabError("none of the values asked for go together, so there is nothing to measure")
     for number in range(rounds):
         doing = f"round {number + 1} of {rounds}"
         for place, variant in enumerate(random.sample(variants, len(variants))):

@@ -35,9 +35,9 @@ def machine() -> Facts:
     """The facts, as plain values: what a result keeps and `conc-lab machine` prints.
 
     usable_cpus: whole CPUs that this process may use (see `usable_cpus`); cpu_quota: the fraction behind it,
-    None without a quota; logical_cpus, physical_cpus: of the hardware, None where unknown; memory_bytes,
-    memory_limit_bytes (None without a limit), memory_free_bytes; cpu, system, architecture; the `python_facts`, of
-    which start_methods has this Python's default first; binder: whether this is a Binder session.
+    None without a quota; logical_cpus: of the hardware, None where unknown; memory_free_bytes; cpu, system; python
+    (version), free_threaded (how it was built), gil (whether it is on now), start_methods (this Python's default
+    first); binder: whether this is a Binder session.
     """
     import psutil
 
@@ -46,16 +46,20 @@ def machine() -> Facts:
         usable_cpus=usable_cpus(quota),
         cpu_quota=quota,
         logical_cpus=psutil.cpu_count(),
-        physical_cpus=psutil.cpu_count(logical=False),
-        memory_bytes=psutil.virtual_memory().total,
-        memory_limit_bytes=memory_limit(),
         memory_free_bytes=memory_free(),
         cpu=_cpu_name(),
         system=system(),
-        architecture=platform.machine(),
-        **python_facts(),
+        python=platform.python_version(),
+        free_threaded=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        gil=gil(),
+        start_methods=kinds.start_methods(),
         binder="BINDER_SERVICE_HOST" in os.environ or "BINDER_LAUNCH_HOST" in os.environ,
     )
+
+
+def gil() -> bool:
+    """Whether this interpreter has its GIL on; a kernel can have it on, because of what it imports, and a child not."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def system() -> str:
@@ -63,25 +67,9 @@ def system() -> str:
     return {"Darwin": "macOS"}.get(platform.system(), platform.system())
 
 
-def python_facts() -> dict:
-    """python (version), implementation, free_threaded (how it was built), gil (whether on now), start_methods."""
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
-        "start_methods": kinds.start_methods(),
-    }
-
-
 def capacity(facts: dict) -> float:
     """CPUs' worth of time: a quota of 1.5 is two usable CPUs, and no more than 1.5 of them at the same time."""
     return min(facts["usable_cpus"], facts["cpu_quota"] or math.inf)
-
-
-def capped(facts: dict) -> bool:
-    """Whether it is a limit on CPU time, not the number of CPUs, that leaves one usable: then two may overlap."""
-    return facts["usable_cpus"] == 1 and bool(facts["cpu_quota"]) and facts["logical_cpus"] != 1
 
 
 def usable_cpus(quota: float | None) -> int:
@@ -101,16 +89,11 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     return min((quota for quota in quotas if quota > 0), default=None)
 
 
-def memory_limit(root: Path = Path("/")) -> int | None:
-    """Bytes this process and its neighbours may use: the least cgroup limit (v1 or v2, any level)."""
-    return min((limit for limit, _ in cgroups.memory(root)), default=None)
-
-
 def memory_free(root: Path = Path("/")) -> int:
-    """Bytes that can still be taken: what the system calls available, or what is left below a limit."""
+    """Bytes that can still be taken: what the system calls available, or what is left below a cgroup limit."""
     import psutil
 
-    return max(0, min([psutil.virtual_memory().available, *(left for _, left in cgroups.memory(root))]))
+    return max(0, min([psutil.virtual_memory().available, *cgroups.memory_left(root)]))
 
 
 def _cpu_name():

@@ -6,9 +6,8 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from functools import cached_property, wraps
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from . import experiment as experiments
@@ -45,6 +44,8 @@ class Result:
     started: str
     processes: str | None = None
 
+    __hash__ = object.__hash__  # for `once`: parameters and rows have no hash
+
     @cached_property
     def frame(self):
         """The rows as a tidy pandas DataFrame: one row an observation, one column a quantity."""
@@ -71,17 +72,7 @@ class Result:
         return self.save(KEPT / f"{self.experiment}-{digest:08x}.json")
 
 
-def once(function: Callable) -> Callable:
-    """Make a function of a result compute once for each result, which keeps the value."""
-
-    @wraps(function)
-    def kept(result):
-        values = result.__dict__.setdefault("_once", {})
-        if function not in values:
-            values[function] = function(result)
-        return values[function]
-
-    return kept
+once = lru_cache(maxsize=16)  # makes a function of a result compute once for each result
 
 
 def load(path: str | os.PathLike) -> Result:
@@ -130,57 +121,45 @@ def _check_types(where, record, types):
 
 
 def renamed(content: dict) -> dict:
-    """A result of schema 1 in the names of schema 2, by schema_1.json: what each parameter and column became."""
-    experiment, params = content["experiment"], dict(content["params"])
-    method, workers = params.pop("start_method", None), params.get("workers", 1)
-    workers = workers if isinstance(workers, list) else [workers]
-    signs = {
-        "$processes": method,
-        "$workers": workers[0],
-        "$list": workers,
-        "$beside": list(dict.fromkeys([1, *workers])),
-    }
-    text = (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
-    for sign, value in signs.items():
-        text = text.replace(f'"{sign}"', json.dumps(value))
-    table = json.loads(text)
-    experiment = table["split"].get(experiment, {}).get(params.pop("question", None), experiment)
-    names = {"params": {}, "more": {}, "columns": {}, "row": {}, "processes": False} | table.get(experiment, {})
-    given = {}
-    for name, value in params.items():
-        to = names["params"].get(name, name)
-        if isinstance(to, dict):  # a list, whose items became those of other parameters
-            for new, known in to.items():
-                items = dict.fromkeys(known.get(item, item) for item in value)
-                given[new] = [item for item in items if item is not None]
-        elif to:
-            given[to] = value
-    rows = []
-    for row in content["rows"]:
-        rows.append(dict(names["row"]))
-        for name, value in row.items():
-            to = names["columns"].get(name, name)
-            if isinstance(to, dict):
-                rows[-1] |= to.get(str(value), {name: value})
-            elif to:
-                rows[-1][to] = value
-    asked = method if names["processes"] else None
-    return content | {"experiment": experiment, "params": given | names["more"], "rows": rows, "processes": asked}
+    """A result of schema 1 in the names of schema 2, by schema_1.json.
+
+    It says for each experiment (or question of "switching") its name of today, what its parameters and rows have more,
+    and what became of a name: {new name: {old value: new value}}, where other values stay and {} means that it is gone.
+    """
+    params, table = content["params"], (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
+    method = params.get("start_method")
+    for sign, value in (("$processes", method), ("$workers", params.get("workers"))):
+        table = table.replace(f'"{sign}"', json.dumps(value))
+    rules = json.loads(table)[params.get("question", content["experiment"])]
+    params = _translated(params | rules["more_params"], rules["params"])
+    rows = [_translated(row | rules["more_columns"], rules["columns"]) for row in content["rows"]]
+    changed = {"experiment": rules["experiment"], "params": params, "rows": rows}
+    return content | changed | {"processes": method if "kinds" in params else None}
 
 
-def recording(experiment: str, **wanted) -> Result | None:
+def _translated(record, rules):
+    translated = {}
+    for name, value in record.items():
+        for new, values in rules.get(name, {name: {}}).items():
+            if isinstance(value, list):
+                translated[new] = list(dict.fromkeys(values.get(item, item) for item in value))
+            else:
+                translated[new] = values.get(value, value)
+    return translated
+
+
+def recording(experiment: str, task: str | None = None, case: str | None = None, **wanted) -> Result | None:
     """The recorded result of this experiment that has what is wanted, or None.
 
     Of several it is the one with most CPUs, then the one of the Python version that runs here, then of the newest.
-    wanted: "case" and "python" as in the files' names (task="sha256" is a case), or gil and usable_cpus. Recordings
-    were made by conc_lab on the machine that each describes.
+    case: as in the files' names, where a task is one; wanted: python, as there, gil and usable_cpus. Recordings were
+    made by conc_lab on the machine that each describes.
     """
-    case = wanted.pop("task", None) or wanted.pop("case", None)
     found = []
     for path in RECORDINGS.glob(f"{experiment}-*.json.gz"):
         _, its_case, python, cpus = path.name.removesuffix(".json.gz").rsplit("-", 3)
         facts = {"gil": not python.endswith("t"), "usable_cpus": int(cpus.removesuffix("cpu")), "python": python}
-        if case in (None, its_case) and all(facts[name] == value for name, value in wanted.items()):
+        if (task or case) in (None, its_case) and all(facts[name] == value for name, value in wanted.items()):
             version = tuple(map(int, python.rstrip("t").split(".")))
             found.append((facts["usable_cpus"], version == sys.version_info[:2], version, facts["gil"], path))
     return load(max(found)[-1]) if found else None

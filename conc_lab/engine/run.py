@@ -7,6 +7,7 @@ measure the wrong thing and let a crash take the notebook along.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from . import experiment as experiments
 from . import kinds, parameters
@@ -50,7 +51,7 @@ def run(
         if event["event"] == "row":
             rows.append(event["row"])
         elif event["event"] == "started":
-            facts.update(event["python"])
+            facts["gil"] = event["gil"]
         elif event["event"] == "round" and on_round:
             on_round(Result(experiment, given, facts, list(rows), started, processes))
         elif event["event"] == "progress":
@@ -63,14 +64,12 @@ def run(
             "because two at the same time would disturb each other's times"
         )
     try:
-        _current = Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)
-        on_start(_current)
-        _current.wait(handle)
+        with closing(Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)) as _current:
+            on_start(_current)
+            _current.wait(handle)
     except KeyboardInterrupt:
         raise RunStopped(STOPPED) from None
     finally:
-        if _current:
-            _current.close()
         _current = None
         _ONE_AT_A_TIME.release()
     return Result(experiment, given, facts, rows, started, processes)
@@ -96,9 +95,8 @@ def checked(experiment: str, params: dict) -> tuple[dict, Facts]:
     else:
         for task in needed:
             kinds.check_suited(task, wanted)
-    workers = given.get("workers", getattr(measure, "WORKERS", 1))
-    each_bytes = max((task.worker_bytes for task in needed), default=0)
-    kinds.check_kinds(wanted, max(workers) if isinstance(workers, list) else workers, facts, each_bytes)
+    workers = max(given.get("workers", [getattr(measure, "WORKERS", 1)]))
+    kinds.check_kinds(wanted, workers, facts, max((task.worker_bytes for task in needed), default=0))
     if check := getattr(measure, "check", None):
         check(given, facts)
     return given, facts

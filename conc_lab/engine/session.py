@@ -1,8 +1,4 @@
-"""The kernel's end of one child interpreter: a session of its own, so that all it starts can be found and ended.
-
-A run is "running", then "done", "failed" (the experiment refuses or its task raises), "died" (the child ended before
-it was done), "late" (it took longer than it may) or "stopped".
-"""
+"""The kernel's end of one child interpreter: a session of its own, so that all it starts can be found and ended."""
 
 import contextlib
 import json
@@ -24,6 +20,7 @@ GRACE_S = 0.6  # between SIGTERM and SIGKILL
 RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 MARK = "CONC_LAB_SCRATCH"  # in the environment of all that a run starts: the folder of its temporary files
 STOPPED = "the run was stopped before it was done; run it again to measure"
+ADVICE = "ask for less work, or for more time with timeout_s"
 LOOK_S = 0.25  # an interrupt, or an exit that is hidden by a pipe which stays open, is noticed as late as this
 LAST_EVENTS_S = 1  # after the child's exit, for the events that its pipe still holds
 KEPT_OUTPUT = 8192  # bytes of what the task printed, for the error message
@@ -35,9 +32,8 @@ class Run:
     """One experiment in one child: `wait` reads its events until it ends, `stop` ends it from any thread."""
 
     def __init__(self, experiment: str, params: dict, timeout_s: float, pause_s: float = 0):
-        self.state = "running"
         self._timeout_s, self._deadline = timeout_s, time.monotonic() + timeout_s
-        self._events, self._printed, self._process = queue.SimpleQueue(), b"", None
+        self._events, self._printed, self._process, self._stopped = queue.SimpleQueue(), b"", None, False
         try:
             spec = {"experiment": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
@@ -47,86 +43,68 @@ class Run:
             gone = f"the notebook's folder is gone, or no temporary folder can be made ({error.strerror})"
             cure = "open the notebook where it is now; make room, or set TMPDIR to a folder that can be written to"
             raise LabError(f"{gone}: {cure}") from error
-        self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_printed)]
+        pipes = dict.fromkeys(("stdin", "stderr"), subprocess.PIPE)  # stdin: its closing ends the watchdog
+        environment = _environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_printed)]
         try:
-            pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
-            environment = _environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
-            self._process = helper.start("engine.child", **pipes, env=environment, start_new_session=True)
-            for thread in self._threads:
-                thread.start()
-            with contextlib.suppress(BrokenPipeError):  # the exit of the child says more
-                self._process.stdin.write(json.dumps(spec).encode() + b"\n")
-                self._process.stdin.flush()  # and stays open: its closing is what ends the watchdog
+            self._process = helper.start("engine.child", spec, **pipes, env=environment, start_new_session=True)
+            self.pid = self._process.pid  # also its session's and its process group's
+            for reader in self._readers:
+                reader.start()
         except BaseException as error:
             self.close()
             if isinstance(error, RuntimeError):
                 raise LabError(cannot_start("the threads that watch a run", error)) from error
             raise
 
-    @property
-    def pid(self) -> int:
-        """The child's process id, which is also its session's and its process group's."""
-        return self._process.pid
-
     def stop(self) -> None:
         """End the run: `wait` then raises RunStopped. Harmless when repeated or late."""
-        if self.state == "running":
-            self.state = "stopped"
+        self._stopped = True
         self._events.put(None)
 
     def wait(self, on_event: Callable[[dict], None]) -> None:
         """Pass every event to `on_event` until the child is done and its session is empty.
 
-        Raises RunStopped after `stop` or an interrupt, and LabError when the experiment refuses, fails,
-        dies or takes longer than `timeout_s`.
+        Raises RunStopped after `stop`, and LabError when the experiment refuses, fails, dies or takes longer than
+        `timeout_s`.
         """
         try:
-            while self.state == "running":
+            while True:
                 event = self._next()
-                if self.state != "running":  # also before events that arrived earlier: Stop means now
+                if self._stopped:  # also before events that arrived earlier: Stop means now
+                    raise RunStopped(STOPPED)
+                if event["event"] in ("done", "failed"):
                     break
-                if event["event"] in ("done", "failed", "died", "late"):
-                    self.state = event["event"]
-                else:
-                    on_event(event)
-        except KeyboardInterrupt:
-            self.state = "stopped"
+                on_event(event)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)  # it leaves by itself
         finally:
-            self.close()  # what was printed comes through another pipe and is whole only at the end
-        if self.state == "stopped":
-            raise RunStopped(STOPPED)
-        if self.state == "failed":
-            raise LabError(event["sentence"], self._detail(event["detail"]))
-        if self.state == "died":
-            raise LabError(died("the experiment's process", self._process.returncode), self._detail())
-        if self.state == "late":
-            late = f"the run was ended after {self._timeout_s:g} s without finishing"
-            raise LabError(f"{late}; ask for less work, or for more time with timeout_s", self._detail())
+            self.close()
+        if event["event"] == "failed":
+            printed = self._printed.decode(errors="replace").strip()  # whole only now: it comes through another pipe
+            parts = [event["detail"].strip(), printed and f"It printed:\n{printed}"]
+            raise LabError(event["sentence"], "\n".join(filter(None, parts)))
 
     def _next(self):
-        """The next event; the child's exit, the end of its output and of its time are events as well."""
-        exited = False
+        """The next event; that the child has ended, or that its time is over, is a failure."""
         while True:
             left_s = max(0, self._deadline - time.monotonic())
             with contextlib.suppress(queue.Empty):
                 return self._events.get(timeout=min(LOOK_S, left_s))
-            if left_s <= LOOK_S and time.monotonic() >= self._deadline:
-                return {"event": "died" if exited else "late"}
-            if not exited and self._process.poll() is not None:
-                # Its orphans may hold its pipe open: end them, so that its end comes after the events it still holds.
+            ended = self._process.poll() is not None
+            if ended or not left_s:
+                # Its orphans may hold its pipe open: end them, so that the events that it still holds come first.
                 self._end_session()
-                exited, self._deadline = True, time.monotonic() + LAST_EVENTS_S
-
-    def _detail(self, text=""):
-        printed = self._printed.decode(errors="replace").strip()
-        return "\n".join(part for part in (text.strip(), printed and f"It printed:\n{printed}") if part)
+                self._readers[0].join(LAST_EVENTS_S)
+                late = f"the run was ended after {self._timeout_s:g} s without finishing; {ADVICE}"
+                sentence = died("the experiment's process", self._process.returncode) if ended else late
+                self._events.put({"event": "failed", "sentence": sentence, "detail": ""})
 
     def _read_events(self):
         # A child that is killed while it writes leaves half a line: its end says more.
         with self._process.stdout as pipe, contextlib.suppress(ValueError):
             for line in pipe:
                 self._events.put(json.loads(line))
-        self._events.put({"event": "died"})
 
     def _read_printed(self):
         with self._process.stderr as pipe:
@@ -137,16 +115,13 @@ class Run:
         """Leave nothing behind: no process of the run, no thread, no open pipe, no file. May be repeated."""
         if self._process and not self._process.stdin.closed:
             try:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(2 if self.state in ("done", "failed", "died") else 0)  # it leaves by itself
                 self._end_session()
                 self._process.wait(5)
             finally:  # if this is interrupted, too, the watchdog ends the session
-                with contextlib.suppress(BrokenPipeError):
-                    self._process.stdin.close()
-            for thread, pipe in zip(self._threads, (self._process.stdout, self._process.stderr), strict=True):
-                if thread.ident:
-                    thread.join(1)  # a reader closes its pipe at the end of file, unless a daemon holds it open
+                self._process.stdin.close()
+            for reader, pipe in zip(self._readers, (self._process.stdout, self._process.stderr), strict=True):
+                if reader.ident:
+                    reader.join(1)  # it closes its pipe at the end of file, unless a daemon holds it open
                 else:
                     pipe.close()
         self._scratch.cleanup()
@@ -157,10 +132,10 @@ class Run:
 
         for end, spared, patience_s in (("terminate", "", GRACE_S), ("kill", RESOURCE_TRACKER, 5), ("kill", "", 5)):
             deadline = time.monotonic() + patience_s
-            for process in alive(self.pid, self._scratch.name, spared):
+            for process in alive(self._process.pid, self._scratch.name, spared):
                 with contextlib.suppress(psutil.Error):
                     getattr(process, end)()
-            while (left := alive(self.pid, self._scratch.name)) and time.monotonic() < deadline:
+            while (left := alive(self._process.pid, self._scratch.name)) and time.monotonic() < deadline:
                 time.sleep(0.02)
             if not left:
                 return

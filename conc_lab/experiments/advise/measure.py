@@ -6,11 +6,11 @@ serial batches of its own round. Two figures of each variant make its prediction
 and the time for an item at its measured throughput (see summary.py). Processes get their items in chunks.
 """
 
+import contextlib
 import math
 import os
 import pickle
 import random
-import signal
 from collections import namedtuple
 from collections.abc import Iterator
 from time import perf_counter, thread_time
@@ -20,6 +20,7 @@ from ...engine.errors import LabError
 from ...engine.experiment import Progress
 from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, unsuited
 from ...engine.parameters import ByProfile, Kinds, Number, TaskName
+from ..speedup.measure import on_fresh_pool
 
 SKIPS_KINDS = True
 WORKERS = 16  # at most, unless there are more usable CPUs than that
@@ -36,10 +37,10 @@ COLUMNS |= {"voluntary_switches": "int?", "argument_bytes": "int?", "result_byte
 SMALL = {"task_ms": 0.2, "within_s": 1}
 RECORDED = {"count_primes": {"task": "count_primes", "items": 10_000}}
 
-# seconds and cpu_s of a call alone; steady: whether two calls gave the same value; copies: as many sets of arguments
-# as go into one message, because pickle would send an object that comes twice only once; sizes: columns of a row;
-# unpicklable: why it cannot be sent to a worker that shares no objects, or None.
-Item = namedtuple("Item", "task args value steady seconds cpu_s copies sizes unpicklable")
+# seconds and cpu_s of a call alone; quick: it may be called often; steady: whether two calls gave the same value;
+# sizes: columns of a row, where it can be pickled; copies: as many sets of arguments as go into one message to a
+# process, because pickle would send an object that comes twice only once.
+Item = namedtuple("Item", "task args value quick steady seconds cpu_s sizes copies")
 
 
 def advise(
@@ -57,7 +58,7 @@ def advise(
     workers' own CPU seconds within wall_s), cores_busy (cpu_s / wall_s), voluntary_switches; handover_s (what a lone
     item takes longer through the executor than inside the worker, None for serial, asyncio and slow items);
     argument_bytes, result_bytes (pickled, None where that is impossible); refused (why this kind cannot do it; the
-    figures are then None). Raises LabError when the task fails, or takes too long.
+    figures are then None). Raises LabError when the task fails, or an item takes too long.
     """
     begun = perf_counter()
 
@@ -67,55 +68,40 @@ def advise(
     yield progress(f"one item of {task}")
     found = find_task.find(task)
     with found.prepare(task_ms / 1000) as args:
-        item, first = _one(found, args), {}  # first: what the first round found, by variant
+        item, first = _one(found, args), {}  # first: the rows of the first round, by variant
         for kind in ["serial", *(kind for kind in kinds if not unsuited(found, kind))]:
-            for workers in _numbers(kind, item):
+            for workers in [1] if kind == "serial" else _numbers(kind, item):
                 first[kind, workers] = row = _observed(item, kind, workers)
                 yield row | {"round": 0}
                 yield progress(f"{workers} {kind}")
-                gained = not row["refused"] and _item_s(first["serial", 1]) / _item_s(row) > GAIN
+                gained = not row["refused"] and item.seconds * row["tasks"] > GAIN * row["wall_s"]
                 if not gained or perf_counter() - begun > 0.75 * within_s:
                     break
-        round_s = perf_counter() - begun
-        yield progress("round 1", round_done=True)
-        variants = [variant for variant, row in first.items() if not row["refused"]]
-        for number in range(1, ROUNDS):
-            if (round_begun := perf_counter()) - begun + round_s > within_s:
+        # Serial twice a round: all others are compared with it.
+        variants = [("serial", 1), *(variant for variant, row in first.items() if not row["refused"])]
+        for number in range(1, ROUNDS + 1):
+            yield progress(f"round {number}", round_done=True)
+            if number == ROUNDS or (perf_counter() - begun) * (number + 1) / number > within_s:
                 break
-            # Serial twice: all others are compared with it.
-            for variant in random.sample([("serial", 1), *variants], 1 + len(variants)):
+            for variant in random.sample(variants, len(variants)):
                 yield _observed(item, *variant, first[variant]["tasks"]) | {"round": number}
-            round_s = perf_counter() - round_begun
-            yield progress(f"round {number + 1}", round_done=True)
 
 
 def _one(task, args):
     """What one item is, from its first call and, unless that was slow, from calls for the length of a batch."""
-    if hasattr(signal, "setitimer"):  # not on Windows
-        signal.signal(signal.SIGALRM, signal.default_int_handler)  # no task's "except Exception" keeps it
-        signal.setitimer(signal.ITIMER_REAL, SLOWEST_S)
     outcome, seconds, cpu_s = _called(task, args)
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
     if seconds > SLOWEST_S:
-        too_long = f"one item of {task.name} takes more than {SLOWEST_S} s, too long to compare the kinds of worker"
-        raise LabError(f"{too_long}: make an item smaller")
-    value, steady = pools.value(outcome, f"the task {task.name} raised"), False
-    if seconds < SLOW_S:
+        raise LabError(f"one item of {task.name} takes {seconds:.1f} s, too long to compare workers: make it smaller")
+    value, quick, steady = pools.value(outcome, f"the task {task.name} raised"), seconds < SLOW_S, False
+    if quick:
         again, seconds, cpu_s = _called(task, args, BATCH_S)
         steady = tasks.alike(value, again)
-    sizes, unpicklable = {}, None
-    for what, thing in (("argument", args), ("result", value)):
-        try:
-            sizes[f"{what}_bytes"] = len(pickle.dumps(thing))
-        except Exception as error:  # whatever a student's class raises
-            sizes[f"{what}_bytes"] = None
-            unpicklable = unpicklable or f"its {what} cannot be pickled ({type(error).__name__}: {error})"
-    copies = [args]
-    if not unpicklable:
-        chunk = min(CHUNK_S / seconds, CHUNK_BYTES / sum(sizes.values()))
-        copies = [pickle.loads(pickle.dumps(args)) for _ in range(max(1, int(chunk)))]
-    return Item(task, args, value, steady, seconds, cpu_s, copies, sizes, unpicklable)
+    sizes, copies = {}, [args]
+    with contextlib.suppress(Exception):  # whatever a student's class raises
+        sizes = {"argument_bytes": len(pickle.dumps(args)), "result_bytes": len(pickle.dumps(value))}
+        chunk = int(min(CHUNK_S / seconds, CHUNK_BYTES / sum(sizes.values())))
+        copies += [pickle.loads(pickle.dumps(args)) for _ in range(chunk - 1)]
+    return Item(task, args, value, quick, steady, seconds, cpu_s, sizes, copies)
 
 
 def _called(task, args, seconds=0):
@@ -129,10 +115,7 @@ def _called(task, args, seconds=0):
 
 def _numbers(kind, item):
     """Numbers of workers to try: 2, as many as keep every usable CPU busy if waits overlap, and one between."""
-    if kind == "serial":
-        return [1]
-    cpus = machine.usable_cpus(machine.cpu_quota())
-    cpus = min(cpus, WINDOWS_MOST_PROCESSES) if os.name == "nt" else cpus
+    cpus = min(machine.usable_cpus(machine.cpu_quota()), WINDOWS_MOST_PROCESSES)
     computing = max(item.cpu_s / item.seconds, 0.001)
     most = max(2, cpus, min(MORE.get(kind, WORKERS), round(cpus / computing)))
     return sorted({2, round(math.sqrt(2 * most)), most})
@@ -140,56 +123,38 @@ def _numbers(kind, item):
 
 def _observed(item, kind, workers, count=None):
     """A row, less its round: a batch of `count` items, or of as many as take about `BATCH_S`, on a fresh pool."""
-    chunk = len(item.copies) if kind in START_METHODS else 1
+    chunk, trial, handover_s = len(item.copies) if kind in START_METHODS else 1, item.quick and not count, None
     row = dict.fromkeys(COLUMNS) | {"kind": kind, "workers": workers, "chunk": chunk} | item.sizes
+    least = workers * chunk  # whole chunks for every worker
+    count = count or least
+
+    def work(pool):
+        """Do `count` items as a program would, and return the last one's value."""
+        for outcome in pool.map(item.task, item.copies[:chunk] * (count // chunk), chunk):
+            value = pools.value(outcome, f"the task {item.task.name} raised")
+        return value
+
+    def prepare(pool):
+        nonlocal count, handover_s
+        begun = perf_counter()
+        if item.quick and kind not in ("serial", "asyncio"):
+            inside_s = sum(pool.ask(in_worker.timed, item.task.function, item.args)[1] for _ in range(HANDED))
+            handover_s = (perf_counter() - begun - inside_s) / HANDED
+        if trial:
+            count = least * max(1, min(200, int(BATCH_S / item.seconds)) // least)
+            begun = perf_counter()
+            work(pool)
+            count = math.ceil(count / least * max(1, BATCH_S / (perf_counter() - begun))) * least
+
     try:
-        if item.unpicklable and kind not in ("serial", "threads", "asyncio"):
-            raise LabError(item.unpicklable)
-        return row | _batch(item, kind, workers, chunk, count)
-    except LabError as error:
+        timed, warm_up_s, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
+        if item.steady and not tasks.alike(value, item.value):
+            raise LabError(f"{item.task.name} returned something else in a worker than when it was called before")
+    except Exception as error:  # a LabError, or whatever a student's class raises when it is pickled
         if kind == "serial":
             raise
         return row | {"refused": str(error)}
-
-
-def _batch(item, kind, workers, chunk, count):
-    task, least, quick, handover_s = item.task, workers * chunk, item.seconds < SLOW_S, None
-
-    def work(number):
-        """Do so many items, whole chunks of them, as a program would, and return the last one's value."""
-        for outcome in pool.map(task, item.copies[:chunk] * (number // chunk), chunk):
-            value = pools.value(outcome, f"the task {task.name} raised")
-        return value
-
-    pools.wait_for_threads()  # before the clock
-    opened = perf_counter()
-    with pools.opened(kind, workers) as pool:
-        if quick:  # what the task imports or makes at its first call belongs to the setup
-            work(1) if kind == "asyncio" else pool.usages(in_worker.call, (task.function, item.args))
-        ready = perf_counter()
-        if quick and kind not in ("serial", "asyncio"):
-            inside_s = sum(pool.ask(in_worker.timed, task.function, item.args)[1] for _ in range(HANDED))
-            handover_s = (perf_counter() - ready - inside_s) / HANDED
-        if quick and not count:
-            trial = least * max(1, min(200, int(BATCH_S / item.seconds)) // least)
-            begun = perf_counter()
-            work(trial)
-            count = math.ceil(trial / least * max(1, BATCH_S / (perf_counter() - begun))) * least
-        count = count or least
-        before = pool.usages()
-        start = perf_counter()
-        value = work(count)
-        wall_s = perf_counter() - start
-        used = in_worker.used(before, pool.usages())
-        closing = perf_counter()
-    teardown_s = perf_counter() - closing
-    if item.steady and not tasks.alike(value, item.value):
-        raise LabError(f"{task.name} returned something else in a worker than when it was called before")
-    del used["involuntary_switches"]
-    row = {"tasks": count, "wall_s": wall_s, "teardown_s": teardown_s, "handover_s": handover_s} | used
-    setup_s = max(0, ready - opened - (workers * wall_s / count if quick else 0))
-    return row | {"setup_s": setup_s, "cores_busy": used["cpu_s"] / wall_s}
-
-
-def _item_s(row):
-    return row["wall_s"] / row["tasks"]
+    row |= {name: timed[name] for name in timed.keys() & row.keys()} | {"tasks": count, "handover_s": handover_s}
+    # What the task imports or makes at its first call belongs to the setup, the call itself does not.
+    setup_s = row["setup_s"] + warm_up_s - (workers * row["wall_s"] / count if item.quick else 0)
+    return row | {"setup_s": max(0, setup_s), "cores_busy": row["cpu_s"] / row["wall_s"]}

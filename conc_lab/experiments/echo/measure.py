@@ -5,16 +5,11 @@ in a shuffled order.
 """
 
 import contextlib
-from collections.abc import Iterator
 
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Number, Several
 from ..interval.measure import DEFAULT_US, INTERVALS_US
 from ..pingpong.measure import RUN_MS, process, round_trips
-
-# Without a pause the next byte may come before a thread that computes has got the GIL back (its wake-up takes
-# longer than a trip), and most trips then meet nobody: the median of the same run read 7 µs or 5 ms.
-PAUSE_S = 0.001
 
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?", "trips": "int"}
 COLUMNS |= {"round_trip_us": "float", "p10_us": "float", "p90_us": "float"}
@@ -26,7 +21,7 @@ def echo(
     intervals_us: INTERVALS_US = DEFAULT_US,
     run_ms: RUN_MS = ByProfile(20, 100, 300),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Time round trips to a thread that answers, alone and beside others that compute; one row is one run.
 
     Columns: round; kind of those others (threads of its process, processes: bare interpreters, or none), workers (how
@@ -42,7 +37,9 @@ def echo(
             others = [stack.enter_context(process(threads=1)) for _ in range(size if kind == "processes" else 0)]
             for computes, _ in others:
                 computes()  # and so have they
-            row |= round_trips(exchange, run_ms, PAUSE_S)
+            # Without a pause the next byte may come before a thread that computes has got the GIL back (its wake-up
+            # takes longer than a trip), and most trips then meet nobody: the median of the same run read 7 µs or 5 ms.
+            row |= round_trips(exchange, run_ms, pause_s=0.001)
         yield row
         yield progress
 

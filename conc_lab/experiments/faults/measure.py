@@ -11,13 +11,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from subprocess import TimeoutExpired
 
 from ...engine import helper
 from ...engine.errors import LabError, fate
-from ...engine.experiment import Progress
+from ...engine.experiment import Progress, Rows
 from ...engine.kinds import START_METHODS
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
@@ -34,7 +33,6 @@ WORKERS = 8  # so many at the same time, in programs of two
 COLUMNS = dict.fromkeys(("fault", "api", "kind"), "str") | dict.fromkeys(("told", "ended", "reason"), "str?")
 COLUMNS |= dict.fromkeys(("others_finished", "usable_again", "stoppable", "survived"), "bool?")
 SMALL = {"faults": ["raise", "segfault", "hang"], "apis": ["Thread", "Pool"], "patience_s": 0.5}
-RECORDED = {"table": {}}
 
 
 def faults(
@@ -42,7 +40,7 @@ def faults(
     apis: Several(OneOf(lambda: APIS, "the class of the standard library that runs the workers"), "api") = COMMON,
     kinds: Kinds("processes", *START_METHODS, help="how processes are started") = ("processes",),
     patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = ByProfile(1.5, 3, 10),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Make a worker fail in each way, under each API, in a program of its own; one row is one case.
 
     Columns: fault; api; kind ("threads", "interpreters", or how the processes were started); told (what the program

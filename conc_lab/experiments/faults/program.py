@@ -15,11 +15,6 @@ NOTHING, RESULT = "nothing", "a result"
 START_S = 60  # for what is sure to happen, however busy the machine: a worker's start
 
 
-def main() -> None:
-    """The program's end of `case`."""
-    helper.run(case)
-
-
 def case(fault: str, api: str, kind: str, patience_s: float, folder: str) -> None:
     """Let a worker fail, and say what became of all: nothing is said if this program did not live on."""
     _limit(fault)
@@ -44,6 +39,9 @@ def case(fault: str, api: str, kind: str, patience_s: float, folder: str) -> Non
         if row["stoppable"]:
             process.kill()
         helper.say(row)
+
+
+main = partial(helper.run, case)
 
 
 def told(wait, seconds: float) -> str:

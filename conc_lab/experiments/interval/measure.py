@@ -4,11 +4,10 @@ All variants are in every round, in a shuffled order.
 """
 
 import sys
-from collections.abc import Iterator
 from itertools import product
 
 from ...engine import in_worker, tasks
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Number, Several
 from ..switches.measure import COUNTED, run_together
 
@@ -17,7 +16,6 @@ DEFAULT_US = (5000, 500, 50, 10)
 
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?"} | COUNTED
 SMALL = {"run_ms": 2, "intervals_us": [5000, 10], "rounds": 1}
-RECORDED = {"all": {"workers": [4]}}
 
 
 def interval(
@@ -25,7 +23,7 @@ def interval(
     intervals_us: INTERVALS_US = DEFAULT_US,
     run_ms: Number(1, 10_000, "milliseconds of computing for each thread", whole=False) = ByProfile(20, 100, 300),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Let threads compute at several switch intervals of the interpreter; one row is one run.
 
     Columns: round, kind (threads, or serial: the same work, one part after the other), workers (whose work it is),
@@ -36,7 +34,6 @@ def interval(
     for number, _, (size, us), progress in in_rounds(list(product(workers, (None, *intervals_us))), rounds):
         kind = "threads" if us else "serial"
         sys.setswitchinterval(us / 1e6 if us else usual_s)
-        whole, before, after = run_together(kind, size, tasks.count_primes, amount)
-        row = {"round": number, "kind": kind, "workers": size, "interval_us": us}
-        yield row | whole | in_worker.used(before, after)
+        run, before, after = run_together(kind, size, tasks.count_primes, amount)
+        yield {"round": number, "kind": kind, "workers": size, "interval_us": us} | run | in_worker.used(before, after)
         yield progress

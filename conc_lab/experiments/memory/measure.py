@@ -8,7 +8,6 @@ shared page in each process.
 """
 
 import statistics
-from collections.abc import Iterator
 from itertools import product
 from subprocess import PIPE
 
@@ -16,7 +15,7 @@ import psutil
 
 from ...engine import helper, kinds
 from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.machine import system
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 
@@ -25,17 +24,12 @@ TOUCHES = ("untouched", "read", "written")
 METERS = ("pss", "uss", "rss")  # the best first
 KINDS = ("threads", *kinds.START_METHODS, "interpreters")
 INSIDE = ("threads", "interpreters")  # kinds of worker that live inside the program's own process
-# What the program takes, and a worker, rounded up. Used to refuse what cannot fit, never shown.
-PROGRAM_BYTES = 40 << 20
-WORKER_BYTES = {"threads": 1 << 20, "interpreters": 10 << 20} | kinds.WORKER_BYTES
 
 COLUMNS = {"round": "int", "order": "int", "kind": "str", "workers": "int", "touch": "str", "data_bytes": "int"}
 COLUMNS |= {f"{meter}_{when}bytes": "int?" for meter in METERS for when in ("before_", "")} | {"rss_bytes": "int"}
 COLUMNS |= {f"worker_{meter}_bytes": "float?" for meter in METERS}
 COLUMNS |= {"processes": "int", "others_uss_bytes": "int?", "missing": "str?"}
 SMALL = {"workers": [2], "rounds": 1}
-RECORDED = {"none": {"workers": [1, 2, 4]}}
-RECORDED["ints"] = {"workers": [1, 2], "kinds": ["fork"], "parent_data": "ints", "touch": ["untouched", "read"]}
 
 
 def memory(
@@ -45,7 +39,7 @@ def memory(
     data_mb: Number(0, 100, "how much of it, in millions of bytes") = ByProfile(20, 100, 100),
     touch: Several(OneOf(lambda: TOUCHES, "what each worker does with the data"), "touch") = ("untouched",),
     rounds: ROUNDS = ByProfile(1, 3, 5),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Measure the memory that workers add; one row is one variant in one round.
 
     bytes is a bytearray, ints a list of different ints. Threads and forked workers find the data where it is; the
@@ -66,16 +60,13 @@ def memory(
 
 def check(params, machine):
     """Refuse touching no data, and more data, or copies of them, than the memory holds."""
-    form, touch = params["parent_data"], params["touch"]
-    if form == "none" and touch != ["untouched"]:
+    copied = params["touch"] != ["untouched"]
+    if copied and params["parent_data"] == "none":
         raise LabError("with parent_data 'none' there is nothing to touch: choose bytes or ints, or touch 'untouched'")
-    size = 0 if form == "none" else params["data_mb"] * MB
-    left = machine["memory_free_bytes"] - PROGRAM_BYTES - size
-    for kind in params["kinds"]:
-        copying = {"written"} if (kind, form) == ("fork", "bytes") else {"read", "written"}  # ints' counts are written
-        copied = kind != "threads" and not copying.isdisjoint(touch)
-        what = f"workers ({kind}) beside a program with {size / MB:g} MB of data"
-        kinds.check_memory(max(params["workers"]), what, WORKER_BYTES[kind] + size * copied, left)
+    size = 0 if params["parent_data"] == "none" else params["data_mb"] * MB
+    copies = max(params["workers"]) if copied and params["kinds"] != ["threads"] else 0
+    what = f"programs and workers with {size / MB:g} MB of data each"
+    kinds.check_memory(1 + copies, what, kinds.WORKER_BYTES["spawn"] + size, machine["memory_free_bytes"])
 
 
 def reading(pid: int) -> dict[str, int | None]:

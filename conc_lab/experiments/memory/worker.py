@@ -7,8 +7,6 @@ module, so it imports nothing that a bare pool's worker lacks.
 import os
 import sys
 
-STEP = 4096  # bytes: no platform has smaller pages
-
 _data = None  # found by threads and forked workers, made anew by all others
 
 
@@ -29,7 +27,7 @@ def act(form: str, size: int, touch: str) -> None:
     if touch == "read":
         _data.count(0)  # of a list, this counts the references to each int up and down, as a loop over it does
     elif form == "bytes":
-        _data[::STEP] = b"y" * len(range(0, len(_data), STEP))
+        _data[::4096] = b"y" * len(range(0, len(_data), 4096))  # no platform has smaller pages
     else:
         for index in range(len(_data)):
             _data[index] += 1

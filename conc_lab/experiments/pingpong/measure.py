@@ -12,13 +12,12 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator
 from functools import partial
 from subprocess import PIPE
 
 from ...engine import helper, machine, pools
 from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Number
 from . import worker
 
@@ -30,23 +29,20 @@ COLUMNS |= {"trips": "int?", "round_trip_us": "float?", "p10_us": "float?", "p90
 SMALL = {"run_ms": 2, "rounds": 1}
 
 
-def pingpong(
-    run_ms: RUN_MS = ByProfile(20, 100, 300), rounds: ROUNDS = ByProfile(2, 5, 9)
-) -> Iterator[dict | Progress]:
+def pingpong(run_ms: RUN_MS = ByProfile(20, 100, 300), rounds: ROUNDS = ByProfile(2, 5, 9)) -> Rows:
     """Time round trips between two workers; one row is one run.
 
     Columns: round; kind (threads, or processes: bare interpreters), primitive (pipe or lock), place; trips,
     round_trip_us (the run's median; there and back), p10_us and p90_us; reason: why these are None here, else None.
     Raises LabError when a worker cannot be started.
     """
-    variants, missing = [(partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
-    for number, _, (partner, place), progress in in_rounds(variants, rounds):
-        row = dict.fromkeys(COLUMNS) | {"round": number, "place": place, "reason": missing.get(place)}
-        row["kind"], row["primitive"] = partner
+    variants, missing = [(*partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
+    for number, _, (kind, primitive, place), progress in in_rounds(variants, rounds):
+        row = {"round": number, "kind": kind, "primitive": primitive, "place": place, "reason": missing.get(place)}
         if place not in missing:
-            with PARTNERS[partner]() as (exchange, partner_id), _placed(partner_id, place):
+            with PARTNERS[kind, primitive]() as (exchange, partner_id), _placed(partner_id, place):
                 row |= round_trips(exchange, run_ms)
-        yield row
+        yield dict.fromkeys(COLUMNS) | row
         yield progress
 
 
@@ -101,11 +97,10 @@ def _pipe():
         yield partial(end.read, 1), partial(start.write, b".")
 
 
-@contextlib.contextmanager
 def _lock():
     lock = threading.Lock()
     lock.acquire()
-    yield lock.acquire, lock.release
+    return contextlib.nullcontext((lock.acquire, lock.release))
 
 
 PARTNERS = {("threads", "pipe"): partial(_thread, _pipe), ("processes", "pipe"): process}

@@ -19,16 +19,9 @@ def partner(threads=0, interval_us=5000):
     """Answer stdin on stdout, beside so many threads that compute, at this switch interval."""
     sys.setswitchinterval(interval_us / 1e6)
     for _ in range(threads):
-        threading.Thread(target=_compute, daemon=True).start()
+        threading.Thread(target=count_primes, args=(sys.maxsize,), daemon=True).start()  # without end
     answer(partial(os.read, 0, 1), partial(os.write, 1, b"."))
     os._exit(0)  # daemon threads that compute would be in the way of an orderly end
 
 
-def _compute():
-    while True:
-        count_primes(1000)
-
-
-def main():
-    """The program in a process of its own."""
-    helper.run(partner)
+main = partial(helper.run, partner)  # the program in a process of its own

@@ -12,14 +12,12 @@ import multiprocessing
 import queue
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import product
 from types import SimpleNamespace
 
 from ...engine import pools
-from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.kinds import START_METHODS
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
@@ -27,7 +25,6 @@ from . import worker
 METHODS = ("handshake", "call", "plain", "deadlock")
 COUNTS = ("shared", "own", "queue")
 ORDERS = ("opposite order", "same order")
-SWITCH_INTERVAL_S = 1e-5  # 500 times as often as usual: an update that can be lost shall have its chance
 
 COLUMNS = dict.fromkeys(("method", "kind", "count", "lock", "what"), "str")
 COLUMNS |= dict.fromkeys(("round", "expected", "counted", "lost", "seen_by_parent"), "int")
@@ -42,7 +39,7 @@ def races(
     increments: Number(1, 10_000_000, "updates by each worker, plain") = ByProfile(20_000, 200_000, 1_000_000),
     patience_ms: Number(1, 10_000, "milliseconds until a deadlock counts as one") = ByProfile(200, 500, 500),
     rounds: ROUNDS = ByProfile(1, 3, 5),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Count what two workers add to one count, with and without a lock; one row is one variant in one round.
 
     counts: "shared" is one variable of both threads, or one count in memory that both processes share; "own" is one
@@ -51,9 +48,10 @@ def races(
     Columns: round; method; kind; count; lock ("none" or "lock", which a shared count alone has; for "deadlock" the
     order in which the two threads take the locks); what is counted ("updates", or "threads" that got both locks);
     expected, counted, and lost, their difference; seen_by_parent: the count as the program that started the workers
-    sees it. Raises LabError when a worker ends before it is done.
+    sees it. Raises LabError when a worker ends before it is done, or where nothing asked for goes together.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)  # for good: this interpreter ends with the run
+    # 500 times as often as usual, for good: an update that can be lost has its chance, and this interpreter then ends.
+    sys.setswitchinterval(1e-5)
     for number, _, variant, progress in in_rounds(_variants(methods, kinds, counts), rounds):
         method, kind, count, lock = variant
         if method == "deadlock":
@@ -63,12 +61,6 @@ def races(
         row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
         yield row | {"lost": row["expected"] - row["counted"]}
         yield progress
-
-
-def check(params, machine):
-    """Refuse kinds and counts of which none go together."""
-    if not _variants(params["methods"], params["kinds"], params["counts"]):
-        raise LabError("none go together: own counts are for processes, a queue and a deadlock for threads")
 
 
 def _variants(methods, kinds, counts):

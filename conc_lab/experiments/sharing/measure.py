@@ -7,10 +7,9 @@ timed, so every run on the same Python and system gives the same rows.
 """
 
 import os
-from collections.abc import Iterator
 
 from ...engine import pools
-from ...engine.experiment import Progress
+from ...engine.experiment import Progress, Rows
 from ...engine.kinds import unavailable
 from ...engine.parameters import Kinds
 from . import worker
@@ -26,12 +25,9 @@ SET, LATER = "set before the start", "changed later"  # what the parent writes
 
 COLUMNS = {"thing": "str", "kind": "str", "cell": "str", "evidence": "str?", "different_ids": "int?", "reason": "str?"}
 SMALL = {}
-RECORDED = {"table": {"kinds": [kind for kind in KINDS if not unavailable(kind)]}}
 
 
-def sharing(
-    kinds: Kinds(*KINDS, help="how the worker is started") = ("threads", "spawn"),
-) -> Iterator[dict | Progress]:
+def sharing(kinds: Kinds(*KINDS, help="how the worker is started") = ("threads", "spawn")) -> Rows:
     """Find out, for nine things, whether a worker of each kind shares them; one row is one thing for one kind.
 
     Columns: thing; kind; cell: "shared" (a change on one side is seen on the other), "copied" (the worker found

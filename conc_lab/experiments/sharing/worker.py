@@ -4,6 +4,7 @@ Imported by spawned workers and in subinterpreters, so it imports nothing that a
 imports it too: its module values are what the two of them do, or do not, have in common.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -39,12 +40,10 @@ def change(items, descriptor, status):
 
 def read(descriptor, status):
     """Read from the parent's file and say where it then stands, if the descriptor's number names that file here."""
-    try:
+    with contextlib.suppress(OSError):
         if os.path.samestat(os.fstat(descriptor), status):
             os.read(descriptor, 4)
             return f"offset {os.lseek(descriptor, 0, os.SEEK_CUR)}"
-    except OSError:
-        pass
     return NO_FILE
 
 

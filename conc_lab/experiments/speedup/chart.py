@@ -1,183 +1,184 @@
 """Speedup against workers, with what explains it; and setup against run."""
 
-import math
-
-import pandas
+import numpy
 
 from ...drawing import kit, words
+from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, decides, first, ranged
 from ...engine.machine import capacity
-from ...engine.result import Result, recording
-from ...engine.stats import character, where
-from .summary import by_variant, held_up, summary
+from ...engine.result import Result
+from ...engine.stats import character, interval, where
+from .summary import BUSY, by_variant, summary
 
-PHASES = {  # of a run: how they are called and drawn
-    "setup_s": ("setup", "#E69F00", "//"),
-    "wall_s": ("run", "#56B4E9", ""),
-    "teardown_s": ("teardown", "#999999", "xx"),
-}
+LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
+PHASES = (("setup", "#E69F00", "//"), ("run", "#56B4E9", ""), ("teardown", "#999999", "xx"))  # colour and hatch
 
 
-def phases(result: Result) -> pandas.DataFrame:
-    """Medians of every variant, serial first: setup_s, teardown_s, and wall_s of as many tasks as any variant had."""
-    rows = result.shown[result.shown.cpu.isna()]
-    rows = rows.assign(wall_s=rows.wall_s * rows.tasks.max() / rows.tasks)
-    medians = by_variant(rows)[[*PHASES, "speedup", "cores_busy"]].median().reset_index()
-    return medians.assign(name=list(map(words.name, medians.kind, medians.workers)))
-
-
-def plot_speedup(result: Result, ax, others=()) -> None:
-    """Speedup against workers: every round faint, the median and its interval strong, ideal, and `_others`."""
-    for kind, lines in summary(result).groupby("kind", sort=False):
-        look, at = kit.LOOKS[kind], _at(result, lines)
-        rounds = where(result.shown, kind=kind).pivot(index="round", columns="workers", values="speedup")
-        speeds = rounds.tail(1000).assign(gap=math.nan).to_numpy()  # one line for all rounds: many take long
-        faint = kit.FAINT | {"linestyle": "-", "linewidth": 0.8}
-        ax.plot([*at, math.nan] * len(speeds), speeds.ravel(), **look, **faint)
-        spread = [lines.speedup - lines.low, lines.high - lines.speedup]
-        ax.errorbar(at, lines.speedup, spread, **look, **kit.STRONG, label=words.label(kind, result), capsize=4)
-    _draw_ideal(ax, result)
-    for _, label, how, overlaid in others:
-        for kind, lines in overlaid.groupby("kind", sort=False):
-            ax.plot(_at(result, lines), lines.speedup, **kit.LOOKS[kind] | how, label=label.format(kind))
-    kit.columns(ax, sorted(result.params["workers"]))
-    ax.set_ylabel("speedup\n(serial = 1)")
-    if ax.get_ylim()[1] > 5:
-        kit.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
-    else:
-        ax.set_ylim(0, max(2.2, ax.get_ylim()[1]))
-        ax.yaxis.set_major_formatter("{x:g}×")
-    kit.legend(ax, 3)
-
-
-def _draw_ideal(ax, result):
-    """No more than the workers, and no more than keeps every usable CPU busy."""
+def plot_speedup(result: Result, ax, bets) -> None:
+    """What stands beside the medians of the speedup: every round faint, their interval, the ideal, and the bets."""
+    for kind, rows in _placed(result, result.shown[result.shown.kind != "serial"]).groupby("kind"):
+        ax.plot(rows["at"], rows.speedup, **kit.LOOKS[kind] | kit.FAINT)
+    lines = _placed(result, summary(result))
+    ax.vlines(lines["at"], lines.low, lines.high, [kit.LOOKS[kind]["color"] for kind in lines.kind])
     usable, workers = capacity(result.machine), sorted(result.params["workers"])
+    for kind, number, speedup in bets:
+        ax.plot(workers.index(number) + kit.dodge(kind), speedup, **kit.BET, label="your bet")
+    # No more is ideal than the workers, and than keeps every usable CPU busy.
     partly = character(result.frame) in ("waits", "mixed")
     busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
-    ideal = [min(number, usable / busy if busy else math.inf) for number in workers]
-    label = "ideal" if ideal == workers else f"ideal on {words.count(usable, 'CPU')}"
-    ax.plot(range(len(workers)), ideal, **kit.REFERENCE, label=label)
-    ax.axhline(1, color="#555555", linewidth=0.6)
+    ideal = numpy.minimum(workers, usable / max(busy, 0.001))
+    ax.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal on {words.count(usable, 'CPU')}")
 
 
-def plot_explanation(result: Result, ax, column: str) -> None:
-    """`cores_busy` (the workers' CPU seconds per second) or `cpu_cost` (of a task, serial = 1) against workers."""
-    busy = column == "cores_busy"
-    reference = capacity(result.machine) if busy else 1
-    for kind, lines in summary(result).groupby("kind", sort=False):
-        ax.plot(_at(result, lines), lines[column], **kit.LOOKS[kind], **kit.STRONG)
-    ax.axhline(reference, **kit.REFERENCE)
+def plot_medians(result: Result, ax, column: str) -> None:
+    """A column of the summary against workers, and what it is compared with: serial, or all usable CPUs."""
+    for kind, lines in _placed(result, summary(result)).groupby("kind", sort=False):
+        ax.plot(lines["at"], lines[column], **kit.LOOKS[kind], **kit.STRONG, label=words.label(kind, result))
+    ax.axhline(capacity(result.machine) if column == "cores_busy" else 1, color="#555555", linewidth=0.6)
+    if column == "speedup" and ax.get_ylim()[1] > 5:
+        kit.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
+    else:
+        ax.set_ylim(0, max(1.6, 1.1 * ax.get_ylim()[1]))
     kit.columns(ax, sorted(result.params["workers"]))
-    ax.set_ylim(0, reference * 1.15 if busy else max(1.6, ax.get_ylim()[1]))
-    ax.set_ylabel("cores\nbusy" if busy else "CPU cost\nof a task")
+    ax.set_ylabel(LABELS[column])
 
 
 def speedup_chart(result: Result, bet):
     """Speedup, cores busy and CPU cost above each other; the first alone where the task waits."""
-    recorded, task = _fitting_recording(result), result.params["task"]
-    others = _others(result, bet, recorded)
-    explained = () if character(result.frame) == "waits" else ("cores_busy", "cpu_cost")
-    heights = (3, 1, 1)[: 1 + len(explained)]
-    figure = kit.figure(3.6 + len(explained))
-    top, *below = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    plot_speedup(result, top, others)
-    for column, ax in zip(explained, below, strict=True):
-        plot_explanation(result, ax, column)
-    figure.axes[-1].set_xlabel(f"workers, each running {task}")
-    parts = [
-        f"{kind} " + ", ".join(f"{words.times(line.speedup)} with {line.workers}" for line in lines.itertuples())
-        for kind, lines in summary(result).groupby("kind", sort=False)
-    ]
-    parts += [f"{what}: {_said(lines)}" for what, _, _, lines in others]
-    alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(parts)}."
-    return figure, alt, speedup_sentence(result, recorded)
+    lines, task, waits = summary(result), result.params["task"], character(result.frame) == "waits"
+    bets = [point for point in (bet.points if bet else ()) if point[1] in result.params["workers"]]
+    heights = (3,) if waits else (3, 1, 1)
+    figure = kit.figure(2.6 + len(heights))
+    axes = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    plot_speedup(result, axes[0], bets)
+    for column, ax in zip(LABELS, axes, strict=False):
+        plot_medians(result, ax, column)
+    kit.legend(axes[0], 3)
+    axes[-1].set_xlabel(f"workers, each running {task}")
+    said = [*(lines.name + " " + lines.speedup.map(words.times))]
+    said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
+    alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
+    most = lines.groupby("kind", sort=False).tail(1)
+    return figure, alt, words.sentence(*(_verdict(line, waits) for line in most.itertuples()))
 
 
 def setup_chart(result: Result, bet):
-    """Median milliseconds of setup, run and teardown of every variant, as stacked bars."""
-    medians, left = phases(result), 0
-    ax = kit.figure(1.6 + 0.34 * len(medians)).add_subplot()
-    for phase, (label, color, hatch) in PHASES.items():
+    """Median setup, run (of as many tasks as any variant had) and teardown of every variant, as stacked bars."""
+    rows, tasks = result.shown[result.shown.cpu.isna()], result.frame.tasks.max()
+    rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * tasks / rows.tasks, teardown=rows.teardown_s)
+    medians = by_variant(rows)[["setup", "run", "teardown"]].median().reset_index()
+    medians["name"] = medians["said"] = list(map(words.name, medians.kind, medians.workers))
+    ax, left = kit.figure(1.4 + 0.34 * len(medians)).add_subplot(), 0
+    for phase, color, hatch in PHASES:
         width = 1000 * medians[phase]
-        ax.barh(medians.index, width, left=left, color=color, hatch=hatch, edgecolor="white", label=label)
+        ax.barh(medians.index, width, left=left, color=color, hatch=hatch, edgecolor="white", label=phase)
         left += width
-    kit.names(ax, list(medians.name))
-    ax.set_xlabel("milliseconds")
+        medians["said"] += f", {phase} " + medians[phase].map(words.duration)
+    kit.names(ax, medians.name)
+    what = f"{tasks} tasks of {result.params['task']}"
+    ax.set_xlabel(f"milliseconds for {what}")
     kit.legend(ax, 3)
-    ax.set_title(f"{result.params['task']}, {result.frame.tasks.max()} tasks", loc="left", fontsize=11, pad=26)
-    parts, said = [], [f"serial took {words.duration(medians.wall_s.iloc[0])}"]
-    for line in medians.to_dict("records"):
-        each = (f"{label} {words.duration(line[phase])}" for phase, (label, *_) in PHASES.items())
-        parts.append(f"{line['name']}: {', '.join(each)}")
-        if line["kind"] != "serial" and line["workers"] == max(result.params["workers"]):
-            whole = words.duration(sum(line[phase] for phase in PHASES))
-            said.append(f"{line['name']} {words.duration(line['wall_s'])}, and {whole} with setup and teardown")
-    return ax.figure, f"Stacked bars of median times. {'; '.join(parts)}.", words.sentence("; ".join(said))
+    most = medians.groupby("kind", sort=False).said.last()
+    return ax.figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most)
 
 
-def speedup_sentence(result: Result, recorded: Result | None = None) -> str:
-    """What the chart shows, what explains it, and what this machine cannot show, in words."""
-    most, nature = summary(result).groupby("kind", sort=False).tail(1), character(result.frame)
-    text = words.sentence(*(_verdict(line, nature == "waits") for line in most.itertuples()))
-    if result.machine["usable_cpus"] == 1 and nature == "computes":
-        text = f"One usable CPU: no kind of worker can compute faster than serial here. {text}"
-    if held_up(result):
-        text += " Other programs, or a CPU limit, kept the processes from a second CPU: measure again when it is quiet."
-    if recorded is not None and len(others := summary(recorded).merge(most[["kind", "workers"]])):
-        text += f" Beside it is {_whence(recorded)}: {_said(others)}."
-    return text
+def needs_recording(result: Result) -> bool:
+    """Whether these rows do not carry the size of a speedup, which a recording then shows."""
+    one_cpu = result.machine["usable_cpus"] == 1 and character(result.frame) != "waits"
+    return one_cpu or summary(result).doubt.notna().any()
 
 
-def _verdict(line, waiting):
+def _verdict(line, waits):
     """What one line of the summary says."""
-    who, rounds = words.name(line.kind, line.workers), words.count(line.rounds, "round")
-    span = f"{words.times(line.low)} to {words.times(line.high)}"
-    they, together = ("it", "it") if line.workers == 1 else ("they", "together they")
-    busy, speed = f"kept {line.cores_busy:.2f} cores busy", f"{words.times(line.speedup)} as fast as serial"
-    cost = "" if math.isnan(line.cpu_cost) else f", and each task cost {line.cpu_cost:.2f} times the CPU time of serial"
-    why = "their waits overlapped" if waiting and line.direction == "faster" else f"{they} {busy}{cost}"
-    ended = f"{who} finished {'sooner' if line.direction == 'faster' else 'later'} than serial"
-    withheld = f"{ended}, but by how much cannot be told here, because {line.doubt}; {they} {busy}"
-    noisy = f"the clock is too noisy here to tell ({span} in {rounds})"
+    span = f"({words.times(line.low)} to {words.times(line.high)} in {words.count(line.rounds, 'round')})"
+    size = f"{words.times(line.speedup)} as fast as serial {span}"
     told = {
-        "no gain": f"{who} brought no gain, {speed} ({span} in {rounds}): {together} {busy}",
-        "as busy": f"{who} brought no gain to be seen: {noisy}, but {together} {busy}, no more than serial does",
-        "too few": f"{who}: {rounds} ({span}) are too few for a verdict",
-        "unclear": f"{who}: these rounds cannot tell ({span} in {rounds}); {why}",
-    }
-    clear = withheld if line.doubt and not waiting else f"{who}: {speed} ({span} in {rounds}); {why}"
-    return told.get(line.direction, clear)
+        "no gain": f"no gain, {size}",
+        "as busy": f"no gain to be seen, but the clock is too noisy to be sure {span}",
+        "too few": f"too few rounds for a verdict {span}",
+        "unclear": f"the clock is too noisy to tell {span}",
+    }.get(line.direction, f"{line.direction} than serial, but by how much cannot be told here" if line.doubt else size)
+    why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
+    return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 
 
-def _fitting_recording(result):
-    """A recording of the same task, where this machine's own rows do not carry the magnitude."""
-    doubted = summary(result).doubt.notna().any() or result.machine["usable_cpus"] == 1 or held_up(result)
-    fits = {"task": result.params["task"], "gil": result.machine["gil"]}
-    return recording("speedup", **fits) if doubted and character(result.frame) != "waits" else None
-
-
-def _others(result, bet, recorded):
-    """What is laid over the chart: how it is called in words and in the legend, its look, and its lines that fit."""
-    bets = pandas.DataFrame(bet.points if bet else (), columns=["kind", "workers", "speedup"])
-    others = [("your bet", "your bet", kit.BET, bets)]
-    if recorded:
-        others.append((_whence(recorded), "{}, recorded", kit.RECORDED, summary(recorded)))
-    fitting = [(*how, lines[lines.workers.isin(result.params["workers"])]) for *how, lines in others]
-    return [other for other in fitting if len(other[-1])]
-
-
-def _whence(recorded):
-    return f"a recording from {words.count(recorded.machine['usable_cpus'], 'CPU')}"
-
-
-def _at(result, lines):
-    """Where lines stand on the x axis."""
+def _placed(result, lines):
+    """The lines with `at`, where they stand on the x axis."""
     places = sorted(result.params["workers"])
-    return [places.index(line.workers) + kit.dodge(line.kind) for line in lines.itertuples()]
+    return lines.assign(at=lines.workers.map(places.index) + lines.kind.map(kit.dodge))
 
 
-def _said(lines):
-    """The speedups, each by name."""
-    return ", ".join(
-        f"{words.name(line.kind, line.workers)} {words.times(line.speedup)}" for line in lines.itertuples()
+@decides("C4")
+def slower_threads(computing: Result, hashing: Result) -> Verdict:
+    """Two threads against serial, at bytecode and at C code that releases the GIL."""
+    pure, releasing = (_line(result, "threads", 2) for result in (computing, hashing))
+    directions = {pure.direction, releasing.direction}
+    return first(
+        f"two threads at pure Python {_speed(pure)}, at hashing {_speed(releasing)}",
+        *_unclear(directions),
+        (directions == {"faster"}, "does not hold", "both were faster than serial"),
+        ("faster" in directions, "depends", "on whether the work releases the GIL: only one of the two was faster"),
+        ("slower" in directions, "holds", "these rounds have such a case"),
+        (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
+        ("as busy" in directions, "cannot tell", "whether they were slower, the clock cannot tell here"),
+        (True, "does not hold", "there was neither a gain nor a loss"),
     )
+
+
+@decides("C6")
+def processes_that_wait(waiting: Result) -> Verdict:
+    """The most processes against as many threads: how far their waits overlap, and what setting them up costs."""
+    most = max(waiting.params["workers"])
+    threads, processes = (_line(waiting, kind, most) for kind in ("threads", "processes"))
+    parts = where(waiting.shown, workers=most).pivot_table(["setup_s", "teardown_s"], "round", "kind")
+    ends_s = parts.setup_s + parts.teardown_s
+    low, high, _ = interval(ends_s.threads / ends_s.processes)  # round by round
+    overlap, ends = processes.direction == "faster", _each(ends_s, words.duration)
+    how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
+    return first(
+        f"{most} workers: processes {_speed(processes)}, threads {_speed(threads)}; to start and end them {ends}",
+        (most < 2, "cannot tell", "one worker alone has no waits to overlap"),
+        *_unclear({threads.direction, processes.direction}),
+        (not overlap and threads.direction == "faster", "depends", how_long),
+        (not overlap, "does not hold", "these processes did not make the waits overlap"),
+        (low >= 1, "does not hold", "these processes cost no more to start and end than threads"),
+        (high >= 1, "cannot tell", "to start and end them took very different times from round to round"),
+        (processes.high < 0.8 * threads.low, "depends", how_long),
+        (True, "holds", "the waits overlap in both, and processes are dearer to start"),
+    )
+
+
+@decides("C7")
+def cores_put_to_use(computing: Result) -> Verdict:
+    """The cores that two processes kept busy, against two threads."""
+    busy = where(computing.shown, workers=2).pivot_table("cores_busy", "round", "kind")
+    (low, high, sure), (threads_low, threads_high, _) = interval(busy.processes), interval(busy.threads)
+    return first(
+        f"cores busy: {_each(busy, '{:.2f}'.format, 'two ')}",
+        (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
+        (sure < 0.9, "cannot tell", TOO_FEW),
+        (high <= BUSY, "cannot tell", "other programs, or a CPU limit, kept two processes from two CPUs"),
+        (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
+        (low > BUSY < threads_low, "depends", "on the GIL: without one, threads keep several cores busy too"),
+        (True, "cannot tell", NOISE),
+    )
+
+
+def _line(result, kind, workers):
+    """The line of the summary for this variant."""
+    return where(summary(result), kind=kind, workers=workers).iloc[0]
+
+
+def _each(values, say, number=""):
+    """What processes and threads have in their columns, in words."""
+    return ", ".join(f"{number}{kind} {ranged(values[kind], say)}" for kind in ("processes", "threads"))
+
+
+def _unclear(directions):
+    """The rules for speedups that allow no verdict."""
+    return ("too few" in directions, "cannot tell", TOO_FEW), ("unclear" in directions, "cannot tell", NOISE)
+
+
+def _speed(line):
+    """A line's speedup with its range, and why its size is in doubt."""
+    doubt = f", how much is in doubt: {line.doubt}" * (bool(line.doubt) and line.direction in ("faster", "unclear"))
+    return between(line.low, line.speedup, line.high, words.times) + doubt

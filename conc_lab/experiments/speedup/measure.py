@@ -8,7 +8,6 @@ cores busy / CPU cost (see `decompose`).
 import math
 import os
 from collections.abc import Iterator
-from statistics import fmean
 from time import perf_counter
 
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
@@ -31,12 +30,7 @@ COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?"}
 SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
 COMPUTE = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
 RECORDED = {task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTE}
-RECORDED["sleep"] = {
-    "task": "sleep",
-    "workers": [4, 16, 60],
-    "kinds": ["threads", "processes", "asyncio"],
-    "task_ms": 5,
-}
+RECORDED["sleep"] = dict(task="sleep", workers=[4, 16, 60], kinds=["threads", "processes", "asyncio"], task_ms=5)
 
 
 def speedup(
@@ -63,8 +57,7 @@ def speedup(
     fewest = max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited and not waits else 0)
     with found.prepare(task_ms / 1000) as args:
         expected = pools.value(in_worker.call(found.function, args), f"the task {task} raised")
-        variants = [("serial", 1, "A"), ("serial", 1, "B")]
-        variants += [(kind, number, None) for kind in kinds for number in workers]
+        variants = [("serial", 1, "A"), ("serial", 1, "B"), *((kind, size, None) for kind in kinds for size in workers)]
         rows = []
         for number, place, (kind, size, repeat), progress in in_rounds(variants, rounds):
             count = fewest if repeat else max(fewest, TASKS_PER_WORKER * size)
@@ -82,26 +75,37 @@ def speedup(
 
 
 def timed(task, args, expected, count, kind, workers):
-    """Run `count` tasks on a fresh pool; its workers are started before the clock, and report at both ends."""
+    """The row of `count` tasks on a fresh pool; raises LabError where one returns something else than `expected`."""
+    row, _, outcomes = on_fresh_pool(kind, workers, task, args, lambda pool: list(pool.map(task, [args] * count)))
+    if not all(tasks.alike(pools.value(outcome, f"the task {task.name} raised"), expected) for outcome in outcomes):
+        raise LabError(f"{task.name} returned something else in a worker ({kind}) than before: no time is shown")
+    return row | {"tasks": count, "results_equal": True}
+
+
+def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda pool: None):
+    """What work(pool) takes on a fresh pool: (columns of a row, seconds of the warm-up, what it returned).
+
+    The workers are started before the clock, each does the task once to warm up, since imports and first touches are
+    not the task; then prepare(pool) is called, and the workers report at both ends of the work.
+    """
     pools.wait_for_threads()  # before the clock
     opened = perf_counter()
     with pools.opened(kind, workers) as pool:
         ready = perf_counter()
-        if kind == "asyncio":
-            list(pool.map(task, [args]))  # imports and first touches are not the task
-        else:
+        if warm_up and kind == "asyncio":
+            list(pool.map(task, [args]))
+        elif warm_up:
             pool.usages(in_worker.call, (task.function, args))
+        warm_s = perf_counter() - ready
+        prepare(pool)
         before = pool.usages()
         start = perf_counter()
-        outcomes = list(pool.map(task, [args] * count))
+        value = work(pool)
         end = perf_counter()
         usage = in_worker.used(before, pool.usages())
         closing = perf_counter()
     row = {"setup_s": ready - opened, "wall_s": end - start, "teardown_s": perf_counter() - closing}
-    if not all(tasks.alike(pools.value(outcome, f"the task {task.name} raised"), expected) for outcome in outcomes):
-        other = f"{task.name} returned something else in a worker ({kind}) than when it was called before"
-        raise LabError(f"{other}: times would compare different work, so none is shown")
-    return row | {"kind": kind, "workers": workers, "tasks": count, "results_equal": True} | usage
+    return row | {"kind": kind, "workers": workers} | usage, warm_s, value
 
 
 def decompose(rows: list[dict]) -> list[dict]:
@@ -113,7 +117,7 @@ def decompose(rows: list[dict]) -> list[dict]:
     computing. A pinned probe has no speedup: it does a part of the work, after the round.
     """
     alone = [row for row in rows if row["repeat"]]
-    wall_s, cost_s = (fmean(row[column] / row["tasks"] for row in alone) for column in ("wall_s", "cpu_s"))
+    wall_s, cost_s = (sum(row[name] / row["tasks"] for row in alone) / len(alone) for name in ("wall_s", "cpu_s"))
     for row in rows:
         row["speedup"] = wall_s * row["tasks"] / row["wall_s"] if row["cpu"] is None else None
         row["cores_busy"] = row["cpu_s"] / row["wall_s"]

@@ -5,8 +5,7 @@ import math
 import numpy
 import pandas
 
-from ...drawing import kit
-from ...engine import tasks
+from ...drawing import kit, words
 from ...engine.result import Result, once
 from ...engine.stats import character, interval, where
 
@@ -20,11 +19,12 @@ CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 def summary(result: Result) -> pandas.DataFrame:
     """What the rows allow to be said, a line for each kind and number of workers.
 
-    kind, workers, rounds; speedup (median of the paired ratios: what was experienced), low, high, coverage (its
+    kind, workers, name, rounds; speedup (median of the paired ratios: what was experienced), low, high, coverage (its
     `interval`); cores_busy and cpu_cost (medians); direction: "faster", "slower" or "no gain" (the interval lies
     within 10 % of 1) by the clock; "as busy" where the clock is unclear but the workers together kept no more cores
     busy than serial did; "too few" rounds for either; else "unclear". doubt: why the magnitude should not be
-    believed, or None. Work that waits most of the time has no cpu_cost (NaN): what little CPU it uses decides nothing.
+    believed, or None. Work that waits most of the time has no cpu_cost (NaN) and no doubt: what little CPU it uses
+    decides nothing.
     """
     nature = character(result.frame)
     frame = result.shown.assign(cpu_cost=math.nan if nature == "waits" else result.frame.cpu_cost.astype(float))
@@ -39,12 +39,10 @@ def summary(result: Result) -> pandas.DataFrame:
         "slower": lines.high < 1,
         "as busy": (nature in ("computes", "mixed")) & (lines.cores_busy / (alone or 1) <= NO_GAIN[1]),
     }
-    lines["direction"] = numpy.select([*directions.values()], [*directions], "unclear")
-    cost = lines.cpu_cost.where((lines.cpu_cost > 0) & (lines.direction != "slower") & (nature != "starved"), 1)
-    own = "each task cost {:.2f} times the CPU time it costs alone".format
-    general = _doubt(frame, nature, alone)
-    doubts = [general if 1 / COST_LIMIT < value < COST_LIMIT else own(value) for value in cost]
-    return lines.assign(doubt=pandas.Series(doubts, lines.index, object)).reset_index()
+    lines = lines.assign(direction=numpy.select([*directions.values()], [*directions], "unclear")).reset_index()
+    doubts = [_doubt(result, nature, alone, line) for line in lines.itertuples()]
+    names = list(map(words.name, lines.kind, lines.workers))
+    return lines.assign(name=names, doubt=pandas.Series(doubts, dtype=object))
 
 
 def by_variant(rows):
@@ -53,26 +51,24 @@ def by_variant(rows):
     return rows.sort_values([*order], key=lambda column: column.map(order[column.name])).groupby([*order], sort=False)
 
 
-def _doubt(frame, nature, alone):
-    """What speaks against the size of every speedup, or None."""
-    probes = frame[frame.cpu.notna()]
-    costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
-    unlike = costs.max() / costs.min() if nature == "computes" and costs.min() else 1
-    a, b = (where(frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
-    if nature == "starved":
-        return f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"
-    if unlike > COST_LIMIT:
-        return f"the CPUs are not alike: one needed {unlike:.2f} times the CPU time of another for a task"
+def _doubt(result, nature, alone, line):
+    """What speaks against the size of this speedup, or None."""
+    a, b = (where(result.frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
     control = abs((a / b).median() - 1)
-    return f"serial against serial differed by {control:.0%}" if control > CONTROL_LIMIT else None
-
-
-def held_up(result):
-    """Whether even processes, which have no GIL in common, got no second CPU although there are several.
-
-    A task of the student's own may hold a lock that all processes want: of that nothing is said.
-    """
-    if result.machine["usable_cpus"] == 1 or result.params["task"] not in tasks.TASKS:
-        return False
-    idle = "kind not in ['threads', 'asyncio'] and workers > 1 and cores_busy <= @BUSY"
-    return character(result.frame) == "computes" and not summary(result).query(idle).empty
+    probes = result.frame[result.frame.cpu.notna()]
+    costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
+    dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
+    usable = result.machine["usable_cpus"] if nature == "computes" else math.nan
+    held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
+    doubts = (
+        (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),
+        (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
+        (usable > 1 and held_up, "other programs, a CPU limit or a lock in the task kept them from a second CPU"),
+        (
+            nature == "computes" and costs.max() > COST_LIMIT * costs.min(),
+            "the CPUs are unlike: one needs longer for a task",
+        ),
+        (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone"),
+        (control > CONTROL_LIMIT and nature != "waits", f"serial against serial differed by {control:.0%}"),
+    )
+    return next((doubt for applies, doubt in doubts if applies), None)

@@ -8,11 +8,10 @@ program's very first start is kept apart from those that follow, as Georges, Buy
 """
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from ...engine import helper, kinds
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 
 KINDS = ("threads", *kinds.START_METHODS, "interpreters")
@@ -29,7 +28,6 @@ COLUMNS = {"round": "int", "order": "int", "start": "int", "workers": "int", "ki
 COLUMNS |= dict.fromkeys(("start_s", "answer_s", "end_s"), "float")
 COLUMNS |= dict.fromkeys(("cold", "new_process", "ran_main"), "bool")
 SMALL = {"workers": [1, 2], "starts": 2, "rounds": 1}
-RECORDED = {"nothing": {}}
 
 
 def startup(
@@ -38,7 +36,7 @@ def startup(
     main_imports: OneOf(lambda: tuple(IMPORTS), "what the program's main file imports") = "nothing",
     starts: Number(2, 50, "starts in a row, each time it is a variant's turn") = ByProfile(2, 5, 9),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Time workers from asking for them to their first answer; one row is one start of `workers` together.
 
     The program that starts them has a main file, which imports nothing but its workers' function; with

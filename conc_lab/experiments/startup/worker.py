@@ -44,6 +44,8 @@ def main() -> None:
         if imports != "nothing":
             __import__(imports)
         rows = [timed(kind, int(workers)) for _ in range(int(starts))]
+    except EOFError:
+        rows = {"error": f"a worker ({kind}) ended before it answered; ask for fewer workers"}
     except BaseException as error:
         from ...engine.errors import in_one_line
 
@@ -54,7 +56,10 @@ def main() -> None:
 
 
 def timed(kind: str, workers: int) -> dict:
-    """One start of so many workers together: start_s, answer_s, end_s, new_process and ran_main of a row."""
+    """One start of so many workers together: start_s, answer_s, end_s, new_process and ran_main of a row.
+
+    Raises EOFError when a worker ends before it answers.
+    """
     import multiprocessing
     import threading
 
@@ -76,10 +81,6 @@ def timed(kind: str, workers: int) -> dict:
                 writer.close()  # else a worker that dies would be waited for
             answers = [reader.recv_bytes() for _ in made]
             answered = perf_counter_ns()
-        except EOFError as error:
-            from ...engine.errors import LabError
-
-            raise LabError(f"a worker ({kind}) ended before it answered; ask for fewer workers") from error
         finally:
             for worker in made:
                 worker.join()

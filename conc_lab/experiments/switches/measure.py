@@ -3,12 +3,11 @@
 All variants are in every round, in a shuffled order.
 """
 
-from collections.abc import Iterator
 from itertools import product
 
 from ...engine import in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Kinds, Number, Several
 from . import worker
 
@@ -26,7 +25,7 @@ def switches(
     waits: Number(10, 100_000, "how often each worker waits") = ByProfile(100, 1000, 1000),
     run_ms: Number(1, 10_000, "milliseconds of computing for each worker", whole=False) = ByProfile(20, 100, 300),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Count what workers switch while they compute, hash or wait; one row is one worker of a run.
 
     Columns: round, work, kind, workers, worker (its number); wall_s (of the run), cpu_s, voluntary_switches and

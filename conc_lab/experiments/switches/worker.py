@@ -4,13 +4,11 @@ import time
 
 from ...engine import in_worker
 
-WAIT_S = 0.0005  # long enough for every sleep to give its CPU up
-
 
 def wait_often(times):
     """Sleep `times` times for half a millisecond; the number of times."""
     for _ in range(times):
-        time.sleep(WAIT_S)
+        time.sleep(0.0005)  # long enough for every sleep to give its CPU up
     return times
 
 

@@ -7,22 +7,19 @@ alone would not do: a sleeper's blocks have none.
 """
 
 import os
-from collections.abc import Iterator
 from itertools import product
 
 from ...engine import find_task, in_worker, kinds, pools
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
 from . import worker
 
 WORKERS = 2
-RUNNING = 0.5  # share of a block's time that must be CPU time
 BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows counts CPU time in steps of 16 ms
 
 COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
 COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "running": "bool"}
 SMALL = {"tasks": ["count_primes"], "window_ms": 20, "rounds": 1}
-RECORDED = {"three": {"rounds": 3, "window_ms": 60}}
 
 
 def timeline(
@@ -31,7 +28,7 @@ def timeline(
     block_ms: Number(0.5, 1000, "milliseconds a block takes alone", whole=False) = BLOCK_MS,
     window_ms: Number(10, 10_000, "milliseconds of recording") = WINDOW_MS,
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Record two workers of each kind at each task; one row is one block of one worker.
 
     Columns: round, task, kind, worker (0 or 1), start_ms and end_ms (from the first block of the two), cpu_ms (the
@@ -48,5 +45,5 @@ def timeline(
             for start, end, cpu in blocks:
                 row = {"round": number, "task": task.name, "kind": kind, "worker": who}
                 row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6, "cpu_ms": cpu / 1e6}
-                yield row | {"running": cpu >= RUNNING * (end - start)}
+                yield row | {"running": cpu >= (end - start) / 2}
         yield progress

@@ -12,7 +12,6 @@ import os
 import shutil
 import statistics
 import zlib
-from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from queue import SimpleQueue
@@ -20,7 +19,7 @@ from time import perf_counter_ns
 
 from ...engine import pools
 from ...engine.errors import LabError, died
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.kinds import START_METHODS, check_memory
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
@@ -29,7 +28,6 @@ KB = 1000
 BLOCKS = dict.fromkeys(("new block", "same block"), START_METHODS)
 CHANNELS = {"reference": ("threads",), "pickle": START_METHODS, **BLOCKS, "queue": ("interpreters",)}  # of which kinds
 SHM = "/dev/shm"
-COPIES = 6  # of an object that may exist at the same time: ours, dumps, the pipe's buffer, loads, or a block
 # Hand-overs that come before those that count: the first of a size need new memory from the operating system, which
 # takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time). Through
 # a pipe 10 MB took 32 and 28 ms, and then 22 ms: malloc gives back what is freed, and every message pays for it anew.
@@ -47,15 +45,16 @@ class SizesThatFit(ByProfile):
         return tuple(size for size in super().value() if KB * size <= _room()) or (1,)
 
 
+SIZES_KB = SizesThatFit((1, 100, 1000), (1, 10, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000))
+
+
 def transfer(
-    sizes_kb: Several(Number(1, 1_000_000, "kilobytes (1,000 bytes) handed over"), "size") = SizesThatFit(
-        (1, 100, 1000), (1, 10, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000)
-    ),
+    sizes_kb: Several(Number(1, 1_000_000, "kilobytes (1,000 bytes) handed over"), "size") = SIZES_KB,
     kinds: Kinds("threads", "processes", *START_METHODS, "interpreters") = ("threads", "processes"),
     channels: Several(OneOf(lambda: CHANNELS, "how it is handed over"), "channel") = tuple(CHANNELS),
     chunks: Several(Number(1, 10_000, "small tasks handed over in one message"), "chunk") = (1, 10, 100),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Hand bytes over by every channel and size, and small tasks in chunks; one row is one observation.
 
     channels: "reference" is for threads; "pickle" (through a pipe), "new block" and "same block" (of shared memory) are
@@ -69,7 +68,8 @@ def transfer(
     the clock for every channel. Raises LabError when what arrived differs, or a worker ends.
     """
     payloads = {KB * size: os.urandom(KB * size) for size in sizes_kb}
-    variants = [(*pair, size, None) for pair in _pairs(kinds, channels) for size in payloads]
+    pairs = [(kind, channel) for kind in kinds for channel in channels if kind in CHANNELS[channel]]
+    variants = [(*pair, size, None) for pair in pairs for size in payloads]
     variants += [(kind, "map", None, chunk) for kind in kinds if kind in START_METHODS for chunk in chunks]
     for number, place, (kind, channel, size, chunk), progress in in_rounds(variants, rounds):
         row = _mapped(kind, chunk) if chunk else _transferred(kind, channel, payloads[size])
@@ -81,19 +81,14 @@ def transfer(
 
 
 def check(params, machine):
-    """Refuse channels of no kind, and what memory cannot hold."""
-    if not _pairs(params["kinds"], params["channels"]):
-        raise LabError(f"none of these kinds has one of these channels; the kinds of each: {CHANNELS}")
-    check_memory(sum(params["sizes_kb"]), "kilobytes, with their copies,", COPIES * KB, machine["memory_free_bytes"])
+    """Refuse what memory cannot hold."""
+    # Six copies of an object may exist at the same time: ours, dumps, the pipe's buffer, loads, or a block.
+    check_memory(sum(params["sizes_kb"]), "kilobytes, with their copies,", 6 * KB, machine["memory_free_bytes"])
 
 
 def _room():
     """Bytes that a block may have: half of what is free, where the system keeps an account of it."""
     return shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else float("inf")
-
-
-def _pairs(kinds, channels):
-    return [(kind, channel) for kind in kinds for channel in channels if kind in CHANNELS[channel]]
 
 
 def _mapped(kind, chunk):

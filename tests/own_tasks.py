@@ -161,6 +161,10 @@ def machine_that_forks_once():
     return 1
 
 
+def identity():
+    return os.getpid(), threading.get_native_id()
+
+
 def append(path, text):
     """Also a unit of work that leaves a trace."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

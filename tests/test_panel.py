@@ -210,8 +210,8 @@ def test_what_cannot_be_run(runs):
     refused("Workers", "four", "workers must be", "four")
     refused("Workers", "0", "workers must be", "got 0")
     refused("Workers", "<b>", "workers must be", "&lt;b&gt;")
-    refused("Workers", " , ", "workers must have at least one value")
-    refused("threads", False, "kinds must have at least one value")
+    refused("Workers", " , ", "workers must have at least one value and at most 256")
+    refused("threads", False, "kinds must have at least one value and at most 256")
     refused("asyncio", True, "asyncio cannot run count_primes")  # which only the experiment itself knows
     run(panel, runs, made(TWO))
     assert not panel.alert and "Done" in panel.status

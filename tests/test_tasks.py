@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -90,9 +88,8 @@ def test_find(monkeypatch):
             assert args == expected
     with pytest.raises(LabError, match="asyncio cannot run own_tasks:fine"):
         find_task.find("own_tasks:fine", ["threads", "asyncio"])
-    for name in ("no_such_function", "not_callable"):
-        with pytest.raises(LabError, match=f"the module of the task 'own_tasks:{name}' has no such function"):
-            find_task.find(f"own_tasks:{name}")
+    with pytest.raises(LabError, match=r"^the task 'own_tasks:none' cannot be imported: .* has no attribute 'none'$"):
+        find_task.find("own_tasks:none")
 
 
 def test_find_what_a_student_wrote(tmp_path, monkeypatch):
@@ -105,7 +102,6 @@ def test_find_what_a_student_wrote(tmp_path, monkeypatch):
             "later_00000001": "async def later():\n    return 1\n",
             "later_00000000": "async def later():\n    return 2\n",
             "plain_00000002": "def plain():\n    return 3\n",
-            "sleep_00000003": "def sleep():\n    return 4\n",
             "notes": "",
         }.items()
     ):
@@ -136,22 +132,6 @@ def test_the_server_is_ended():
     with pytest.raises(KeyError), tasks.TASKS["http"].prepare(0.001) as (port, seconds):
         assert tasks.http(port, seconds) == "waited 1 ms"
         raise KeyError
-
-
-def test_an_answer_that_is_no_answer():
-    """A reply other than 200 is an error and no value."""
-
-    def answer(server):
-        with server.accept()[0] as connection:
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.0 500 Oops\r\n\r\nwaited 1 ms")
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        answering = threading.Thread(target=answer, args=[server])
-        answering.start()
-        with pytest.raises(ConnectionError, match=r"HTTP/1\.0 500"):
-            tasks.http(server.getsockname()[1], 0.001)
-        answering.join()
 
 
 class Clock:

@@ -26,9 +26,6 @@ class Busy(LabError):
     """Another experiment is running in this kernel."""
 
 
-TEMPORARY = "make room, or set TMPDIR to a folder that can be written to"
-
-
 def cannot_start(what: str, error: BaseException) -> str:
     """The sentence for workers, or what they need, that the system refused."""
     full = getattr(error, "errno", None) == errno.ENOSPC
@@ -38,15 +35,15 @@ def cannot_start(what: str, error: BaseException) -> str:
 
 def died(what: str, code: int | None) -> str:
     """The sentence for a process that ended before it was done, with how it ended."""
-    return f"{what} ended before it was done ({fate(code)})"
+    return f"{what} ended before it was done ({'killed by ' * ((code or 0) < 0)}{fate(code)})"
 
 
 def fate(code: int | None) -> str:
-    """A process's exit code in words: "exit code 3", or the signal that ended it, "killed by SIGSEGV"."""
+    """What a process's exit code tells: "exit code 3", or the signal that ended it, "SIGSEGV"."""
     if code is None or code >= 0:
         return f"exit code {code}"
     # most real-time signals have no name
-    return f"killed by {next((known.name for known in signal.Signals if known == -code), f'signal {-code}')}"
+    return next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
 
 
 def limit_reached(error: BaseException | None) -> str | None:
@@ -55,8 +52,6 @@ def limit_reached(error: BaseException | None) -> str | None:
         number, text = getattr(error, "errno", None), str(error)
         if isinstance(error, MemoryError):
             return "this machine, or a limit set on memory here, gave no more; ask for less data or fewer workers"
-        if "No usable temporary directory" in text:
-            return f"no temporary file can be written; {TEMPORARY}"
         if number == errno.ENOSPC:
             return "no room is left for a file or for shared memory; make room, or ask for less data"
         if number in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE) or text in ("can't start new thread", "unexpected EOF"):
@@ -75,15 +70,8 @@ def end_when_out_of_threads(fail: Callable[[BaseException], None]) -> None:
     """Call fail(error) when a thread could not start another: a pool whose own thread ends so never answers."""
 
     def hook(dead):
+        threading.__excepthook__(dead)
         if str(dead.exc_value) == "can't start new thread":
             fail(dead.exc_value)
-        else:
-            threading.__excepthook__(dead)
 
     threading.excepthook = hook
-
-
-def quoted(value) -> str:
-    """The value as Python writes it, for a sentence, and no more than 100 characters of it."""
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:100]}…"

@@ -10,8 +10,8 @@ import importlib
 import pkgutil
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import ModuleType
+from typing import NamedTuple
 
 from .. import experiments
 from .errors import LabError
@@ -20,8 +20,7 @@ from .parameters import Number
 ROUNDS = Number(1, 9999, "rounds of all variants")
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far the experiment is: `fraction` from 0 to 1, what it is doing, and whether a round is complete."""
 
     fraction: float
@@ -40,14 +39,10 @@ def in_rounds(variants: Sequence, rounds: int) -> Iterator[tuple]:
     if not variants:
         raise LabError("none of the values asked for go together, so there is nothing to measure")
     for number in range(rounds):
+        doing = f"round {number + 1} of {rounds}"
         for place, variant in enumerate(random.sample(variants, len(variants))):
-            yield number, place, variant, step(number, place, len(variants), rounds)
-
-
-def step(number: int, place: int, places: int, rounds: int) -> Progress:
-    """The Progress when this place of this round is done."""
-    done = number + (place + 1) / places
-    return Progress(done / rounds, f"round {number + 1} of {rounds}", round_done=place + 1 == places)
+            done = (place + 1) / len(variants)
+            yield number, place, variant, Progress((number + done) / rounds, doing, round_done=done == 1)
 
 
 def names() -> list[str]:

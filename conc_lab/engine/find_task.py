@@ -12,7 +12,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from .errors import LabError, quoted
+from .errors import LabError
 from .kinds import check_suited
 from .tasks import OWN, TASKS, Task
 
@@ -24,8 +24,7 @@ FILE = re.compile(r"([^\W\d]\w*)_[0-9a-f]{8}\.py")
 def own_tasks() -> dict[str, Path]:
     """The file of each of the student's tasks, by the task's name: the version that was written last."""
     paths = sorted(FOLDER.glob("*.py"), key=lambda path: path.stat().st_mtime_ns)
-    files = {match[1]: path for path in paths if (match := FILE.fullmatch(path.name))}
-    return dict(sorted((name, path) for name, path in files.items() if name not in TASKS))
+    return {match[1]: path for path in paths if (match := FILE.fullmatch(path.name))}
 
 
 def names() -> list[str]:
@@ -60,13 +59,13 @@ def name_of(function) -> str:
     """The task's name, or "module:function", of a function object; raises LabError where no worker can import it."""
     if known := [task.name for task in TASKS.values() if task.function is function]:
         return known[0]
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function))
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     if name in own_tasks() and module.startswith(".".join(FOLDER.parts)):
         return name
     if module in (None, "__main__") or not name.isidentifier():
-        plain = name if name.isidentifier() else "my_task"
-        cure = f"define it in a cell of its own that begins with %%task {plain}, and give task='{plain}'"
-        raise LabError(f"{name} lives in this notebook, where no worker can import it: {cure}")
+        name = name if name.isidentifier() else "my_task"
+        cure = f"define it in a cell of its own that begins with %%task {name}, and give task='{name}'"
+        raise LabError(f"no worker can import a function that lives in this notebook: {cure}")
     return f"{module}:{name}"
 
 
@@ -77,7 +76,7 @@ def checked(value) -> str:
     """
     name = name_of(value) if callable(value) else value
     if not isinstance(name, str) or not (name in names() or OF_MODULE.fullmatch(name)):
-        raise LabError(f"unknown task {quoted(name)}; one of: {', '.join(names())}")
+        raise LabError(f"unknown task {name!r:.100}; one of: {', '.join(names())}")
     if name in own_tasks():
         _path(name)  # refuses it where its last edit was refused
     return name
@@ -98,12 +97,9 @@ def _imported(name):
     module, _, function = (name if ":" in name else f"{module_name(_path(name))}:{name}").partition(":")
     try:
         home = importlib.import_module(module)
-    except ImportError as error:
-        raise LabError(f"the module of the task {name!r} cannot be imported: {error}") from error
-    prepare = partial(_prepare, getattr(home, f"{function}_item", None))
-    function = getattr(home, function, None)
-    if not callable(function):
-        raise LabError(f"the module of the task {name!r} has no such function")
+        prepare, function = partial(_prepare, getattr(home, f"{function}_item", None)), getattr(home, function)
+    except (ImportError, AttributeError) as error:
+        raise LabError(f"the task {name!r} cannot be imported: {error}") from error
     coroutine = function if inspect.iscoroutinefunction(function) else None
     return Task(name, OWN, "", partial(_awaited, function) if coroutine else function, prepare, coroutine)
 

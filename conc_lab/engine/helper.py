@@ -14,14 +14,14 @@ from .errors import LabError, cannot_start, end_when_out_of_threads, fate, in_on
 
 
 def start(module: str, spec: dict | None = None, words: tuple = (), **pipes) -> subprocess.Popen:
-    """Start `main` of one of conc_lab's modules with these parameters; `pipes` as for Popen.
+    """Start `main` of one of conc_lab's modules with these parameters; stdout is a pipe, other `pipes` as for Popen.
 
     words: plain arguments in place of the parameters, for a program that must not load json and so does not call `run`.
     """
     arguments = map(str, words or [json.dumps(spec or {})])
     command = [sys.executable, "-P", "-c", f"from conc_lab.{module} import main; main()", *arguments]
     try:
-        return subprocess.Popen(command, **pipes)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, **pipes)
     except OSError as error:
         raise LabError(cannot_start("a Python process", error)) from error
 

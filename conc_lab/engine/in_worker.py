@@ -5,7 +5,6 @@ Imported by every spawned worker, so it imports nothing that a bare pool's worke
 
 import os
 import sys
-import threading
 import time
 import traceback
 from collections import namedtuple
@@ -16,31 +15,27 @@ try:
 except ImportError:  # Windows has no resource module: switches are then None
     resource = None
 
-Usage = namedtuple("Usage", "pid thread_id cpu_ns voluntary_switches involuntary_switches")
+Usage = namedtuple("Usage", "pid cpu_s voluntary_switches involuntary_switches")
 Failure = namedtuple("Failure", "type message traceback")
 MESSAGE, TRACEBACK = 500, 20_000  # characters of a failure's texts that are kept
-NOT_COMPUTED = {GeneratorType: "a generator", CoroutineType: "a coroutine", FunctionType: "a function"}
+NOT_COMPUTED = GeneratorType, CoroutineType, FunctionType  # called "generator", "coroutine", "function"
 
 _barrier = None  # (arrived, go): two semaphores that the workers of a pool share
 
 
-def set_barrier(arrived=None, go=None):
-    """Pool initializer: a semaphore can be inherited by a worker, not submitted to it. Without them: a lone worker."""
+def set_barrier(arrived, go, path=None):
+    """Pool initializer: a semaphore can be inherited by a worker, not submitted to it.
+
+    path: the module search path for a subinterpreter, which starts without later additions to it.
+    """
     global _barrier
-    _barrier = None if arrived is None else (arrived, go)
+    _barrier = arrived, go
+    if path:
+        sys.path[:] = path
 
 
-def set_barrier_in_interpreter(arrived, go, path):
-    """`set_barrier` by two pipes, and the path, which a subinterpreter starts without later additions."""
-    sys.path[:] = path
-    set_barrier(PipeSemaphore(*arrived), PipeSemaphore(*go))
-
-
-class PipeSemaphore:
+class PipeSemaphore(namedtuple("PipeSemaphore", "reading writing")):
     """A semaphore whose count is the bytes in a pipe: the descriptors mean the same in every interpreter."""
-
-    def __init__(self, reading, writing):
-        self.reading, self.writing = reading, writing
 
     def release(self):
         os.write(self.writing, b".")
@@ -54,10 +49,9 @@ def at_barrier(function, args):
 
     Each of N workers holds one of N calls until then, so no worker gets two of them.
     """
-    if _barrier is not None:
-        arrived, go = _barrier
-        arrived.release()
-        go.acquire()
+    arrived, go = _barrier
+    arrived.release()
+    go.acquire()
     return function(*args)
 
 
@@ -68,11 +62,11 @@ def usage(scope, function=None, args=()):
     """
     if function is not None:
         function(*args)
-    cpu_ns = time.thread_time_ns() if scope == "thread" else time.process_time_ns()
+    cpu_s = time.thread_time() if scope == "thread" else time.process_time()
     who = getattr(resource, "RUSAGE_THREAD" if scope == "thread" else "RUSAGE_SELF", None)
     counts = resource.getrusage(who) if who is not None else None
     switches = (counts.ru_nvcsw, counts.ru_nivcsw) if counts else (None, None)
-    return Usage(os.getpid(), threading.get_native_id(), cpu_ns, *switches)
+    return Usage(os.getpid(), cpu_s, *switches)
 
 
 def used(before, after):
@@ -82,8 +76,7 @@ def used(before, after):
         values = [(getattr(old, field), getattr(new, field)) for old, new in zip(before, after, strict=True)]
         return None if None in values[0] else sum(new - old for old, new in values)
 
-    switches = {name: total(name) for name in ("voluntary_switches", "involuntary_switches")}
-    return {"cpu_s": total("cpu_ns") / 1e9} | switches
+    return {field: total(field) for field in ("cpu_s", "voluntary_switches", "involuntary_switches")}
 
 
 def call(function, args):
@@ -115,13 +108,17 @@ def timed(function, args):
 
 def computed(value):
     """The value, unless it is something that computes only when it is asked to."""
-    if what := NOT_COMPUTED.get(type(value)):
-        raise TypeError(f"the task returned {what}, so nothing was computed: return the value itself")
+    if isinstance(value, NOT_COMPUTED):
+        raise TypeError(f"the task returned a {type(value).__name__}, so nothing was computed: return the value itself")
     return value
 
 
 def failure(error):
-    """The error as text, of a length that fits a sentence and an unfolded detail."""
+    """The error as text, with its cure where that is known; of a length that fits a sentence and an unfolded detail."""
     message = str(error)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").isidentifier():  # not a part of a package
+        message += f"; install it with %pip install {error.name}"
+    elif message == "EOF when reading a line":  # what input() says
+        message += "; a task cannot ask for input"
     message = f"{message[:MESSAGE]}…" if len(message) > MESSAGE else message
     return Failure(type(error).__name__, message, traceback.format_exc()[-TRACEBACK:])

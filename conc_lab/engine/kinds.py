@@ -1,7 +1,6 @@
 """Which kinds of worker there are, which of them this machine has, what suits them, and how many fit."""
 
 import multiprocessing
-import os
 import platform
 import sys
 
@@ -62,18 +61,13 @@ def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None
             raise LabError(problem)
         if kind in START_METHODS:
             check_memory(workers, f"{kind} processes", WORKER_BYTES[kind] + task_bytes, machine["memory_free_bytes"])
-            if os.name == "nt" and workers > WINDOWS_MOST_PROCESSES:
-                raise LabError(f"Windows allows a process pool {WINDOWS_MOST_PROCESSES} workers, got {workers}")
 
 
 def check_memory(count: int, what: str, each_bytes: int, free_bytes: int) -> None:
     """Raise LabError, saying how many would fit, where so many of something exceed the free memory."""
     free_bytes = max(0, free_bytes)
     if count * each_bytes > free_bytes:
-        needed, free = (
-            f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 1e6:.0f} MB"
-            for size in (count * each_bytes, free_bytes)
+        needed = (
+            f"{count:,} {what} need about {count * each_bytes / 1e6:,.0f} MB and {free_bytes / 1e6:,.0f} MB are free"
         )
-        raise LabError(
-            f"{count:,} {what} need about {needed} and {free} are free: at most {free_bytes // each_bytes:,} would fit"
-        )
+        raise LabError(f"{needed}: at most {free_bytes // each_bytes:,} would fit")

@@ -10,33 +10,26 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from . import find_task, kinds
-from .errors import LabError, quoted
+from .errors import LabError
 
 MOST = 256  # values of a parameter that takes several
 PROFILES = ("quick", "class", "careful")
 
 
-def profile() -> str:
-    """The profile named by CONC_LAB_PROFILE: quick, class (the default) or careful."""
-    name = os.environ.get("CONC_LAB_PROFILE", "class")
-    if name not in PROFILES:
-        raise LabError(f"CONC_LAB_PROFILE must be one of {', '.join(PROFILES)}, got {name!r}")
-    return name
-
-
-@dataclass(frozen=True)
 class ByProfile:
     """A default that depends on the profile: seconds for a whole notebook, for a class, or for a careful run."""
 
-    quick: Any
-    class_: Any
-    careful: Any
+    def __init__(self, quick, class_, careful):
+        self.values = dict(zip(PROFILES, (quick, class_, careful), strict=True))
 
     def value(self):
-        return {"quick": self.quick, "class": self.class_, "careful": self.careful}[profile()]
+        """The default in the profile named by CONC_LAB_PROFILE, which is "class" where it names none."""
+        profile = os.environ.get("CONC_LAB_PROFILE", "class")
+        if profile not in PROFILES:
+            raise LabError(f"CONC_LAB_PROFILE must be one of {', '.join(PROFILES)}, got {profile!r}")
+        return self.values[profile]
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ class Number:
             if not isinstance(value, (bool, str)) and self.low <= number <= self.high:
                 return number
         kind = "a whole number" if self.whole else "a number"
-        raise LabError(f"{name} must be {kind} between {self.low} and {self.high}, got {quoted(value)}")
+        raise LabError(f"{name} must be {kind} between {self.low} and {self.high}, got {value!r:.100}")
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class OneOf:
 
     def check(self, name, value):
         if not isinstance(value, str) or value not in self.options():
-            raise LabError(f"unknown {name.replace('_', ' ')} {quoted(value)}; one of: {', '.join(self.options())}")
+            raise LabError(f"unknown {name.replace('_', ' ')} {value!r:.100}; one of: {', '.join(self.options())}")
         return value
 
 
@@ -93,10 +86,10 @@ class Several:
         return self.of.help
 
     def check(self, name, value):
-        single = isinstance(value, (str, float)) or not hasattr(value, "__iter__")
+        single = isinstance(value, str) or not hasattr(value, "__iter__")
         items = [value] if single else list(islice(value, MOST + 1))
         if not 0 < len(items) <= MOST:
-            raise LabError(f"{name} must have at least one value" + f" and at most {MOST}" * (len(items) > MOST))
+            raise LabError(f"{name} must have at least one value and at most {MOST}")
         return list(dict.fromkeys(self.of.check(self.singular, item) for item in items))
 
 
@@ -132,19 +125,16 @@ def default(parameter: inspect.Parameter):
 
 def processes(experiment: Callable, given: dict) -> str | None:
     """The start method that "processes" stands for among the kinds asked for, None where it is not among them."""
-    kinds_ = described(experiment).get("kinds")
-    asked = given.get("kinds", default(kinds_)) if kinds_ else ()
-    return kinds.start_methods()[0] if "processes" in ([asked] if isinstance(asked, str) else asked) else None
+    parameter = described(experiment).get("kinds")
+    asked = given.get("kinds", default(parameter)) if parameter else ()  # one kind, or several
+    return kinds.start_methods()[0] if "processes" in asked else None
 
 
 def checked(experiment: Callable, given: dict) -> dict:
     """Every parameter with its checked value, given or default; raises LabError that names what is wrong."""
     parameters = described(experiment)
-    for name in given:
-        if name not in parameters:
-            known = ", ".join(parameters)
-            raise LabError(f"{experiment.__name__} has no parameter {name!r}; its parameters are: {known}")
-    return {
-        name: parameter.annotation.check(name, given.get(name, default(parameter)))
-        for name, parameter in parameters.items()
-    }
+    if unknown := [name for name in given if name not in parameters]:
+        known = ", ".join(parameters)
+        raise LabError(f"{experiment.__name__} has no parameter {unknown[0]!r}; its parameters are: {known}")
+    values = {name: given.get(name, default(parameter)) for name, parameter in parameters.items()}
+    return {name: parameters[name].annotation.check(name, value) for name, value in values.items()}

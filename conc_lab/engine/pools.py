@@ -25,15 +25,13 @@ from .kinds import START_METHODS, unavailable
 class WorkerPool:
     """A started executor, the kind and number of its workers, and the barrier where they meet.
 
-    barrier: (arrived, go), semaphores shared with the workers; None where there is one worker only. processes: those
-    of the workers, by id; None where they are none.
+    barrier: (arrived, go), semaphores shared with the workers; None where there is no worker but the caller.
     """
 
     executor: Executor
     kind: str
     workers: int
     barrier: tuple | None = None
-    processes: dict | None = None
 
     @property
     def scope(self) -> str:
@@ -46,20 +44,20 @@ class WorkerPool:
 
     def meet(self, function, args) -> list[Future]:
         """The futures of `together`; every call has begun, or failed on its way."""
-        calls = []
+        if not self.barrier:
+            return [self.executor.submit(function, *args)]
+        calls, (arrived, go) = [], self.barrier
         try:
             for _ in range(self.workers):
                 calls.append(self.executor.submit(in_worker.at_barrier, function, args))
-            if self.barrier:
-                for call in calls:
-                    call.add_done_callback(self._count_as_arrived)
-                for _ in calls:
-                    self.barrier[0].acquire()
+                calls[-1].add_done_callback(self._count_as_arrived)
+            for _ in calls:
+                arrived.acquire()
         finally:
             # Also when a worker could not be started: those that wait would keep the executor waiting for ever,
             # and its own call is in the queue by then, where another worker takes it.
-            for _ in range(self.workers if self.barrier else 0):
-                self.barrier[1].release()
+            for _ in range(self.workers):
+                go.release()
         return calls
 
     def usages(self, function=None, args=()) -> list[in_worker.Usage]:
@@ -69,16 +67,14 @@ class WorkerPool:
     def ask(self, function, *args):
         """What function(*args) returns in a worker; a LabError with the worker's traceback where it fails there."""
         with self._failures_told():
-            outcome = self.executor.submit(in_worker.call, function, args).result()
-        return value(outcome)
+            return value(self.executor.submit(in_worker.call, function, args).result())
 
     def map(self, task, calls, chunksize: int = 1) -> Iterator:
         """The outcome of the task for each of the calls (tuples of arguments): a value or a `Failure`."""
+        is_asyncio = self.kind == "asyncio"
+        call = partial(in_worker.call_async, task.coroutine) if is_asyncio else partial(in_worker.call, task.function)
         with self._failures_told():
-            if isinstance(self.executor, Coroutines):
-                yield from self.executor.map(partial(in_worker.call_async, task.coroutine), calls)
-            else:
-                yield from self.executor.map(partial(in_worker.call, task.function), calls, chunksize=chunksize)
+            yield from self.executor.map(call, calls, chunksize=chunksize)
 
     @contextlib.contextmanager
     def _failures_told(self):
@@ -96,9 +92,10 @@ class WorkerPool:
 
     def _exit_code(self):
         """That of the process that died by itself: the executor ends the others by SIGTERM."""
+        processes = getattr(self.executor, "_processes", None) or {}  # which it forgets at its shutdown
         self.executor.shutdown()  # it joins them; a second join of forkserver's would take the code away
-        codes = [process.exitcode for process in (self.processes or {}).values() if process.exitcode]
-        return next((code for code in codes if code != -signal.SIGTERM), codes[0] if codes else None)
+        codes = [process.exitcode for process in processes.values() if process.exitcode]
+        return min(codes, key=lambda code: code == -signal.SIGTERM, default=None)
 
     def _count_as_arrived(self, call):
         if call.cancelled() or call.exception():  # it failed on its way, say while its task was imported
@@ -107,27 +104,20 @@ class WorkerPool:
 
 def value(outcome, what: str = "a worker raised"):
     """The outcome of an `in_worker.call`, or a LabError that says what failed, how, and where."""
-    if not isinstance(outcome, in_worker.Failure):
-        return outcome
-    message, cure = f": {outcome.message}" * bool(outcome.message), ""
-    if outcome.type == "ModuleNotFoundError" and (name := outcome.message.split("'")[1:2]) and name[0].isidentifier():
-        cure = f"; install it with %pip install {name[0]}"  # of a package that is there, no part
-    elif outcome.type == "EOFError" and "input(" in outcome.traceback:
-        cure = "; a task cannot ask for input"
-    raise LabError(f"{what} {outcome.type}{message}{cure}", outcome.traceback)
+    if isinstance(outcome, in_worker.Failure):
+        raise LabError(f"{what} {outcome.type}: {outcome.message}".removesuffix(": "), outcome.traceback)
+    return outcome
 
 
 class Serial(Executor):
-    """Runs each call in the submitting thread: `map` is Python's own, `submit` returns when the call is done."""
+    """Runs each call in the submitting thread: `map` is Python's own, and `submit` raises what the call raises."""
 
-    map = staticmethod(lambda function, calls, chunksize=1: map(function, calls))
+    def map(self, function, calls, chunksize=1):
+        return map(function, calls)
 
-    def submit(self, function, /, *args, **kwargs) -> Future:
+    def submit(self, function, /, *args) -> Future:
         future = Future()
-        try:
-            future.set_result(function(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
+        future.set_result(function(*args))
         return future
 
 
@@ -137,10 +127,9 @@ class Coroutines(Serial):
     def __init__(self, workers):
         import asyncio  # brings 60 modules along: a fork would copy what they take
 
-        self.workers, self._runner = workers, asyncio.Runner()
-        self._gather = asyncio.gather
+        self.workers, self._runner, self._gather = workers, asyncio.Runner(), asyncio.gather
 
-    def map(self, coroutine, calls):
+    def map(self, coroutine, calls, chunksize=1):
         return self._runner.run(self._all(coroutine, calls))
 
     async def _all(self, coroutine, calls):
@@ -167,55 +156,36 @@ def opened(kind: str, workers: int) -> Iterator[WorkerPool]:
         raise LabError(problem)
     wait_for_threads()
     with contextlib.ExitStack() as closing:
-        if kind in ("serial", "asyncio"):
-            in_worker.set_barrier()
-            executor = Serial() if kind == "serial" else Coroutines(workers)
-            yield WorkerPool(closing.enter_context(executor), "serial", 1)
-        else:
-            executor, barrier = POOLS.get(kind, _processes)(kind, workers, closing)
-            processes = getattr(closing.enter_context(executor), "_processes", None)
-            yield _started(WorkerPool(executor, kind, workers, barrier, processes))
+        try:
+            executor, barrier = _made(kind, workers, closing)
+            pool = WorkerPool(closing.enter_context(executor), kind, workers if barrier else 1, barrier)
+            for call in pool.meet(in_worker.usage, (pool.scope,)):
+                call.result()
+        except (OSError, RuntimeError) as error:
+            what = f"{workers} {kind}{' processes' * (kind in START_METHODS)}"
+            raise LabError(cannot_start(what, error)) from error
+        yield pool
 
 
-def _threads(kind, workers, closing):
-    barrier = threading.Semaphore(0), threading.Semaphore(0)
-    return ThreadPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=barrier), barrier
+def _made(kind, workers, closing):
+    """(executor, barrier) for so many workers of this kind; `closing` closes what the executor does not."""
+    if kind in ("serial", "asyncio"):
+        return Serial() if kind == "serial" else Coroutines(workers), None
+    if kind == "threads":
+        barrier = threading.Semaphore(0), threading.Semaphore(0)
+        return ThreadPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=barrier), barrier
+    if kind == "interpreters":
+        from concurrent.futures import InterpreterPoolExecutor
 
-
-def _processes(kind, workers, closing):
+        barrier = in_worker.PipeSemaphore(*os.pipe()), in_worker.PipeSemaphore(*os.pipe())
+        for descriptor in (*barrier[0], *barrier[1]):
+            closing.callback(os.close, descriptor)
+        given = *barrier, sys.path
+        return InterpreterPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=given), barrier
     context = multiprocessing.get_context(kind)
-    try:
-        with uninterrupted(kind):
-            barrier = context.Semaphore(0), context.Semaphore(0)
-            return ProcessPoolExecutor(workers, context, in_worker.set_barrier, barrier), barrier
-    except OSError as error:
-        raise LabError(cannot_start(f"{workers} {kind} processes", error)) from error
-
-
-def _interpreters(kind, workers, closing):
-    from concurrent.futures import InterpreterPoolExecutor
-
-    pipes = os.pipe(), os.pipe()
-    for descriptor in (*pipes[0], *pipes[1]):
-        closing.callback(os.close, descriptor)
-    start = in_worker.set_barrier_in_interpreter
-    executor = InterpreterPoolExecutor(workers, initializer=start, initargs=(*pipes, tuple(sys.path)))
-    return executor, tuple(in_worker.PipeSemaphore(*pipe) for pipe in pipes)
-
-
-POOLS = {"threads": _threads, "interpreters": _interpreters}
-
-
-def _started(pool):
-    what = f"{pool.kind} processes" if pool.processes is not None else pool.kind
-    try:
-        usages = [call.result() for call in pool.meet(in_worker.usage, (pool.scope,))]
-    except (OSError, RuntimeError) as error:
-        raise LabError(cannot_start(f"{pool.workers} {what}", error)) from error
-    identities = {usage.pid if pool.scope == "process" else usage.thread_id for usage in usages}
-    if len(identities) != pool.workers:
-        raise LabError(f"{pool.workers} {what} were asked for and {len(identities)} answered")
-    return pool
+    with uninterrupted(kind):
+        barrier = context.Semaphore(0), context.Semaphore(0)
+        return ProcessPoolExecutor(workers, context, in_worker.set_barrier, barrier), barrier
 
 
 @contextlib.contextmanager
@@ -255,10 +225,6 @@ def wait_for_threads():
     Before 3.13 join() may return while the OS thread is still leaving. Threads that Python knows may stay, and those of
     a C library are waited for in vain.
     """
-    deadline = time.monotonic() + 0.2
-    while _system_threads() > threading.active_count() and time.monotonic() < deadline:
+    here, deadline = "/proc/self/task", time.monotonic() + 0.2  # Linux lists them there
+    while os.path.isdir(here) and len(os.listdir(here)) > threading.active_count() and time.monotonic() < deadline:
         time.sleep(0.0005)
-
-
-def _system_threads():
-    return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import helper
-from .errors import TEMPORARY, LabError, RunStopped, cannot_start, died
+from .errors import LabError, RunStopped, cannot_start, died
 
 GRACE_S = 0.6  # between SIGTERM and SIGKILL
 # Removes the names of semaphores and shared memory when the others are gone, and then leaves by itself.
@@ -41,8 +41,9 @@ class Run:
             self._scratch = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
         except OSError as error:
             gone = f"the notebook's folder is gone, or no temporary folder can be made ({error.strerror})"
-            raise LabError(f"{gone}: open the notebook where it is now; {TEMPORARY}") from error
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)  # stdin: its closing ends the watchdog
+            cure = "open the notebook where it is now; make room, or set TMPDIR to a folder that can be written to"
+            raise LabError(f"{gone}: {cure}") from error
+        pipes = dict.fromkeys(("stdin", "stderr"), subprocess.PIPE)  # stdin: its closing ends the watchdog
         environment = _environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_printed)]
         try:

@@ -12,14 +12,14 @@ import os
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from subprocess import PIPE, TimeoutExpired
+from subprocess import TimeoutExpired
 
 from ...engine import helper
-from ...engine.errors import LabError
+from ...engine.errors import LabError, fate
 from ...engine.experiment import Progress, Rows
 from ...engine.kinds import START_METHODS
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
-from . import program, worker
+from . import worker
 
 FAULTS = {"raise": "an uncaught exception", "exit": "os._exit ends the process", "segfault": "reads forbidden memory"}
 FAULTS |= {"memory": "asks for too much memory", "hang": "waits forever", "kill": "SIGKILL from outside"}
@@ -66,13 +66,13 @@ def _row(fault, api, kind, patience_s):
         return row
     with tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder:
         spec, code = case | {"patience_s": patience_s, "folder": folder}, None
-        with helper.start("experiments.faults.program", spec, stdout=PIPE) as started:
+        with helper.start("experiments.faults.program", spec) as started:
             seen = json.loads(started.stdout.readline() or "{}")
             with contextlib.suppress(TimeoutExpired):
                 code = started.wait(patience_s)
             started.kill()
         finished = os.path.exists(os.path.join(folder, "other"))
-    ended = "never" if code is None else program.fate(code) if code else "by itself"
+    ended = "never" if code is None else fate(code) if code else "by itself"
     if "error" in seen or not (seen or code < 0 or code == worker.EXIT_CODE):
         raise LabError(f"the program for {fault} with {api} failed: {seen.get('error', f'it ended: {ended}')}")
     return row | {"others_finished": finished, "survived": bool(seen), "ended": ended} | seen

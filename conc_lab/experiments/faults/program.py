@@ -7,7 +7,8 @@ import signal
 import threading
 from functools import partial
 
-from ...engine import errors, helper, pools
+from ...engine import helper, pools
+from ...engine.errors import fate
 from . import worker
 
 NOTHING, RESULT = "nothing", "a result"
@@ -51,11 +52,6 @@ def told(wait, seconds: float) -> str:
         return type(error).__name__.replace("TimeoutError", NOTHING)  # there are two of this name
 
 
-def fate(code: int | None) -> str:
-    """What an exit code tells: "exit code 3", or the signal that ended the process, "SIGSEGV"; 0 and None: nothing."""
-    return errors.fate(code).removeprefix("killed by ") if code else NOTHING
-
-
 @contextlib.contextmanager
 def _workers(api, kind):
     """submit(function, *args) of this API with two workers, which returns wait(seconds); pools are started and watched.
@@ -78,7 +74,13 @@ def _started(bare, function, *args):
     """Start a bare worker; whoever waits for it is told no more than a process's exit code."""
     one = bare(target=function, args=args)
     one.start()
-    return lambda seconds: one.join(seconds) or fate(getattr(one, "exitcode", None))
+
+    def wait(seconds):
+        one.join(seconds)
+        code = getattr(one, "exitcode", None)  # a thread has none
+        return fate(code) if code else NOTHING
+
+    return wait
 
 
 def _limit(fault):

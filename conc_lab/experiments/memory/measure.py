@@ -89,7 +89,7 @@ def _of(function, readings, meter):
 
 def _measured(spec):
     """Start a program, and measure it before and after it has workers."""
-    pipes, what = {"stdin": PIPE, "stdout": PIPE, "bufsize": 0}, f"the program with {spec['kind']}"
+    pipes, what = {"stdin": PIPE, "bufsize": 0}, f"the program with {spec['kind']}"
     with helper.start("experiments.memory.worker", spec, **pipes) as program:  # when stdin closes, it leaves
         helper.heard(program, what)
         before = _readings(program.pid)

@@ -68,7 +68,7 @@ def process(**spec):
 
     On leaving its pipes are closed, which is what ends it.
     """
-    with helper.start("experiments.pingpong.worker", spec, stdin=PIPE, stdout=PIPE, bufsize=0) as program:
+    with helper.start("experiments.pingpong.worker", spec, stdin=PIPE, bufsize=0) as program:
         yield partial(_exchange, partial(program.stdin.write, b"."), partial(program.stdout.read, 1)), program.pid
 
 

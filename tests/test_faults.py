@@ -181,7 +181,7 @@ def test_chart(methods):
         for case in cases.drop(columns="fault").values.tolist():
             name, *cells = written.pop(0)
             assert [name.strip(), *cells] == case
-    assert not written and figure.get_figwidth() <= 8.2  # of a page of 7.2
+    assert not written and figure.get_figwidth() <= 8.5  # on a page of 7.2
 
 
 def test_sentences_that_no_recording_has():

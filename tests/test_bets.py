@@ -33,21 +33,21 @@ def widgets_of(bet):
 
 
 def test_a_bet_is_kept(kept):
-    """A committed bet of any form is in the same folder found by a new kernel, with its points."""
-    for name, answer, points in (
-        (CHOICE, 1, [("threads", 2, 1.0)]),
-        (CHOICE, 0, [("threads", 2, 2.0)]),
-        (NUMBER, [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
-        (NUMBER, [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 10_000)]),
-        (STEPS, [500], [("processes", 1, 500)]),
-        (ASKED, 1, []),
+    """A committed bet of any form is in the same folder by a new kernel, by its lesson's name, with its points."""
+    for name, lesson, answer, points in (
+        (CHOICE, "cpu_bound", 1, [("threads", 2, 1.0)]),
+        (CHOICE, "cpu_bound", 0, [("threads", 2, 2.0)]),
+        (NUMBER, "your_lab", [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
+        (NUMBER, "your_lab", [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 10_000)]),
+        (STEPS, "startup_cost", [500], [("processes", 1, 500)]),
+        (ASKED, "io_bound", 1, []),
     ):
         bet = bets.bet(name)
         assert bet.answer is None and bet.points == [], name
         assert "stands" in bet.commit(answer), name
         for one in (bet, bets.bet(name)):
             assert one.answer == answer and one.points == points, name
-        assert json.loads(kept.read_text()) == {name: answer}, name
+        assert json.loads(kept.read_text()) == {lesson: {name: answer}}, name
         kept.unlink()
         assert bets.bet(name).answer is None, name
 
@@ -63,12 +63,17 @@ def test_a_point_that_is_a_fact_of_the_machine(monkeypatch):
 
 
 def test_bets_of_before(kept):
-    """Bets that were kept by lesson, and those of a question that is gone, are neither lost nor in the way."""
+    """Bets that were kept without a lesson, and those of a question that is gone, are neither lost nor in the way."""
     kept.parent.mkdir()
     kept.write_text(json.dumps({CHOICE: 1, "gone": 2, "old_lesson": {STEPS: [500]}}))
     assert (bets.bet(CHOICE).answer, bets.bet(STEPS).answer) == (1, [500])
     bets.bet(NUMBER).commit([1, 2])
-    assert json.loads(kept.read_text()) == {CHOICE: 1, "gone": 2, STEPS: [500], NUMBER: [1, 2]}
+    assert json.loads(kept.read_text()) == {
+        "cpu_bound": {CHOICE: 1},
+        "": {"gone": 2},
+        "startup_cost": {STEPS: [500]},
+        "your_lab": {NUMBER: [1, 2]},
+    }
 
 
 def test_bets_do_not_disturb_each_other(kept):
@@ -76,7 +81,9 @@ def test_bets_do_not_disturb_each_other(kept):
     bets.bet(CHOICE).commit(0)
     bets.bet(NUMBER).commit([1.0, 2.0])
     bets.bet(CHOICE).commit(2)
-    assert json.loads(kept.read_text()) == {CHOICE: 2, NUMBER: [1.0, 2.0]} and list(kept.parent.iterdir()) == [kept]
+    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: 2}, "your_lab": {NUMBER: [1.0, 2.0]}} and list(
+        kept.parent.iterdir()
+    ) == [kept]
 
 
 def test_unknown_bet():
@@ -125,7 +132,7 @@ def test_a_folder_that_cannot_be_written(kept):
     kept.parent.write_text("a file where the folder should be")
     bet = bets.bet(CHOICE)
     text = bet.commit(1)
-    assert "this session" in text and "could not be written" in text and "\n" not in text
+    assert "until its cell is run again" in text and "could not be written" in text and "\n" not in text
     assert bet.points and bet.words
 
 
@@ -143,7 +150,7 @@ def test_a_disk_that_is_full(kept, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(files, "open", full, raising=False)
         assert "No space left" in (bet := bets.bet(CHOICE)).commit(2)
-    assert json.loads(kept.read_text()) == {CHOICE: 0} and list(kept.parent.iterdir()) == [kept]
+    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: 0}} and list(kept.parent.iterdir()) == [kept]
     assert bet.answer == 2
 
 
@@ -260,7 +267,7 @@ def test_every_question():
             assert len(reasons) >= 3 and {part["holds"] for part in reasons} == {True, False}, name
             assert len({part["text"] for part in reasons}) == len(reasons), name
         if "options" in question:
-            assert set(question) == {"question", "options"}, name
+            assert set(question) == {"question", "options", "lesson"}, name
             for option in reasons:
                 assert set(option) == {"text", "holds", "points", "reason"}, name
                 assert bool(option["points"]) == bool(reasons[0]["points"]), name  # all of them, or none
@@ -271,12 +278,14 @@ def test_every_question():
             continue
         assert all(kind in kit.LOOKS and workers >= 1 for kind, workers in question["places"]), name
         if "steps" in question:
-            assert set(question) == {"question", "places", "steps", "ranges"} and len(question["places"]) == 1, name
+            assert (
+                set(question) == {"question", "places", "steps", "ranges", "lesson"} and len(question["places"]) == 1
+            ), name
             assert all(set(part) == {"below", "text", "holds", "reason"} for part in reasons), name
             *limits, last = [part["below"] for part in reasons]
             assert last is None and limits == sorted(limits) and question["steps"] == sorted(question["steps"]), name
         else:
-            assert set(question) == {"question", "places", "reason"}, name
+            assert set(question) == {"question", "places", "reason", "lesson"}, name
 
 
 def test_bets_and_notebooks_agree():

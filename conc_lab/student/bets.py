@@ -1,7 +1,7 @@
 """What a lesson asks of the student: a bet before the measurement, a question after it.
 
 The texts and the options' reasons are in lessons/NN_name.json, because a reason that stands in the notebook's cell
-gives the answer away. What the student bet or answered is kept in my_work/bets.json, by the question's name.
+gives the answer away. What the student bet or answered is kept in my_work/bets.json, by the lesson's name.
 """
 
 import contextlib
@@ -81,11 +81,13 @@ class Bet:
         if not self._fits(answer):
             numbers = f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3"
             raise LabError(numbers if "reason" in self.question else "choose one of the options first")
-        self.answer = answer
+        self.answer, by_lesson = answer, {}
+        for name, value in (_kept() | {self.name: answer}).items():
+            by_lesson.setdefault(_questions().get(name, {}).get("lesson", ""), {})[name] = value
         try:
-            files.write(KEPT, json.dumps(_kept() | {self.name: answer}, indent=1), "your bets")
+            files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
         except LabError as error:
-            return f"It stands for this session, but {error}."
+            return f"It stands until its cell is run again, but {error}."
         return self.STANDS
 
     def reasons(self) -> Words:
@@ -160,10 +162,11 @@ def _bet_widget(bet):
 
 @cache
 def _questions():
-    """{name: the question} of all bets and questions."""
+    """{name: the question, with the name of its lesson less the number} of all bets and questions."""
     asked = {}
-    for lesson in lessons().values():
-        asked |= lesson["bets"] | lesson["questions"]
+    for stem, lesson in lessons().items():
+        for name, question in (lesson["bets"] | lesson["questions"]).items():
+            asked[name] = question | {"lesson": stem.partition("_")[2]}
     return asked
 
 
@@ -172,5 +175,5 @@ def _kept():
     kept = {}
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
         for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
-            kept |= value if isinstance(value, dict) else {name: value}  # an earlier conc_lab kept them by lesson
+            kept |= value if isinstance(value, dict) else {name: value}  # before, bets lay there without a lesson
     return kept

@@ -50,5 +50,7 @@ def interval_chart(result: Result, bet):
     ends = [{"workers": most, "interval_us": end} for end in (min(intervals), max(intervals))]
     work, cpu = (compared(against_serial(result), column, *ends) for column in ("throughput", "cpu_cost"))
     told = f"{lines.name.iloc[-1]} against {us(max(intervals))}: work done: {work}; CPU time: {cpu}"
+    if len(intervals) == 1:
+        told = "one interval alone shows no difference: measure with two or more"
     sentence = words.sentence(told, *result.frame.reason.dropna().unique())
     return *kit.bars(lines, "panel", "median", "hatched", what), sentence

@@ -28,9 +28,8 @@ class Busy(LabError):
 
 def cannot_start(what: str, error: BaseException) -> str:
     """The sentence for workers, or what they need, that the system refused."""
-    full = getattr(error, "errno", None) == errno.ENOSPC
-    advice = "make room in /dev/shm" if full else "ask for fewer workers, or close other programs"
-    return f"this machine could not start {what} ({getattr(error, 'strerror', None) or error}); {advice}"
+    why = getattr(error, "strerror", None) or error
+    return f"this machine could not start {what} ({why}); ask for fewer workers, or close other programs"
 
 
 def died(what: str, code: int | None) -> str:
@@ -46,8 +45,11 @@ def fate(code: int | None) -> str:
     return next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
 
 
-def limit_reached(error: BaseException | None) -> str | None:
-    """The sentence for the limit of the system that an error, or the one before it, comes from; None without one."""
+def limit_reached(error: BaseException | None, what: str = "another worker") -> str | None:
+    """The sentence for the limit of the system that an error, or the one before it, comes from; None without one.
+
+    what: what could not be started, if it is that.
+    """
     while error is not None:
         number, text = getattr(error, "errno", None), str(error)
         if isinstance(error, MemoryError):
@@ -55,7 +57,7 @@ def limit_reached(error: BaseException | None) -> str | None:
         if number == errno.ENOSPC:
             return "no room is left for a file or for shared memory; make room, or ask for less data"
         if number in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE) or text in ("can't start new thread", "unexpected EOF"):
-            return cannot_start("another worker", error)  # "unexpected EOF": forkserver's server could not fork
+            return cannot_start(what, error)  # "unexpected EOF": forkserver's server could not fork
         error = error.__cause__ or error.__context__
     return None
 

@@ -97,7 +97,8 @@ def _imported(name):
     module, _, function = (name if ":" in name else f"{module_name(_path(name))}:{name}").partition(":")
     try:
         home = importlib.import_module(module)
-        prepare, function = partial(_prepare, getattr(home, f"{function}_item", None)), getattr(home, function)
+        prepare = partial(_prepare, getattr(home, f"{function}_item", None))
+        function = getattr(home, function)
     except (ImportError, AttributeError) as error:
         raise LabError(f"the task {name!r} cannot be imported: {error}") from error
     coroutine = function if inspect.iscoroutinefunction(function) else None

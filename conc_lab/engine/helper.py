@@ -13,13 +13,13 @@ from collections.abc import Callable
 from .errors import LabError, cannot_start, end_when_out_of_threads, fate, in_one_line
 
 
-def start(module: str, spec: dict | None = None, words: tuple = (), **pipes) -> subprocess.Popen:
-    """Start `main` of one of conc_lab's modules with these parameters; stdout is a pipe, other `pipes` as for Popen.
+def start(module: str, *arguments, **pipes) -> subprocess.Popen:
+    """Start `main` of one of conc_lab's modules; its stdout is a pipe, other `pipes` as for Popen.
 
-    words: plain arguments in place of the parameters, for a program that must not load json and so does not call `run`.
+    arguments: a dict of parameters, or plain words for a program that must not load json and so does not call `run`.
     """
-    arguments = map(str, words or [json.dumps(spec or {})])
-    command = [sys.executable, "-P", "-c", f"from conc_lab.{module} import main; main()", *arguments]
+    words = [json.dumps(argument) if isinstance(argument, dict) else str(argument) for argument in arguments]
+    command = [sys.executable, "-P", "-c", f"from conc_lab.{module} import main; main()", *words]
     try:
         return subprocess.Popen(command, stdout=subprocess.PIPE, **pipes)
     except OSError as error:

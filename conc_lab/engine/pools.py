@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing import resource_tracker
 
 from . import in_worker
-from .errors import LabError, cannot_start, died
+from .errors import LabError, cannot_start, died, limit_reached
 from .kinds import START_METHODS, unavailable
 
 
@@ -163,7 +163,7 @@ def opened(kind: str, workers: int) -> Iterator[WorkerPool]:
                 call.result()
         except (OSError, RuntimeError) as error:
             what = f"{workers} {kind}{' processes' * (kind in START_METHODS)}"
-            raise LabError(cannot_start(what, error)) from error
+            raise LabError(limit_reached(error, what) or cannot_start(what, error)) from error
         yield pool
 
 

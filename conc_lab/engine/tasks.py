@@ -156,12 +156,11 @@ def calibrate(run, seconds, smallest=1):
         return min(repeat(partial(run, amount), timer=clock, repeat=3, number=1))
 
     run(smallest)  # what is imported or made on first use is not part of the task
-    amount, now = smallest, took(smallest)
-    slope = 1.0
+    amount, before, now = smallest, 0, took(smallest)
     while now < seconds / 2:
-        before, amount = now, amount * 2
+        amount, before = amount * 2, now
         now = took(amount)
-        slope = min(2.0, max(0.5, math.log2(now / before))) if before > 0 and now > 0 else 1.0
+    slope = min(2.0, max(0.5, math.log2(now / before))) if before > 0 else 1.0
     return max(smallest, round(amount * (seconds / now) ** (1 / slope)))
 
 

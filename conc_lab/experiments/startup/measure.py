@@ -58,7 +58,7 @@ def startup(
             # A program's first start has modules to import and is not counted, but for forkserver's, the cold one.
             uncounted = UNCOUNTED.get(kind, 1)
             count = uncounted + starts * (THREADS_MORE if kind == "threads" else 1)
-            with helper.start(PROGRAM, words=(kind, size, count, mains[main], main_imports)) as program:
+            with helper.start(PROGRAM, kind, size, count, mains[main], main_imports) as program:
                 rows = helper.heard(program, f"a program that starts {kind}")[uncounted:]
             variant = {"round": number, "order": place, "kind": kind, "main_imports": main, "workers": size}
             for start, row in enumerate(rows):

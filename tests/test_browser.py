@@ -81,7 +81,6 @@ def opened(chromium, server):
     yield opened
     for context in contexts:
         context.close()
-    server.end_kernels()
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,11 @@ OUTCOMES = {
         "a plain loop",
         f"Processes cannot do it: {LOCKED}. Predicted",
     ),
+    "computes on a busy machine": (
+        made({("threads", 2): (1.0, 1, {"cpu_ms": 4.0}), ("processes", 2): (1.9, 40, {"cpu_ms": 4.0})}, cpu_ms=4.0),
+        "a plain loop",
+        "One item takes 10 ms alone, 40% of it on a CPU: other programs, or a CPU limit, took the rest. Predicted",
+    ),
     "waits, few items": (
         made({("threads", 64): (60, 6)}, items=3, **WAITS),
         "3 threads",

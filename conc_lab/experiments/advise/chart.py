@@ -113,6 +113,7 @@ def _advice(result, chosen):
     use = words.name(chosen.kind, min(chosen.workers, items)).replace("serial", "a plain loop")
     use += f" with chunksize={chunk}" * (chunk > 1)
     yield f"use {use}: in {agreed} of {rounds} rounds this was at most a fifth slower than the best"
-    yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU"
+    starved = ": other programs, or a CPU limit, took the rest" * (character(result.frame) == "starved")
+    yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU{starved}"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} cannot do it: {reason}"

@@ -132,6 +132,14 @@ def test_in_a_notebook(page, monkeypatch):
     assert line == "" and "median of two rounds" in chart
 
 
+def test_what_follows_the_last_round_is_on_the_chart(page, monkeypatch):
+    """The chart shows the whole result in the end, though a run may end without a round, or long after its last."""
+    monkeypatch.setattr(run, "run", lambda *what, **events: made(TWO, rounds=2))
+    lab.speedup()
+    line, chart = page.now()
+    assert line == "" and "median of two rounds" in chart
+
+
 def test_an_error_takes_the_line_of_progress_away(page, monkeypatch):
     """A run that fails leaves no "25%" behind, and its chart stays."""
     error = LabError("refused")

@@ -249,6 +249,7 @@ def test_a_run(runs):
     assert disabled == [True, False, True]
     assert "median of one round" in page and "median of two rounds" in panel.page
     assert "<summary>Medians</summary>" in page
+    assert '<div style="overflow: auto; white-space: nowrap"><table' in page  # on a narrow page it scrolls
     assert (panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled) == (False, True, False)
     assert "<summary>Medians</summary>" in panel.page and "2 processes" in panel.page
 
@@ -315,7 +316,7 @@ def test_a_failed_run_after_a_round(runs):
     run(panel, runs, outcome)
     assert "it failed" in panel.status and "4 threads 1.75×" in panel.page
     assert re.findall("<table.*?</table>", panel.page, re.DOTALL) == [
-        picture.table(complete).to_html(index=False, border=0)
+        picture.table(complete).to_html(index=False, border=0, justify="left")
     ]
 
 

@@ -289,7 +289,7 @@ def test_speedup_chart():
     assert cost.get_xlabel() == "workers, each running count_primes"
     assert [tick.get_text() for tick in cost.get_xticklabels()] == ["1", "2"]
     assert labels(top) == ["ideal on two CPUs", "threads", "processes (forkserver)"]
-    faint = [value for each in top.lines if each.get_alpha() == 0.25 for value in each.get_ydata()]
+    faint = [value for each in top.lines if each.get_alpha() == kit.FAINT["alpha"] for value in each.get_ydata()]
     assert sorted(faint) == pytest.approx([1.0] * 7 + [1.2, 1.4, 1.9, 1.9, 1.9])
     for ax, medians in ((top, [1.0, 1.2]), (busy, [1.0, 1.2]), (cost, [1.0, 1.0])):
         (threads,) = lines(ax, "threads")

@@ -19,7 +19,7 @@ LOOKS = {
     "spawn": {"color": "#882255", "marker": "P"},
 }
 STRONG = {"linewidth": 2.2, "markersize": 8}  # medians
-FAINT = {"linestyle": "", "alpha": 0.25, "markersize": 5, "markeredgewidth": 0}  # every run, under its median
+FAINT = {"linestyle": "", "alpha": 0.4, "markersize": 5, "markeredgewidth": 0}  # every run, under its median
 BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 

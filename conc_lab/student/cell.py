@@ -48,6 +48,7 @@ def _in_cell(bet, *what):
         result = run.run(*what, **events)
     finally:
         line.update(HTML(""))
+    events["on_round"](result)  # rows may have come after the last round, and some experiments have none
     try:
         result.keep()
     except LabError as error:

@@ -129,6 +129,15 @@ def returns_a_lock():
     return kept_lock
 
 
+class NoPickleTakesIt:
+    def __reduce__(self):
+        raise NotImplementedError
+
+
+def returns_what_no_pickle_takes():
+    return NoPickleTakesIt()
+
+
 def fails_in_threads():
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("not in the main thread")

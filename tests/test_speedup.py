@@ -332,6 +332,7 @@ def test_ideal():
         ({"usable": 2}, 1.5, [1, 1.5, 1.5]),
         ({"alone": 0.5, "waits": True}, None, [1, 2, 4]),
         ({"alone": 0.5}, None, [1, 2, 2]),  # starved
+        ({"usable": 1, "alone": 0.5}, 0.5, [1, 1, 1]),  # serial has no more than half a CPU either
         ({"alone": 0, "waits": True}, None, [1, 2, 8]),  # the clock is too coarse to see any CPU time
     ):
         result = made(workers, **how)

@@ -293,7 +293,7 @@ def test_numbers_of_workers_are_told_apart():
     names = [tick.get_text() for tick in ax.get_yticklabels()]
     assert names[:4] == ["thread", "thread with 4 together", "interpreter", "interpreter with 4 together"]
     assert names[4::2] == ["fork", "forkserver (first)", "forkserver (next)", "spawn"]
-    assert ax.get_xlabel() == "time to the first answer, for each worker"
+    assert ax.get_xlabel() == "time until all have answered, divided by the workers"
 
 
 def test_a_bet():
@@ -313,8 +313,10 @@ def test_a_bet():
 def test_sentence_without_threads_or_processes():
     """Without threads the sentence gives times only; with several together, it says so."""
     lone = made_startup({("spawn", False): 40})
-    assert sentence(lone) == "Time to the first answer of each worker: spawn 40 ms."
-    assert "worker: thread with 3 together 100 µs or 1×, " in sentence(made_startup(workers=[3, 4]))
+    assert sentence(lone) == "Time to a worker's first answer: spawn 40 ms."
+    assert "answered, divided by the workers: thread with 3 together 100 µs or 1×, " in sentence(
+        made_startup(workers=[3, 4])
+    )
     assert len(picture.table(lone))
 
 

@@ -284,14 +284,15 @@ def test_crossing():
 
 
 def test_sentences_that_no_recording_has():
-    """One size alone, or one chunk, is told once; without a pool the chart of chunks is refused."""
+    """One size alone, or one chunk, is told once; a chart that no row is for is refused."""
     told = sentence({"pickle": [1e-3], "same block": [2e-3]}, (1000,))
     assert told == "Pickle to processes (fork): 1 ms for 1 kB; same block to processes (fork): 2 ms for 1 kB."
     assert sentence(chunks={5: 6e-6}, name="chunks") == "Map to processes (fork): 6 µs a task with 5 in a message."
-    with pytest.raises(LabError, match="this chart is about a pool of processes"):
-        result = made({"reference": [1e-6] * 3})
-        result.rows[:] = [row for row in result.rows if row["channel"] != "map"]
-        chart.chunks_chart(result, None)
+    for name, column in ("transfer", "size_bytes"), ("chunks", "chunk"):
+        result = made()
+        result.rows[:] = [row for row in result.rows if row[column] is None]
+        with pytest.raises(LabError, match=r"^this run has no figures by the .*: a chunksize is for"):
+            getattr(chart, f"{name}_chart")(result, None)
 
 
 def test_charts():

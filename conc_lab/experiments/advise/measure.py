@@ -3,7 +3,7 @@
 Method: one item, which is one call of the task, is timed alone; then batches of items on every kind of worker, first
 on two workers and on more where two gained; all variants in every round, in a shuffled order, each compared with the
 serial batches of its own round. Two figures of each variant make its prediction: start-up and shut-down, paid once,
-and the time for an item at its measured throughput (see summary.py). Processes get their items in chunks.
+and the time for an item at its measured throughput (see chart.py). Processes get their items in chunks.
 """
 
 import contextlib
@@ -95,7 +95,8 @@ def _one(task, args):
     value, quick, steady = pools.value(outcome, f"the task {task.name} raised"), seconds < SLOW_S, False
     if quick:
         again, seconds, cpu_s = _called(task, args, BATCH_S)
-        steady = tasks.alike(value, again)
+        with contextlib.suppress(Exception):  # values that neither `==` nor pickle can compare
+            steady = tasks.alike(value, again)
     sizes, copies = {}, [args]
     with contextlib.suppress(Exception):  # whatever a student's class raises
         sizes = {"argument_bytes": len(pickle.dumps(args)), "result_bytes": len(pickle.dumps(value))}
@@ -115,7 +116,8 @@ def _called(task, args, seconds=0):
 
 def _numbers(kind, item):
     """Numbers of workers to try: 2, as many as keep every usable CPU busy if waits overlap, and one between."""
-    cpus = min(machine.usable_cpus(machine.cpu_quota()), WINDOWS_MOST_PROCESSES)
+    cpus = machine.usable_cpus(machine.cpu_quota())
+    cpus = min(cpus, WINDOWS_MOST_PROCESSES) if os.name == "nt" else cpus
     computing = max(item.cpu_s / item.seconds, 0.001)
     most = max(2, cpus, min(MORE.get(kind, WORKERS), round(cpus / computing)))
     return sorted({2, round(math.sqrt(2 * most)), most})
@@ -153,7 +155,7 @@ def _observed(item, kind, workers, count=None):
     except Exception as error:  # a LabError, or whatever a student's class raises when it is pickled
         if kind == "serial":
             raise
-        return row | {"refused": str(error)}
+        return row | {"refused": str(error) or type(error).__name__}
     row |= {name: timed[name] for name in timed.keys() & row.keys()} | {"tasks": count, "handover_s": handover_s}
     # What the task imports or makes at its first call belongs to the setup, the call itself does not.
     setup_s = row["setup_s"] + warm_up_s - (workers * row["wall_s"] / count if item.quick else 0)

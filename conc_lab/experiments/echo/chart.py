@@ -31,7 +31,7 @@ def echo_chart(result: Result, bet):
     longest, parts = threads[0], [f"a round trip took {alone.figure} alone"]
     for line in dict.fromkeys((longest, threads[-1], processes)):
         parts.append(f"{words.times(line.round_trip_us / alone.round_trip_us)} that {line.name}")
-    waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 3
+    waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 2
     why = "the echo waited for about one switch interval: the thread that computes keeps the GIL that long"
     sentence = words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
     return *round_trips(result, lines, looks), sentence

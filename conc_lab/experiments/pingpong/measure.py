@@ -85,8 +85,12 @@ def _thread(channel):
 
 
 def _exchange(give, take):
-    give()
-    if not take():  # the end of the file
+    try:
+        give()
+        answered = take()
+    except BrokenPipeError:
+        answered = b""
+    if not answered:  # the end of the file
         raise LabError("a worker ended before it answered; ask for fewer workers, or close other programs")
 
 

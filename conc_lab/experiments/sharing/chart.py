@@ -86,7 +86,8 @@ def _draw(ax, levels, top):
 @decides("C1")
 def who_contains_whom(shared: Result) -> Verdict:
     """The process ids and thread ids of three workers and their parent."""
-    ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids").loc[[PID, THREAD]].astype(int)
+    ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids")
+    ids = ids.loc[[PID, THREAD], ["threads", "spawn"]].astype(int)  # a kind that is not here has none
     names = ("process id", "thread id")
     threads, spawn = (", ".join(map(words.count, ids[kind], names)) for kind in ("threads", "spawn"))
     figure = f"three threads and their parent: {threads}; three spawned processes and their parent: {spawn}"
@@ -112,8 +113,9 @@ def what_processes_replicate(shared: Result, kept: Result) -> Verdict:
     cells = summary(shared).loc[[VALUE, OBJECT, FILE]].filter(regex="fork|spawn")
     each = memory.summary(kept).drop_duplicates("kind").set_index("kind").each_bytes
     by, parts = memory.meter(kept.frame).upper(), []
+    one = "one more adds" if len(kept.params["workers"]) > 1 else "each adds, helpers included,"
     for method, cell in cells.items():
-        adds = f", one more adds {memory.megabytes(each[method])} MB by {by}" if method in each else ""
+        adds = f", {one} {memory.megabytes(each[method])} MB by {by}" if method in each else ""
         parts.append(f"{method}: a module's value {cell[VALUE]}, open file {cell[FILE]}{adds}")
     return first(
         "; ".join(parts),

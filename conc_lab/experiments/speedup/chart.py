@@ -22,10 +22,10 @@ def plot_speedup(result: Result, ax, bets) -> None:
     usable, workers = capacity(result.machine), sorted(result.params["workers"])
     for kind, number, speedup in bets:
         ax.plot(workers.index(number) + kit.dodge(kind), speedup, **kit.BET, label="your bet")
-    # No more is ideal than the workers, and than keeps every usable CPU busy.
+    # No more is ideal than the workers, and than keeps every usable CPU busy; a quota below 1 slows serial as well.
     partly = character(result.frame) in ("waits", "mixed")
     busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
-    ideal = numpy.minimum(workers, usable / max(busy, 0.001))
+    ideal = numpy.minimum(workers, max(1, usable / max(busy, 0.001)))
     ax.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal on {words.count(usable, 'CPU')}")
 
 
@@ -132,10 +132,10 @@ def processes_that_wait(waiting: Result) -> Verdict:
     parts = where(waiting.shown, workers=most).pivot_table(["setup_s", "teardown_s"], "round", "kind")
     ends_s = parts.setup_s + parts.teardown_s
     low, high, _ = interval(ends_s.threads / ends_s.processes)  # round by round
-    overlap, ends = processes.direction == "faster", _each(ends_s, words.duration)
+    overlap, costs = processes.direction == "faster", f"to start and end them {_each(ends_s, words.duration)}"
     how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
     return first(
-        f"{most} workers: processes {_speed(processes)}, threads {_speed(threads)}; to start and end them {ends}",
+        f"{words.count(most, 'worker')}: processes {_speed(processes)}, threads {_speed(threads)}; {costs}",
         (most < 2, "cannot tell", "one worker alone has no waits to overlap"),
         *_unclear({threads.direction, processes.direction}),
         (not overlap and threads.direction == "faster", "depends", how_long),

@@ -9,6 +9,8 @@ from ...engine.result import Result
 from ...engine.stats import where
 from .measure import IMPORTS
 
+# Of workers that start together only the last answer is timed: what each took is a quotient, and is called one.
+UNTIL = "time until all have answered, divided by the workers"
 VARIANT = ["kind", "cold", "main_imports", "workers"]
 RAN = {True: " (each worker ran the file)", False: " (no worker ran the file)"}
 
@@ -16,12 +18,13 @@ RAN = {True: " (each worker ran the file)", False: " (no worker ran the file)"}
 def summary(result: Result):
     """A DataFrame with a line for each kind, cold or not, main file and number of workers: medians over the rounds.
 
-    kind, cold, main_imports, workers; each_s (seconds to the first answer, by worker: the median of the rounds'
-    medians), setup_s (the same of the whole start and end, together); thread_s (each_s of as many threads, whatever
-    the main file: a thread does not run it), against_thread (the ratio to that, taken in each round), low and high
-    (the least and the largest of these ratios), all four NaN without threads; more_s (how much longer each_s is than
-    with a main file that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the kind,
-    and whether its server had to be started first), name (of the whole variant), figure (each_s, and times a thread).
+    kind, cold, main_imports, workers; each_s (seconds until all have answered, divided by the workers: the median of
+    the rounds' medians), setup_s (the same of the whole start and end, together); thread_s (each_s of as many threads,
+    whatever the main file: a thread does not run it), against_thread (the ratio to that, taken in each round), low and
+    high (the least and the largest of these ratios), all four NaN without threads; more_s (how much longer each_s is
+    than with a main file that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the
+    kind, and whether its server had to be started first), name (of the whole variant), figure (each_s, and times a
+    thread).
     """
     rows = result.frame
     rows = rows.assign(each_s=rows.answer_s / rows.workers, setup_s=rows.answer_s + rows.end_s)
@@ -44,11 +47,11 @@ def summary(result: Result):
 
 
 def startup_chart(result: Result, bet):
-    """Time to the first answer, log scale, a strip for each variant; a bet is how many threads' time spawn takes."""
+    """Time until all have answered, on a log scale, for each variant; a bet is how many threads' time spawn takes."""
     lines, rows = summary(result), result.frame
     strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.each_s, high=lines.each_s)  # no range
     ax = kit.strips(strips, rows.assign(each_s=rows.answer_s / rows.workers), "each_s", words.duration)
-    ax.set_xlabel("time to the first answer, for each worker")
+    ax.set_xlabel(UNTIL)
     told = list(lines.name + " " + lines.figure)
     spawned = where(lines, kind="spawn", workers=1, main_imports="nothing").dropna(subset="thread_s")
     for *_, times in bet.points if bet and len(spawned) else ():
@@ -57,10 +60,11 @@ def startup_chart(result: Result, bet):
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * seconds))
         told.append(f"your bet: {words.duration(seconds)}")
     kit.legend(ax, 1)
-    alt = f"Time to the first answer of each worker, or times a thread's, medians of {words.rounds(result)}"
+    alt = f"{UNTIL.capitalize()}, or times a thread's, medians of {words.rounds(result)}"
     imported, fewest = result.params["main_imports"], where(lines, workers=lines.workers.min())
     plain, heavy = where(fewest, main_imports="nothing"), where(fewest, main_imports=imported)
-    parts = [f"time to the first answer of each worker: {', '.join(plain.name + ' ' + plain.figure)}"]
+    what = UNTIL if fewest.workers.max() > 1 else "time to a worker's first answer"
+    parts = [f"{what}: {', '.join(plain.name + ' ' + plain.figure)}"]
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
         parts.append(f"import {imported} in the main file adds: {', '.join(more)}")
@@ -75,7 +79,7 @@ def breakeven_chart(result: Result, bet):
     imports, most = result.params["main_imports"], max(result.params["workers"])
     cpus, gil = capacity(result.machine), result.machine["gil"]
     lines = where(summary(result), main_imports=imports, workers=most)
-    lines = lines.assign(together=[1 if gil and kind == "threads" else min(most, cpus) for kind in lines.kind])
+    lines = lines.assign(together=[1 if gil and kind == "threads" else max(1, min(most, cpus)) for kind in lines.kind])
     lines["pays_s"] = lines.setup_s / (1 - 1 / lines.together).clip(lower=0)
     lines["pays"] = lines.way + (" from " + lines.pays_s.map(words.duration)).where(lines.pays_s < numpy.inf, " never")
     ax, works = kit.figure(4.2).add_subplot(), numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)

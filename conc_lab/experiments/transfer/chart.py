@@ -37,8 +37,6 @@ def transfer_chart(result: Result, bet):
 
 def chunks_chart(result: Result, bet):
     """The time of a small task against the tasks in a message to a pool."""
-    if not result.shown.chunk.notna().any():
-        raise LabError("this chart is about a pool of processes, and none was among the kinds of this run")
     phrase, say = "{} a task with {} in a message", "{:g}".format
     return _drawn(result, "chunk", "tasks in a message (chunksize)", "time per small task", phrase, say)
 
@@ -49,7 +47,11 @@ def _drawn(result, column, across, up, phrase, say):
     across, up: what the axes are; phrase: how a duration is said with what `say` makes of the column.
     """
     ax, medians, ends = kit.figure().add_subplot(xlabel=across, ylabel=up), [], []
-    for (kind, channel), line in summary(result).dropna(subset=column).groupby(["kind", "channel"], sort=False):
+    lines = summary(result).dropna(subset=column)
+    if lines.empty:
+        why = "a chunksize is for a pool of processes, and each channel for some of the kinds only"
+        raise LabError(f"this run has no figures by the {across}: {why}")
+    for (kind, channel), line in lines.groupby(["kind", "channel"], sort=False):
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
         name = f"{channel} to {words.label(kind, result)}"
         ax.plot(rows[column], rows.handover_s, **look, **kit.FAINT)

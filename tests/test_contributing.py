@@ -10,8 +10,20 @@ from pathlib import Path
 import helpers
 
 import conc_lab
+from conc_lab.engine import tasks
 
 PACKAGE = Path(conc_lab.__file__).parent
+
+
+def test_a_task_is_a_function_and_a_line():
+    """The task of the example can be calibrated, and its value is another for another argument."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    function, line = re.search(r"```python\n(def .*?)\n\n(Task\(.*?)\n```", text, re.DOTALL).groups()
+    exec(function, scope := dict(vars(tasks)))
+    task = eval(line, scope)
+    with task.prepare(0.001) as (count,):
+        values = [task.function(number) for number in (64, 256, count, count * 4)]
+    assert values[0] != values[1] and values[2] != values[3] and task.function(64) == values[0]
 
 
 def test_an_experiment_is_one_folder(tmp_path):

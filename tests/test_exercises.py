@@ -220,6 +220,7 @@ WRONG = {
         (lambda s, w, c: s / (1 - 1 / min(w, c)), "(0.1, 2, 1) raised ZeroDivisionError"),
         (lambda s, w, c: str(pays(s, w, c)), "TypeError"),
         (lambda s, w, c: True, "that is where they begin to pay"),
+        (lambda s, w, c: None if c == 1 else pays(s, w, c), "float('inf')"),
     ],
     "check_stays_shared": [
         ({"bytes", "list of ints"}, "references to other objects"),

@@ -1,6 +1,7 @@
 """conc_lab.student.export: the script that a student takes home runs by itself, without any package."""
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -162,7 +163,7 @@ def test_another_path(folder):
 
 def test_bad_items():
     """Items of which a script cannot be written, or that are none, are refused."""
-    for items in (0, True, [], [object()], [float("nan")], range(0)):
+    for items in (0, True, [], [object()], [float("nan")], range(0), 2.5, None, itertools.repeat(1), [1] * 100_001):
         assert refused("digits", "serial", items).startswith("items must be "), items
 
 

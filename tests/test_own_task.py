@@ -13,7 +13,7 @@ import pytest
 from pyflakes import checker
 
 from conc_lab import __main__
-from conc_lab.engine import find_task, kinds, parameters, tasks
+from conc_lab.engine import files, find_task, kinds, parameters, tasks
 from conc_lab.engine.errors import LabError
 from conc_lab.student import own_task
 
@@ -208,6 +208,12 @@ def test_a_cell_that_raises():
         assert line in error.detail and "own_task.py" not in error.detail, cell
 
 
+def test_a_cell_that_raises_a_long_text():
+    """What a cell's error says is cut, as a task's is."""
+    error = refused("def digits():\n    return 1\nraise ValueError('x' * 10_000_000)")
+    assert len(str(error)) < 1_000 and len(error.detail) < 100_000
+
+
 def test_a_module_that_is_not_there():
     """A package that is missing is one to install, a part that a package lacks is not."""
     for module, cure in (("no_such.part", "; install it with %pip install no_such"), ("json.no_such", "")):
@@ -266,6 +272,25 @@ def test_an_edit_that_is_refused():
         assert find_task.source("digits") == DIGITS and helpers.small(task="digits").rows
 
 
+def test_an_edit_on_a_full_disk(monkeypatch):
+    """Where there is no room for an edit, good or bad, it is refused, and the version before is not measured."""
+    write = files.write
+
+    def full(path, content, what):
+        if content:
+            raise LabError(f"{what} could not be written")
+        return write(path, content, what)
+
+    for cell, sentence in ((DIGITS + "\n", "the task could not be written"), ("1 / 0\n" + DIGITS, "line 2 of")):
+        own_task.define("digits", DIGITS)
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "write", full)
+            with pytest.raises(LabError, match=sentence):
+                own_task.define("digits", cell)
+        with pytest.raises(LabError, match="the last edit of the task 'digits' was refused"):
+            find_task.source("digits")
+
+
 def test_an_error_points_at_the_line_of_the_cell():
     """The traceback of a task that fails in a run shows the line of the cell, by number and by text."""
     own_task.define("digits", "\ndef digits():\n    first = 1\n    return first / 0  # here\n")
@@ -278,7 +303,7 @@ def test_an_error_points_at_the_line_of_the_cell():
 def test_a_folder_that_cannot_be_written(folder):
     """Where the file cannot be written, the cell says so in one sentence."""
     (folder / "my_work").write_text("a file where the folder should be")
-    assert str(refused(DIGITS)).startswith("the task could not be written to my_work/tasks/digits_")
+    assert str(refused(DIGITS)).startswith("the task could not be written to my_work/tasks/digits")
 
 
 def test_the_function_itself_is_given():

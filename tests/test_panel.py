@@ -408,7 +408,7 @@ def test_another_experiment_runs(runs, other):
 
 
 def test_a_cell_that_is_run_again(monkeypatch):
-    """The run of a panel ends when its cell shows another panel, and not when another cell does."""
+    """The run of a panel ends when its cell asks for another panel, even a wrong one, not when another does."""
     import IPython
 
     shown_in, adopted, stopped = {"cell": "one"}, threading.Event(), threading.Event()
@@ -430,7 +430,8 @@ def test_a_cell_that_is_run_again(monkeypatch):
         Panel()
         assert not stopped.is_set() and panel["Run"].disabled
     shown_in["cell"] = "one"
-    Panel()
+    with pytest.raises(LabError, match="speedup has no parameter 'nonsense'"):
+        Panel(nonsense=1)
     assert stopped.is_set() and becomes_true(lambda: "Stopped" in panel.status, LIVENESS_S)
 
 

@@ -78,6 +78,18 @@ def test_what_cannot_be_drawn():
         picture.show(made(TYPICAL), "pie")
     with pytest.raises(LabError, match="unknown experiment 'other'; one of: advise"):
         picture.show(dataclasses.replace(made(TYPICAL), experiment="other"))
+    with pytest.raises(LabError, match=r"bet must be what lab.bet\(\) or lab.question\(\) returns, got 'first'"):
+        picture.show(made(TYPICAL), bet="first")
+
+
+def test_rows_that_are_missing():
+    """A result that lacks some of its rows is told so, with what went wrong unfolded, whichever chart is asked for."""
+    whole = made(TYPICAL)
+    part = dataclasses.replace(whole, rows=[row for row in whole.rows if row["kind"] == "serial"])
+    for chart in picture.charts(part):
+        with pytest.raises(LabError, match="these are not the rows of a whole speedup run") as caught:
+            picture.show(part, chart)
+        assert "Traceback" in caught.value.detail
 
 
 def test_one_chart_is_drawn_at_a_time():

@@ -160,11 +160,18 @@ def test_values_that_nobody_computed():
     async def coroutine():
         return made
 
+    async def async_generator():
+        yield 1
+
     made = square(1)
     for failure, what in (
         (in_worker.call(generator, ()), "a generator"),
         (in_worker.call(lambda: made, ()), "a coroutine"),
         (in_worker.call(lambda: generator, ()), "a function"),
+        (in_worker.call(async_generator, ()), "an asynchronous generator"),
+        (in_worker.call(map, (str, [1])), "a map"),
+        (in_worker.call(filter, (str, [1])), "a filter"),
+        (in_worker.call(zip, ([1], [2])), "a zip"),
         (asyncio.run(in_worker.call_async(coroutine, ())), "a coroutine"),
     ):
         message = f"the task returned {what}, so nothing was computed: return the value itself"
@@ -322,6 +329,7 @@ def test_a_worker_that_dies():
     for kind in kinds.start_methods():
         for use, fate in (
             (lambda pool: pool.ask(os._exit, 3), "exit code 3"),
+            (lambda pool: pool.ask(os._exit, 0), "exit code 0"),
             (lambda pool: pool.together(own_tasks.kills_itself), "killed by SIGKILL"),
             (lambda pool: list(pool.map(task(terminates_itself), [()])), "killed by SIGTERM"),
         ):

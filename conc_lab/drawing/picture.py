@@ -9,12 +9,13 @@ import dataclasses
 import html
 import io
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..engine import experiment
 from ..engine.errors import LabError
-from ..engine.result import Result, recording
+from ..engine.result import ODD, Result, recording
 from . import kit, words
 
 DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
@@ -52,16 +53,23 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
 
     chart: one of the experiment's charts, by default the one of its own name. A bet is laid over the chart, or said in
     words where it has no place there. recorded (see `recording`) is drawn below it; where one usable CPU cannot show
-    what the chart is about, a recording of the same case is taken by itself. Raises LabError for an unknown chart.
+    what the chart is about, a recording of the same case is taken by itself. Raises LabError for an unknown
+    chart, for what is no bet, and for rows that are not those of a whole run.
     """
     known, chart = charts(result), chart or result.experiment
     if chart not in known:
         raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(known)}")
-    picture = drawn(known[chart], result, bet)
+    if bet is not None and not hasattr(bet, "points"):
+        raise LabError(f"bet must be what lab.bet() or lab.question() returns, got {bet!r:.100}")
+    try:
+        picture = drawn(known[chart], result, bet)
+        recorded = recorded or _recorded_beside(result)
+    except ODD as error:
+        odd = f"these are not the rows of a whole {result.experiment} run ({error!r:.100})"
+        raise LabError(odd, traceback.format_exc()) from error
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
         picture = Picture(picture.png, f"{picture.alt} Your bet: {answer}.", f"{picture.sentence} Your bet: {answer}.")
-    recorded = recorded or _recorded_beside(result)
     return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
 
 

@@ -46,7 +46,7 @@ def _path(name):
 
 
 def refused(name: str) -> Path:
-    """The file that says why the last edit of the student's task was refused; it is there only then."""
+    """The file, an empty one, that is there while the last edit of the student's task is refused."""
     return FOLDER / f"{name}.refused"
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections import namedtuple
-from types import CoroutineType, FunctionType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 
 try:
     import resource
@@ -18,7 +18,7 @@ except ImportError:  # Windows has no resource module: switches are then None
 Usage = namedtuple("Usage", "pid cpu_s voluntary_switches involuntary_switches")
 Failure = namedtuple("Failure", "type message traceback")
 MESSAGE, TRACEBACK = 500, 20_000  # characters of a failure's texts that are kept
-NOT_COMPUTED = GeneratorType, CoroutineType, FunctionType  # called "generator", "coroutine", "function"
+NOT_COMPUTED = GeneratorType, AsyncGeneratorType, CoroutineType, FunctionType, map, filter, zip
 
 _barrier = None  # (arrived, go): two semaphores that the workers of a pool share
 
@@ -109,7 +109,8 @@ def timed(function, args):
 def computed(value):
     """The value, unless it is something that computes only when it is asked to."""
     if isinstance(value, NOT_COMPUTED):
-        raise TypeError(f"the task returned a {type(value).__name__}, so nothing was computed: return the value itself")
+        what = f"a {type(value).__name__}".replace("a async_", "an asynchronous ")
+        raise TypeError(f"the task returned {what}, so nothing was computed: return the value itself")
     return value
 
 

@@ -94,8 +94,8 @@ class WorkerPool:
         """That of the process that died by itself: the executor ends the others by SIGTERM."""
         processes = getattr(self.executor, "_processes", None) or {}  # which it forgets at its shutdown
         self.executor.shutdown()  # it joins them; a second join of forkserver's would take the code away
-        codes = [process.exitcode for process in processes.values() if process.exitcode]
-        return min(codes, key=lambda code: code == -signal.SIGTERM, default=None)
+        codes = [process.exitcode for process in processes.values() if process.exitcode is not None]
+        return min(codes, key=lambda code: (code == -signal.SIGTERM, code == 0), default=None)
 
     def _count_as_arrived(self, call):
         if call.cancelled() or call.exception():  # it failed on its way, say while its task was imported

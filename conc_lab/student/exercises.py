@@ -155,7 +155,7 @@ def check_pays_from(function):
     for case in lessons()["05_startup_cost"]["exercise"]:
         answer = _called(function, *case["given"])
         yield answer is not ..., OPEN
-        yield isclose(answer, float(case["right"])), case["hint"]
+        yield answer is not None and isclose(answer, float(case["right"])), case["hint"]
 
 
 @_check

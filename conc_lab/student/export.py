@@ -3,6 +3,7 @@
 import ast
 import contextlib
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from ..engine import files, find_task, kinds, parameters
@@ -11,6 +12,7 @@ from ..engine.machine import machine
 
 PROCESSES = 'with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("{method}")) as pool:'
 ASYNCIO = "limit = asyncio.Semaphore(workers)\n    async with asyncio.TaskGroup() as group:"
+MOST = 100_000  # values that a script holds
 IN_POOL = "pool.map(call_{name}, items)"
 IN_CHUNKS = "pool.map(call_{name}, items, chunksize=max(1, len(items) // (16 * workers)))"
 KINDS = {  # what opens the workers, and what gives their results in order
@@ -89,8 +91,10 @@ if __name__ == "__main__":
 def _values(items):
     """The items as Python writes them."""
     items = range(parameters.Number(1, 10**9, "").check("items", items)) if isinstance(items, int) else items
-    values = items if isinstance(items, range) else list(items)
-    with contextlib.suppress(ValueError, SyntaxError):
-        if values and (isinstance(values, range) or ast.literal_eval(repr(values)) == values):
+    with contextlib.suppress(ValueError, SyntaxError, TypeError):
+        values = items if isinstance(items, range) else list(islice(items, MOST + 1))
+        plain = isinstance(values, range) or (len(values) <= MOST and ast.literal_eval(repr(values)) == values)
+        if values and plain:
             return repr(values)
-    raise LabError("items must be a number of calls, a range, or a list of numbers, texts or other plain values")
+    plain = f"a list of at most {MOST:,} numbers, texts or other plain values"
+    raise LabError(f"items must be a number of calls, a range, or {plain}")

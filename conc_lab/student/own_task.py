@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from ..engine import files
+from ..engine import files, in_worker
 from ..engine.errors import LabError
 from ..engine.find_task import FOLDER, module_name, refused
 from ..engine.tasks import TASKS
@@ -37,13 +37,13 @@ def define(name: str, cell: str) -> Callable:
         raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
+    newest_ns = max((path.stat().st_mtime_ns for path in FOLDER.glob(f"{name}_*.py")), default=0)
     try:
         function = _function(_checked(name, text, str(file.absolute())), name, text, file)
-    except LabError as error:
-        files.write(refused(name), f"{error}\n", "the note on this task")
+        files.write(file, text, "the task")
+    except LabError:
+        files.write(refused(name), "", "the task")  # empty, so that it fits on a full disk
         raise
-    newest_ns = max((path.stat().st_mtime_ns for path in FOLDER.glob(f"{name}_*.py")), default=0)
-    files.write(file, text, "the task")
     newest_ns = max(time.time_ns(), newest_ns + 2 * 10**9)  # some file systems count in steps of 2 s
     os.utime(file, ns=(newest_ns, newest_ns))
     refused(name).unlink(missing_ok=True)
@@ -96,10 +96,8 @@ def _function(code, name, text, file: Path):
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         line = [frame.lineno for frame in frames if frame.filename == module.__file__][-1]
-        detail = "".join(traceback.format_exception(error.with_traceback(error.__traceback__.tb_next)))
-        package = isinstance(error, ModuleNotFoundError) and (error.name or "").isidentifier()  # and no part of one
-        cure = f"; install it with %pip install {error.name}" if package else ""
-        raise LabError(f"line {line} of this cell raised {type(error).__name__}: {error}{cure}", detail) from None
+        told = in_worker.failure(error.with_traceback(error.__traceback__.tb_next))
+        raise LabError(f"line {line} of this cell raised {told.type}: {told.message}", told.traceback) from None
     function = getattr(module, name)
     try:
         inspect.signature(function).bind()

@@ -31,6 +31,11 @@ class Panel(widgets.VBox):
     """
 
     def __init__(self, experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_S, **initial):
+        parent = kernel().get_parent() if kernel() else {}
+        self._cell = (parent.get("metadata") or {}).get("cellId")  # None where the page does not tell
+        for before in list(_PANELS):
+            if self._cell and before._cell == self._cell:
+                before._job.stop()
         self._function, self._bet, self._job = experiments.function(experiment), bet, Job(self._changed)
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
         parameters.checked(self._function, initial)
@@ -46,11 +51,6 @@ class Panel(widgets.VBox):
         code = widgets.HTML(_folded("Show the code", _code(inspect.getsource(self._function))))
         self._below = [buttons, self._line, self._chart, self._table, self._before, code]
         self.show_controls(initial)
-        parent = kernel().get_parent() if kernel() else {}
-        self._cell = (parent.get("metadata") or {}).get("cellId")  # None where the page does not tell
-        for before in list(_PANELS):
-            if self._cell and before._cell == self._cell:
-                before._job.stop()
         _PANELS.add(self)
 
     def show_controls(self, values):

@@ -145,7 +145,7 @@ def test_a_reader_that_has_enough():
 @posix
 def test_ctrl_c_during_a_run():
     """Ctrl-C in the middle of a run ends it with one line and status 130, and no process is left."""
-    words = ["speedup", "--workers", "2", "--task-ms", "50", "--rounds", "99"]
+    words = ["speedup", "--workers", "2", "--task-ms", "5", "--rounds", "999"]
     with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             parent = psutil.Process(process.pid)

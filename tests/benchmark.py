@@ -139,7 +139,7 @@ def importing():
 def cores_busy():
     """Cores busy of two workers of pure Python, in five runs."""
     from conc_lab.engine import run
-    from conc_lab.experiments.speedup.summary import summary
+    from conc_lab.experiments.speedup.chart import summary
 
     for number in range(5):
         result = run.run("speedup", {"task": "count_primes", "workers": [2]})

@@ -17,8 +17,8 @@ from conc_lab.engine.result import Result
 from conc_lab.engine.stats import character, interval
 from conc_lab.experiments.speedup import chart as drawn
 from conc_lab.experiments.speedup import measure
+from conc_lab.experiments.speedup.chart import summary
 from conc_lab.experiments.speedup.measure import decompose
-from conc_lab.experiments.speedup.summary import summary
 
 SCATTERED = [0.7, 1.3, 1.0, 0.9, 1.6]
 

@@ -15,7 +15,7 @@ from ..drawing.picture import Picture, drawn
 from ..engine.errors import LabError
 from ..engine.result import ODD, Result, load
 from ..engine.stats import spread, where
-from ..experiments.speedup.summary import summary as speedups
+from ..experiments.speedup.chart import summary as speedups
 from ..experiments.startup.chart import summary as startups
 
 COLUMNS = ["file", "experiment", "cpus", "system", "case", "kind", "workers", "value", "doubt"]

@@ -59,10 +59,8 @@ def run(
             on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
 
     if not _ONE_AT_A_TIME.acquire(blocking=False):
-        raise Busy(
-            "another experiment is running in this notebook: wait for it, press Stop there or end it with lab.stop(), "
-            "because two at the same time would disturb each other's times"
-        )
+        why = "another experiment is running in this notebook, and two would disturb each other's times"
+        raise Busy(f"{why}: wait for it, press Stop there or end it with lab.stop()")
     try:
         with closing(Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)) as _current:
             on_start(_current)

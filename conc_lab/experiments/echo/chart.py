@@ -1,13 +1,14 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
 from ...drawing import kit, words
-from ...engine.result import Result
+from ...engine.result import Result, once
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
 
 NEEDS_TWO_CPUS = True
 
 
+@once
 def summary(result: Result):
     """A DataFrame of what a round trip took, a line for each kind and number of others, the longest interval first."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))

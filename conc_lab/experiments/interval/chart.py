@@ -4,7 +4,7 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import between
-from ...engine.result import Result
+from ...engine.result import Result, once
 from ...engine.stats import spread, where
 from ..pingpong.chart import compared, us
 
@@ -27,6 +27,7 @@ def against_serial(result: Result) -> pandas.DataFrame:
     return rows.assign(switches_per_s=switches / rows.wall_s)
 
 
+@once
 def summary(result: Result) -> pandas.DataFrame:
     """A line for each quantity, number of threads and interval, from the longest: median, low, high, name, figure.
 

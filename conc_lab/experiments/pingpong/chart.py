@@ -7,7 +7,7 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, between, decides, first
-from ...engine.result import Result
+from ...engine.result import Result, once
 from ...engine.stats import paired, spread, where
 from .measure import PARTNERS, PLACES
 
@@ -15,6 +15,7 @@ NEEDS_TWO_CPUS = True
 VARIANT = ["place", "kind", "primitive"]
 
 
+@once
 def summary(result: Result) -> pandas.DataFrame:
     """What a round trip took, a line for each place and pair of partners that has figures."""
     lines = medians(result, VARIANT, [(place, *partner) for place in PLACES for partner in PARTNERS])

@@ -1,7 +1,7 @@
 """What was counted, and what was lost: a panel for each method, a bar for each kind, count and lock."""
 
 from ...drawing import kit, words
-from ...engine.result import Result
+from ...engine.result import Result, once
 from .measure import METHODS, ORDERS
 
 NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
@@ -11,6 +11,7 @@ SAID = {"updates": "lost", "threads": "threads gave up"}  # of what is counted
 NO_PROMISE = "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
 
 
+@once
 def summary(result: Result):
     """A DataFrame with the sums over all rounds, a line for each method, way and kind, in the order of the constants.
 

@@ -5,7 +5,7 @@ import numpy
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, between, decides, first
 from ...engine.machine import capacity
-from ...engine.result import Result
+from ...engine.result import Result, once
 from ...engine.stats import where
 from .measure import IMPORTS
 
@@ -15,6 +15,7 @@ VARIANT = ["kind", "cold", "main_imports", "workers"]
 RAN = {True: " (each worker ran the file)", False: " (no worker ran the file)"}
 
 
+@once
 def summary(result: Result):
     """A DataFrame with a line for each kind, cold or not, main file and number of workers: medians over the rounds.
 

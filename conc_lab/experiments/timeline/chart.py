@@ -2,7 +2,7 @@
 
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, first, ranged
-from ...engine.result import Result
+from ...engine.result import Result, once
 from ...engine.stats import where
 from .measure import WORKERS
 
@@ -27,6 +27,7 @@ def rounds(result: Result):
     return (together / (both.end_ms - both.start_ms)).reindex(both.index).fillna(0).rename("both_ran")
 
 
+@once
 def summary(result: Result):
     """A DataFrame with the median share of the time in which both ran, a line for each task and kind."""
     lines = rounds(result).groupby(["task", "kind"]).median().reset_index()

@@ -45,7 +45,7 @@ def lessons(browser, server, names):
 def presses(notebook):
     """Seconds from Run to the first progress on the page, and from Stop to idle with no process left, in a panel."""
     panel = notebook.page.locator(".conc-lab-panel").last
-    run, stop = (panel.locator("button", has_text=label) for label in ("Run", "Stop"))
+    run, stop = (panel.locator(f"button[title='{label}']") for label in ("Run", "Stop"))
     status = panel.locator("[role=status]").first
     shown, stopped = [], []
     for _ in range(PRESSES):

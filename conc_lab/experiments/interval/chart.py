@@ -13,6 +13,7 @@ PANELS = {"throughput": "work done (serial = 1)", "cpu_cost": "CPU time (serial 
 PANELS |= {"switches_per_s": "switches a second"}
 
 
+@once
 def against_serial(result: Result) -> pandas.DataFrame:
     """The rows of threads, each against the serial run of as much work in the same round.
 

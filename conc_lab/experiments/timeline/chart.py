@@ -15,6 +15,7 @@ CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "p
 HELD_UP = "even two processes seldom ran at the same time: other programs had the CPUs"  # so were two free at all?
 
 
+@once
 def rounds(result: Result):
     """A Series by task, kind and round: the share of time, while both workers recorded, in which both were running."""
     variant, rows = ["task", "kind", "round"], result.shown

@@ -1,5 +1,6 @@
 """The startup experiment: what its rows hold, what is concluded from rows, and its charts."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -107,7 +108,7 @@ worker.join()
 
 @pytest.mark.skipif("fork" not in kinds.start_methods(), reason="no fork here")
 def test_the_program_is_lean():
-    """A program that forks holds next to nothing beside what one written by hand does: a fork copies it all."""
+    """A program that forks holds next to nothing beside what one written by hand does: a fork's time grows with it."""
     environment = os.environ | {"PYTHONPATH": str(Path(conc_lab.__file__).parent.parent)}
     once = "from conc_lab.experiments.startup.worker import main; main()"
 
@@ -236,14 +237,27 @@ def test_a_worker_that_dies_unheard(monkeypatch):
 
 
 def test_summary():
-    """Each variant's time by worker, whole setup, and ratio to as many threads; ordered by kind, cold first."""
+    """Each variant's time, whole setup, and ratio to as many threads; ordered by kind, cold first."""
     lines = list(summary(made_startup()).itertuples())
     assert [(line.kind, line.cold) for line in lines if line.workers == 1] == list(QUIET)
     for line in lines:
         cost = QUIET[line.kind, line.cold]
-        assert line.each_s == pytest.approx(cost / 1000) and line.rounds == 3
+        assert line.answer_s == pytest.approx(cost * line.workers / 1000) and line.rounds == 3
         assert line.setup_s == pytest.approx((cost * line.workers + 1) / 1000)
         assert line.against_thread == line.low == line.high == pytest.approx(cost / QUIET["threads", False])
+
+
+def test_of_several_the_last_answer_counts():
+    """Where the last of two answers after 31 ms, 31 ms is drawn and said, beside the ratio to two threads."""
+    result = made_startup({("threads", False): 0.1, ("spawn", False): 20})
+    for row in result.rows:
+        if row["kind"] == "spawn" and row["workers"] == 2:
+            row["answer_s"] = 0.031
+    strong = [line for line in axes(result).lines if line.get_markersize() == kit.STRONG["markersize"]]
+    assert [line.get_xdata()[0] for line in strong] == pytest.approx([1e-4, 2e-4, 0.02, 0.031])
+    assert chart.startup_chart(result, None)[1].endswith("; spawn, 2 together: 31 ms or 160×.")
+    two = dataclasses.replace(result, rows=[row for row in result.rows if row["workers"] == 2])
+    assert sentence(two) == "Time until two workers have answered: thread 200 µs or 1×, spawn 31 ms or 160×."
 
 
 def test_costs_are_paired():
@@ -251,7 +265,7 @@ def test_costs_are_paired():
     slow = {("threads", False): [0.1, 1.0, 0.1], ("spawn", False): [40, 400, 50]}
     (_, spawn) = summary(made_startup(slow, workers=[1])).itertuples()
     assert (spawn.against_thread, spawn.low, spawn.high) == pytest.approx((400, 400, 500))
-    assert spawn.each_s == pytest.approx(0.05)
+    assert spawn.answer_s == pytest.approx(0.05)
     lone = summary(made_startup({("spawn", False): 40}, workers=[1]))
     assert lone[["against_thread", "low", "high"]].isna().all(axis=None)
 
@@ -260,7 +274,7 @@ def test_costs_of_a_main_file():
     """Variants with another main file are told apart, and compared with the same threads."""
     lines = summary(made_startup(workers=[1], imports={"asyncio": 20})).set_index("name")
     assert list(lines.index[-2:]) == ["spawn", "spawn + import asyncio"]
-    assert list(lines.each_s[-2:]) == pytest.approx([0.04, 0.06])
+    assert list(lines.answer_s[-2:]) == pytest.approx([0.04, 0.06])
     assert lines.against_thread["spawn + import asyncio"] == pytest.approx(600)
 
 
@@ -291,9 +305,9 @@ def test_numbers_of_workers_are_told_apart():
     """Each number of workers has a line of its own, and is named where it is more than one."""
     ax = axes(made_startup(workers=[1, 4]))
     names = [tick.get_text() for tick in ax.get_yticklabels()]
-    assert names[:4] == ["thread", "thread with 4 together", "interpreter", "interpreter with 4 together"]
+    assert names[:4] == ["thread", "thread, 4 together", "interpreter", "interpreter, 4 together"]
     assert names[4::2] == ["fork", "forkserver (first)", "forkserver (next)", "spawn"]
-    assert ax.get_xlabel() == "time until all have answered, divided by the workers"
+    assert ax.get_xlabel() == "time until all have answered"
 
 
 def test_a_bet():
@@ -314,9 +328,8 @@ def test_sentence_without_threads_or_processes():
     """Without threads the sentence gives times only; with several together, it says so."""
     lone = made_startup({("spawn", False): 40})
     assert sentence(lone) == "Time to a worker's first answer: spawn 40 ms."
-    assert "answered, divided by the workers: thread with 3 together 100 µs or 1×, " in sentence(
-        made_startup(workers=[3, 4])
-    )
+    several = sentence(made_startup(workers=[3, 4]))
+    assert several.startswith("Time until three workers have answered: thread 300 µs or 1×, interpreter 24 ms or 80×, ")
     assert len(picture.table(lone))
 
 

@@ -19,7 +19,7 @@ from ..experiments.speedup.chart import summary as speedups
 from ..experiments.startup.chart import summary as startups
 
 COLUMNS = ["file", "experiment", "cpus", "system", "case", "kind", "workers", "value", "doubt"]
-AXES = {"speedup": "times as fast as serial: {}, {}", "startup": "times a thread's start: main file imports {}, {}"}
+AXES = {"speedup": "times as fast as serial: {}, {}", "startup": "times the threads' start: main file imports {}, {}"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Gathered:
 
     frame: a pandas DataFrame, one row for each figure of each file: file, experiment, cpus, system, case (the task, or
     what the main file imports), kind, workers, value (speedup: times as fast as serial, of two workers or
-    more; startup: times as long as a thread), doubt (why its size should not be believed, where anything is known).
+    more; startup: times as long as that many threads), doubt (why its size should not be believed, where anything is
+    known).
     """
 
     results: dict[str, Result]

@@ -1,4 +1,4 @@
-"""Seconds to a worker's first answer, by its kind; the least work for which starting workers pays; and claim C12."""
+"""Seconds until workers have answered, by their kind; the least work for which starting workers pays; and claim C12."""
 
 import numpy
 
@@ -9,8 +9,6 @@ from ...engine.result import Result, once
 from ...engine.stats import where
 from .measure import IMPORTS
 
-# Of workers that start together only the last answer is timed: what each took is a quotient, and is called one.
-UNTIL = "time until all have answered, divided by the workers"
 VARIANT = ["kind", "cold", "main_imports", "workers"]
 RAN = {True: " (each worker ran the file)", False: " (no worker ran the file)"}
 
@@ -19,41 +17,40 @@ RAN = {True: " (each worker ran the file)", False: " (no worker ran the file)"}
 def summary(result: Result):
     """A DataFrame with a line for each kind, cold or not, main file and number of workers: medians over the rounds.
 
-    kind, cold, main_imports, workers; each_s (seconds until all have answered, divided by the workers: the median of
-    the rounds' medians), setup_s (the same of the whole start and end, together); thread_s (each_s of as many threads,
-    whatever the main file: a thread does not run it), against_thread (the ratio to that, taken in each round), low and
-    high (the least and the largest of these ratios), all four NaN without threads; more_s (how much longer each_s is
-    than with a main file that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the
-    kind, and whether its server had to be started first), name (of the whole variant), figure (each_s, and times a
-    thread).
+    kind, cold, main_imports, workers; answer_s (seconds until all have answered: the median of the rounds' medians),
+    setup_s (the same of the whole start and end); thread_s (answer_s of as many threads, whatever the main file: a
+    thread does not run it), against_thread (the ratio to that, taken in each round), low and high (the least and the
+    largest of these ratios), all four NaN without threads; more_s (how much longer answer_s is than with a main file
+    that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the kind, and whether its
+    server had to be started first), name (of the whole variant), figure (answer_s, and times as many threads').
     """
     rows = result.frame
-    rows = rows.assign(each_s=rows.answer_s / rows.workers, setup_s=rows.answer_s + rows.end_s)
-    rounds = rows.groupby([*VARIANT, "round"])[["each_s", "setup_s"]].median().reset_index()
-    threads = where(rows, kind="threads").groupby(["workers", "round"]).each_s.median().rename("thread_s")
-    bare = where(rounds, main_imports="nothing").set_index(["kind", "cold", "workers", "round"]).each_s.rename("bare_s")
-    rounds = rounds.join(threads, on=threads.index.names).join(bare, on=bare.index.names)
-    rounds = rounds.assign(ratio=rounds.each_s / rounds.thread_s, more_s=rounds.each_s - rounds.bare_s)
+    rows = rows.assign(setup_s=rows.answer_s + rows.end_s)
+    rounds = rows.groupby([*VARIANT, "round"])[["answer_s", "setup_s"]].median().reset_index()
+    threads = where(rows, kind="threads").groupby(["workers", "round"]).answer_s.median().rename("thread_s")
+    bare = where(rounds, main_imports="nothing").set_index(["kind", "cold", "workers", "round"]).answer_s
+    rounds = rounds.join(threads, on=threads.index.names).join(bare.rename("bare_s"), on=bare.index.names)
+    rounds = rounds.assign(ratio=rounds.answer_s / rounds.thread_s, more_s=rounds.answer_s - rounds.bare_s)
     each, ran_main = rounds.groupby(VARIANT), rows.groupby(VARIANT).ran_main.all()
     ratios = each.ratio.agg(rounds="size", against_thread="median", low="min", high="max")
-    lines = each[["each_s", "setup_s", "thread_s", "more_s"]].median().join([ratios, ran_main]).reset_index()
+    lines = each[["answer_s", "setup_s", "thread_s", "more_s"]].median().join([ratios, ran_main]).reset_index()
     server = lines.cold.map({True: " (first)", False: " (next)"}).where(lines.kind == "forkserver", "")
     imports = (" + import " + lines.main_imports).where(lines.main_imports != "nothing", "")
-    together = (" with " + lines.workers.astype(str) + " together").where(lines.workers > 1, "")
+    together = (", " + lines.workers.astype(str) + " together").where(lines.workers > 1, "")
     times = (" or " + lines.against_thread.map(words.digits) + "×").where(lines.thread_s > 0, "")
     lines["way"] = lines.kind.str.removesuffix("s") + server
     lines["name"] = lines.way + imports + together
-    lines["figure"] = lines.each_s.map(words.duration) + times
+    lines["figure"] = lines.answer_s.map(words.duration) + times
     return kit.ordered(lines, VARIANT, kind=kit.LOOKS, cold=(True, False), main_imports=IMPORTS)
 
 
 def startup_chart(result: Result, bet):
     """Time until all have answered, on a log scale, for each variant; a bet is how many threads' time spawn takes."""
-    lines, rows = summary(result), result.frame
-    strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.each_s, high=lines.each_s)  # no range
-    ax = kit.strips(strips, rows.assign(each_s=rows.answer_s / rows.workers), "each_s", words.duration)
-    ax.set_xlabel(UNTIL)
-    told = list(lines.name + " " + lines.figure)
+    lines, until = summary(result), "time until all have answered"
+    strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.answer_s, high=lines.answer_s)
+    ax = kit.strips(strips, result.frame, "answer_s", words.duration)
+    ax.set_xlabel(until)
+    told = list(lines.name + ": " + lines.figure)
     spawned = where(lines, kind="spawn", workers=1, main_imports="nothing").dropna(subset="thread_s")
     for *_, times in bet.points if bet and len(spawned) else ():
         seconds = times * spawned.thread_s.item()
@@ -61,11 +58,11 @@ def startup_chart(result: Result, bet):
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * seconds))
         told.append(f"your bet: {words.duration(seconds)}")
     kit.legend(ax, 1)
-    alt = f"{UNTIL.capitalize()}, or times a thread's, medians of {words.rounds(result)}"
-    imported, fewest = result.params["main_imports"], where(lines, workers=lines.workers.min())
-    plain, heavy = where(fewest, main_imports="nothing"), where(fewest, main_imports=imported)
-    what = UNTIL if fewest.workers.max() > 1 else "time to a worker's first answer"
-    parts = [f"{what}: {', '.join(plain.name + ' ' + plain.figure)}"]
+    alt = f"{until.capitalize()}, or times that of as many threads, medians of {words.rounds(result)}"
+    imported, least = result.params["main_imports"], lines.workers.min()
+    plain, heavy = (where(lines, workers=least, main_imports=main) for main in ("nothing", imported))
+    what = "to a worker's first answer" if least == 1 else f"until {words.count(least, 'worker')} have answered"
+    parts = [f"time {what}: {', '.join(plain.way + ' ' + plain.figure)}"]
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
         parts.append(f"import {imported} in the main file adds: {', '.join(more)}")

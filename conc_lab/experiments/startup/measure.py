@@ -2,7 +2,7 @@
 
 Method: a worker is asked for, sends one short message through a pipe, and is waited for, by the bare primitives
 (threading.Thread, a context's Process) and no pool, because pools start workers late or not at all. Every kind in
-every round, shuffled, each time started by a program of its own: a fork copies what the program holds. The
+every round, shuffled, each time started by a program of its own: a fork takes longer the more the program holds. The
 program's very first start is kept apart from those that follow, as Georges, Buytaert and Eeckhout demand
 ("Statistically rigorous Java performance evaluation", OOPSLA 2007).
 """

@@ -1,6 +1,6 @@
 """The program that starts workers of one kind, several times in a row, and what its workers do: say who they are.
 
-A fork copies what the program holds, and processes and interpreters import this module, so it imports little.
+A fork takes longer the more the program holds, and processes and interpreters import this module: it imports little.
 """
 
 import os
@@ -36,7 +36,7 @@ def main() -> None:
     """Say (see engine/helper) what `timed` returned for each start, or what went wrong, when all are over.
 
     Its arguments, in this order: the kind, how many workers start together, how often, the main file that this
-    program is to seem to have, and what it imports. They are plain words: a fork would copy json, and helper.
+    program is to seem to have, and what it imports. They are plain words: json and helper would be more to fork.
     """
     kind, workers, starts, main_file, imports = sys.argv[1:]
     sys.modules["__main__"].__file__ = main_file  # spawn and forkserver take it from there

@@ -125,7 +125,7 @@ class Coroutines(Serial):
     """One event loop: `map` runs a coroutine function in `workers` coroutines that take from one iterator."""
 
     def __init__(self, workers):
-        import asyncio  # brings 60 modules along: a fork would copy what they take
+        import asyncio  # brings 60 modules along: a fork would take longer
 
         self.workers, self._runner, self._gather = workers, asyncio.Runner(), asyncio.gather
 

@@ -159,4 +159,4 @@ def test_one_usable_cpu():
     """The sentence says where one usable CPU kept two workers from running at the same time."""
     for usable in (1, 2):
         told = timeline_chart(made(TURNS, usable), None)[2]
-        assert ("One usable CPU: two take turns or, under a CPU limit" in told) == (usable == 1)
+        assert ("One usable CPU: two that compute take turns or, under a CPU limit" in told) == (usable == 1)

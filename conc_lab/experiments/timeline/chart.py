@@ -73,7 +73,8 @@ def timeline_chart(result: Result, bet):
     alt = "Timelines of two workers, block by block: the thicker a block, the more of its time the worker ran, and a "
     alt += f"thin line where it waited. {told}"
     if result.machine["usable_cpus"] == 1:
-        told += " One usable CPU: two take turns or, under a CPU limit, run together briefly and are then both stopped."
+        told += " One usable CPU: two that compute take turns or, under a CPU limit, run for a moment at the same time "
+        told += "and are then both stopped."
     return figure, alt, told
 
 
@@ -90,7 +91,7 @@ def one_thread_at_a_time(recorded: Result) -> Verdict:
 
 @decides("C11")
 def parallel_threads(recorded: Result) -> Verdict:
-    """Whether two threads ran at the same time: holds where they always did."""
+    """Whether two threads ran at the same time: holds where they did at both kinds of work."""
     return _same_time(recorded, turns="does not hold", pure_alone="depends", both="holds")
 
 

@@ -96,7 +96,10 @@ def load(path: str | os.PathLike) -> Result:
 
 
 def _check(result):
-    """Raise an error that says what the result lacks or has of a wrong type, by what its experiment declares."""
+    """Raise an error that says what the result lacks or has of a wrong type, by what its experiment declares.
+
+    Rows of an earlier conc_lab get the columns of today: others go, and one that may be None is None where it lacks.
+    """
     for item in fields(Result):
         if not isinstance(getattr(result, item.name), item.type):
             raise ValueError(f"{item.name!r} is missing or of the wrong type")
@@ -105,10 +108,12 @@ def _check(result):
     if missing := experiments.function(result.experiment).__annotations__.keys() - {"return"} - result.params.keys():
         raise ValueError(f"its parameters lack {', '.join(sorted(missing))}")
     columns = experiments.part(result.experiment, "measure").COLUMNS
+    needed = {name for name, kind in columns.items() if not kind.endswith("?")}
     for number, row in enumerate(result.rows):
-        if not isinstance(row, dict) or row.keys() != columns.keys():
+        if not isinstance(row, dict) or not needed <= row.keys():
             raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
-        _check_types(f"in row {number}", row, columns)
+        result.rows[number] = {name: row.get(name) for name in columns}
+        _check_types(f"in row {number}", result.rows[number], columns)
     _check_types("of its machine", result.machine, FACTS)
 
 

@@ -1,15 +1,14 @@
-"""Timeline results made by hand: blocks in which two workers ran or waited."""
+"""Timeline results made by hand: blocks in which two workers got a share of the CPU time, or waited."""
 
 from conc_lab.engine import experiment, parameters
 from conc_lab.engine.result import Result
 from made.results import MACHINE, resolved
 
 
-def block(worker, start_ms, end_ms, running=True, *, task="sleep", kind="threads", number=0):
-    """A row of the experiment."""
-    cpu_ms = (end_ms - start_ms) * running
+def block(worker, start_ms, end_ms, share=1, *, task="sleep", kind="threads", number=0):
+    """A row of the experiment; share: the part of the block in which the worker ran."""
     made = {"round": number, "task": task, "kind": kind, "worker": worker}
-    return made | {"start_ms": start_ms, "end_ms": end_ms, "cpu_ms": cpu_ms, "running": running}
+    return made | {"start_ms": start_ms, "end_ms": end_ms, "cpu_ms": (end_ms - start_ms) * share, "cpu": worker}
 
 
 def made(rows, usable=2):
@@ -23,5 +22,5 @@ def made(rows, usable=2):
     return Result("timeline", params, machine, rows, "2026-01-31T12:00:00+00:00", resolved("processes"))
 
 
-TURNS = [block(0, 0, 10), block(0, 10, 20, False), block(1, 0, 10, False), block(1, 10, 20)]
+TURNS = [block(0, 0, 10), block(0, 10, 20, 0), block(1, 0, 10, 0), block(1, 10, 20)]
 SIDE_BY_SIDE = [block(0, 0, 10), block(1, 0, 5), block(1, 5, 10)]

@@ -33,6 +33,6 @@ def echo_chart(result: Result, bet):
     for line in dict.fromkeys((longest, threads[-1], processes)):
         parts.append(f"{words.times(line.round_trip_us / alone.round_trip_us)} that {line.name}")
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 2
-    why = "the echo waited for about one switch interval: the thread that computes keeps the GIL that long"
+    why = f"at {us(longest.interval_us)} the echo waited for about one interval: the thread keeps the GIL that long"
     sentence = words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
     return *round_trips(result, lines, looks), sentence

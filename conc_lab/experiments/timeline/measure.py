@@ -1,9 +1,9 @@
 """Who ran when? Two workers record what they do, block by block.
 
 Method: a worker calls a short task again and again and notes the clock and its own CPU time around each call.
-It was running during a block if it got CPU time for at least half of it, and waiting otherwise: for the GIL,
-for a CPU, or for what the task waits for. No tracer and no special rights are needed. Gaps between time stamps
-alone would not do: a sleeper's blocks have none.
+For the part of a block in which it got no CPU time it waited: for the GIL, for a CPU, or for what the task waits for.
+When in the block that was is not known. No tracer and no special rights are needed. Gaps between time stamps alone
+would not do: a sleeper's blocks have none.
 """
 
 import os
@@ -18,7 +18,7 @@ WORKERS = 2
 BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows counts CPU time in steps of 16 ms
 
 COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
-COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "running": "bool"}
+COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "cpu": "int?"}
 SMALL = {"tasks": ["count_primes"], "window_ms": 20, "rounds": 1}
 
 
@@ -32,7 +32,8 @@ def timeline(
     """Record two workers of each kind at each task; one row is one block of one worker.
 
     Columns: round, task, kind, worker (0 or 1), start_ms and end_ms (from the first block of the two), cpu_ms (the
-    worker's own CPU time in the block) and running (see the module). Raises LabError when a task fails.
+    worker's own CPU time in the block) and cpu (the CPU on which the block ended, None where the system does not tell).
+    Raises LabError when a task fails.
     """
     variants = list(product([find_task.find(task, kinds) for task in tasks], kinds))
     for number, _, (task, kind), progress in in_rounds(variants, rounds):
@@ -42,8 +43,8 @@ def timeline(
         lanes = [pools.value(blocks, f"the task {task.name} raised") for blocks in recorded]
         first = min(blocks[0][0] for blocks in lanes)
         for who, blocks in enumerate(lanes):
-            for start, end, cpu in blocks:
+            for start, end, cpu_ns, cpu in blocks:
                 row = {"round": number, "task": task.name, "kind": kind, "worker": who}
-                row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6, "cpu_ms": cpu / 1e6}
-                yield row | {"running": cpu >= (end - start) / 2}
+                row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6}
+                yield row | {"cpu_ms": cpu_ns / 1e6, "cpu": cpu}
         yield progress

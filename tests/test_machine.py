@@ -165,6 +165,14 @@ def test_facts_in_words():
         assert html.escape(facts.sentence()) in facts._repr_html_() and "<i>" not in facts._repr_html_()
 
 
+def test_a_quota_that_was_not_found():
+    """People read where a quota was looked for, in a cell as on the command line; the fact itself is a plain None."""
+    facts, limited = machine.Facts(FACTS), machine.Facts(FACTS | {"cpu_quota": 1.5})
+    assert facts.in_words()["cpu_quota"] == "none found (in Linux control groups or CPU_LIMIT)"
+    assert ">none found (in " in facts._repr_html_() and facts["cpu_quota"] is None
+    assert limited.in_words() == limited and ">1.5<" in limited._repr_html_()
+
+
 def test_facts_fit_together():
     """Usable CPUs and free memory stay within what the machine has."""
     facts = machine.machine()

@@ -42,6 +42,7 @@ def test_machine(main):
     status, out, err = main("machine")
     assert (status, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == list(machine())
+    assert f" {machine().in_words()['cpu_quota']}\n" in out
 
 
 def test_a_run_is_saved_and_drawn():

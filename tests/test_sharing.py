@@ -151,7 +151,7 @@ def test_kinds_that_are_not_there():
     """A kind that this machine lacks is told and not drawn, and be it the only one; boxes need threads."""
     result = made("threads", "fork", lacking=["fork"])
     _, alt, sentence = chart.sharing_chart(result, None)
-    assert sentence.endswith("open file. Fork does not exist here.") and "fork" not in alt
+    assert sentence.endswith("unless an inner function captured them. Fork does not exist here.") and "fork" not in alt
     assert list(picture.table(result).columns) == ["thing", "threads"]
     assert picture.show(made("fork", lacking=["fork"])).sentence == "Fork does not exist here."
     with pytest.raises(LabError, match="the boxes show what threads share"):

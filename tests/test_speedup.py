@@ -158,8 +158,8 @@ def test_summary():
 
 
 def test_doubt():
-    """The size is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
-    cost = "each task cost {} times the CPU time it costs alone"
+    """The cause is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
+    cost = f"each task cost {{}} times the CPU time it costs alone ({drawn.CAUSES})"
     control = "serial against serial differed by 20%"
     starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
     for wall_s, how, doubt in (
@@ -168,14 +168,14 @@ def test_doubt():
         (0.4, {}, cost.format("0.80")),
         (0.55, {}, None),
         (1.5, {}, None),  # dear and slower
-        (0.5, {"unlike": 1.3}, "the CPUs are unlike: one needs longer for a task"),
+        (0.5, {"unlike": 1.3}, "a task took longer on some CPUs"),
         (0.5, {"unlike": 1.1}, None),
         (0.5, {"control": 1.2}, control),
         (0.5, {"control": 0.8}, control),
         (0.5, {"control": 1.04}, None),
         (0.5, {"alone": 0.6, "busy": 1.2}, starved),
         (0.8, {"control": 1.2}, cost.format("1.60")),  # the cost before the control
-        (1.0, {"busy": 1.0}, "other programs, a CPU limit or a lock in the task kept them from a second CPU"),
+        (1.0, {"busy": 1.0}, "something (other programs, a CPU limit, a lock) kept them from a second CPU"),
     ):
         assert one(rounds([wall_s] * 5, **{"busy": 2.0} | how))["doubt"] == doubt, (wall_s, how)
     waits = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1, control=1.2)
@@ -366,26 +366,26 @@ def test_sentences_of_directions():
         assert told.startswith(expected), told
 
 
-def test_a_doubtful_magnitude_is_withheld():
-    """Where the magnitude is in doubt, direction and reason are told, no number of times, and a recording is wanted."""
-    for how, speed, direction, reason in (
-        ({"busy": {("threads", 2): 1.9}}, 1.4, "faster", "each task cost 1.36 times the CPU time it costs alone"),
-        ({"control": 1.2}, 0.5, "slower", "serial against serial differed by 20%"),
-        (
-            {"alone": 0.6},
-            1.9,
-            "faster",
-            "other programs, or a CPU limit, left even the serial runs only 0.60 of a core",
-        ),
+def test_a_doubtful_magnitude():
+    """The measured ratio is told; where its cause is in doubt, that and the reason too, and a recording is wanted."""
+    cost = r"each task cost 1\.36 times the CPU time it costs alone \(shared hardware, .* the rows do not say which\)"
+    starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
+    for how, speed, reason in (
+        ({"busy": {("threads", 2): 1.9}}, 1.4, cost),
+        ({"control": 1.2}, 0.5, "serial against serial differed by 20%"),
+        ({"alone": 0.6}, 1.9, starved),
     ):
-        result = made({("threads", 2): speed}, **how)
-        assert re.fullmatch(
-            rf"2 threads: {direction} than serial, but by how much cannot be told here; .* cores were busy; {reason}\.",
-            sentence(result),
-        )
-        assert drawn.needs_recording(result)
-        clear = made({("threads", 2): speed})
-        assert f"{speed:.2f}×" in sentence(clear) and not drawn.needs_recording(clear)
+        result, clear = made({("threads", 2): speed}, **how), made({("threads", 2): speed})
+        measured = rf"2 threads: {speed:.2f}× as fast as serial \(.* in nine rounds\)"
+        assert re.fullmatch(rf"{measured}{drawn.UNSURE}; .* cores were busy; {reason}\.", sentence(result))
+        assert re.fullmatch(rf"{measured}; .* cores were busy\.", sentence(clear))
+        assert drawn.needs_recording(result) and not drawn.needs_recording(clear)
+
+
+def test_numpy_has_threads_of_its_own():
+    """Beside a task of NumPy stands that it had one thread here, and has more outside; beside no other."""
+    for task, told in (("matmul", True), ("sha256", False), ("own_tasks:pid", False)):
+        assert sentence(made({("threads", 2): 1.9}, task=task)).endswith(". " + words.sentence(drawn.ONE_BLAS)) == told
 
 
 def test_one_cpu():
@@ -397,7 +397,7 @@ def test_one_cpu():
         ),
         (
             1.5,
-            "faster than serial, but by how much cannot be told here; 1.50 cores were busy; there is only one usable",
+            f"1.50× as fast as serial (1.50× to 1.50× in nine rounds){drawn.UNSURE}; 1.50 cores were busy; there is",
         ),
         (0.5, "0.50× as fast as serial (0.50× to 0.50× in nine rounds); 0.50 cores were busy."),
     ):

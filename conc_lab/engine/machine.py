@@ -25,9 +25,13 @@ class Facts(dict):
         alone = " With one usable CPU no kind of worker computes faster than serial." * (self["usable_cpus"] == 1)
         return f"This notebook may use {cpus}{quota} and {self['memory_free_bytes'] / 2**30:.1f} GiB of memory.{alone}"
 
+    def in_words(self) -> dict:
+        """The facts for people: for a quota that is None, where it was looked for."""
+        return self if self["cpu_quota"] else self | {"cpu_quota": "none found (in Linux control groups or CPU_LIMIT)"}
+
     def _repr_html_(self):
-        cell = '<td style="text-align: left">'
-        rows = [f"<tr>{cell}{name}</td>{cell}{html.escape(str(value))}</td></tr>" for name, value in self.items()]
+        cell, facts = '<td style="text-align: left">', self.in_words().items()
+        rows = [f"<tr>{cell}{name}</td>{cell}{html.escape(str(value))}</td></tr>" for name, value in facts]
         return f"<p>{html.escape(self.sentence())}</p><table>{''.join(rows)}</table>"
 
 
@@ -35,9 +39,9 @@ def machine() -> Facts:
     """The facts, as plain values: what a result keeps and `conc-lab machine` prints.
 
     usable_cpus: whole CPUs that this process may use (see `usable_cpus`); cpu_quota: the fraction behind it,
-    None without a quota; logical_cpus: of the hardware, None where unknown; memory_free_bytes; cpu, system; python
-    (version), free_threaded (how it was built), gil (whether it is on now), start_methods (this Python's default
-    first); binder: whether this is a Binder session.
+    None where none was found (see `cpu_quota`); logical_cpus: of the hardware, None where unknown; memory_free_bytes;
+    cpu, system; python (version), free_threaded (how it was built), gil (whether it is on now), start_methods (this
+    Python's default first); binder: whether this is a Binder session.
     """
     import psutil
 
@@ -75,14 +79,18 @@ def capacity(facts: dict) -> float:
 def usable_cpus(quota: float | None) -> int:
     """The least of the CPUs in the affinity mask and the quota rounded up.
 
-    `os.process_cpu_count` and `os.cpu_count` do not know quotas.
+    The mask is not looked at on Windows and macOS. `os.process_cpu_count` and `os.cpu_count` do not know quotas.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(allowed, math.ceil(quota) if quota else allowed))
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
-    """CPUs' worth of time this process may use: the least cgroup quota (v1 or v2, any level) or CPU_LIMIT."""
+    """CPUs' worth of time this process may use: the least cgroup quota (v1 or v2, any level) or CPU_LIMIT.
+
+    None is not "no limit": Windows' job objects, macOS, and limits that a host sets around a container or a virtual
+    machine are not looked at.
+    """
     quotas = cgroups.cpu_quotas(root)
     with contextlib.suppress(ValueError):
         quotas.append(float(os.environ.get("CPU_LIMIT", "")))

@@ -135,6 +135,7 @@ OUTCOMES = {  # (claim, what the rows say): the results that the claim is decide
     ("C3", "all copied"): [alike("copied", "copied"), BIG],
     ("C3", "all the same"): [alike("re-imported", "absent"), BIG],
     ("C4", "GIL"): [speeds(1.0), speeds(1.9)],
+    ("C4", "pure Python alone"): [speeds(1.9), speeds(1.0)],
     ("C4", "slower, and faster"): [speeds(0.6), speeds(1.9)],
     ("C4", "the clock is unclear"): [speeds(NOISY, busy=CALM), speeds(1.9)],
     ("C4", "both unclear"): [speeds(NOISY, busy=CALM)] * 2,

@@ -35,6 +35,7 @@ def sharing_sentence(result: Result) -> str:
     for kind, cells in summary(result).items():
         shared = cells.index[cells == "shared"]
         parts.append(f"{words.one(kind)} shares {'the ' + words.listed(shared) if len(shared) else 'nothing here'}")
+        parts[-1] += "; its local variables are its own unless an inner function captured them" * (kind == "threads")
     return words.sentence(*parts, *result.frame.reason.dropna().unique())
 
 
@@ -92,8 +93,7 @@ def who_contains_whom(shared: Result) -> Verdict:
     names = ("process id", "thread id")
     threads, spawn = (", ".join(map(words.count, ids[kind], names)) for kind in ("threads", "spawn"))
     figure = f"three threads and their parent: {threads}; three spawned processes and their parent: {spawn}"
-    cpus = words.count(shared.machine["usable_cpus"], "usable CPU")
-    why = f"one process holds all the threads; and processors are another matter: both kinds ran here, on {cpus}"
+    why = "a process holds threads; multiprocessing means processors in operating-systems books, processes in Python"
     held = (ids.threads[PID], ids.spawn[PID]) == (1, 1 + WORKERS)
     return first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
 

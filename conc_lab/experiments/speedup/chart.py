@@ -10,12 +10,16 @@ from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, decide
 from ...engine.machine import capacity
 from ...engine.result import Result, once
 from ...engine.stats import character, interval, where
+from ...engine.tasks import TASKS
 
 NO_GAIN = (0.9, 1.1)
 BUSY = 1.2  # cores busy, above which more than one is
-COST_LIMIT = 1.15  # above this CPU cost the size tells of what made tasks dearer, not of the kind of worker
+COST_LIMIT = 1.15  # above this CPU cost the rows do not say how much of the size comes from the kind of worker
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
+CAUSES = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
+UNSURE = ", but how much of that comes from the kind of worker is in doubt"
+ONE_BLAS = "here a matrix product ran on one thread; outside the laboratory NumPy spreads it over all cores by itself"
 PHASES = (("setup", "#E69F00", "//"), ("run", "#56B4E9", ""), ("teardown", "#999999", "xx"))  # colour and hatch
 
 
@@ -26,9 +30,9 @@ def summary(result: Result) -> pandas.DataFrame:
     kind, workers, name, rounds; speedup (median of the paired ratios: what was experienced), low, high, coverage (its
     `interval`); cores_busy and cpu_cost (medians); direction: "faster", "slower" or "no gain" (the interval lies
     within 10 % of 1) by the clock; "as busy" where the clock is unclear but the workers together kept no more cores
-    busy than serial did; "too few" rounds for either; else "unclear". doubt: why the magnitude should not be
-    believed, or None. Work that waits most of the time has no cpu_cost (NaN) and no doubt: what little CPU it uses
-    decides nothing.
+    busy than serial did; "too few" rounds for either; else "unclear". doubt: why the kind of worker may not be the
+    only cause of the magnitude, or None. Work that waits most of the time has no cpu_cost (NaN) and no doubt: what
+    little CPU it uses decides nothing.
     """
     nature = character(result.frame)
     frame = result.shown.assign(cpu_cost=math.nan if nature == "waits" else result.frame.cpu_cost.astype(float))
@@ -56,7 +60,7 @@ def by_variant(rows):
 
 
 def _doubt(result, nature, alone, line):
-    """What speaks against the size of this speedup, or None."""
+    """Why the kind of worker may not be the only cause of this speedup's size, or None."""
     a, b = (where(result.frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
     control = abs((a / b).median() - 1)
     probes = result.frame[result.frame.cpu.notna()]
@@ -67,12 +71,9 @@ def _doubt(result, nature, alone, line):
     doubts = (
         (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),
         (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
-        (usable > 1 and held_up, "other programs, a CPU limit or a lock in the task kept them from a second CPU"),
-        (
-            nature == "computes" and costs.max() > COST_LIMIT * costs.min(),
-            "the CPUs are unlike: one needs longer for a task",
-        ),
-        (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone"),
+        (usable > 1 and held_up, "something (other programs, a CPU limit, a lock) kept them from a second CPU"),
+        (nature == "computes" and costs.max() > COST_LIMIT * costs.min(), "a task took longer on some CPUs"),
+        (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone ({CAUSES})"),
         (control > CONTROL_LIMIT and nature != "waits", f"serial against serial differed by {control:.0%}"),
     )
     return next((doubt for applies, doubt in doubts if applies), None)
@@ -122,8 +123,9 @@ def speedup_chart(result: Result, bet):
     said = [*(lines.name + " " + lines.speedup.map(words.times))]
     said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
     alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
-    most = lines.groupby("kind", sort=False).tail(1)
-    return figure, alt, words.sentence(*(_verdict(line, waits) for line in most.itertuples()))
+    told = [_verdict(line, waits) for line in lines.groupby("kind", sort=False).tail(1).itertuples()]
+    told += [ONE_BLAS] * (getattr(TASKS.get(task), "extension", None) == "NumPy")
+    return figure, alt, words.sentence(*told)
 
 
 def setup_chart(result: Result, bet):
@@ -161,7 +163,7 @@ def _verdict(line, waits):
         "as busy": f"no gain to be seen, but the clock is too noisy to be sure {span}",
         "too few": f"too few rounds for a verdict {span}",
         "unclear": f"the clock is too noisy to tell {span}",
-    }.get(line.direction, f"{line.direction} than serial, but by how much cannot be told here" if line.doubt else size)
+    }.get(line.direction, size + UNSURE * bool(line.doubt))
     why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 
@@ -181,7 +183,7 @@ def slower_threads(computing: Result, hashing: Result) -> Verdict:
         f"two threads at pure Python {_speed(pure)}, at hashing {_speed(releasing)}",
         *_unclear(directions),
         (directions == {"faster"}, "does not hold", "both were faster than serial"),
-        ("faster" in directions, "depends", "on whether the work releases the GIL: only one of the two was faster"),
+        ("faster" in directions, "depends", "on the work: only one was faster, and only hashing releases the GIL"),
         ("slower" in directions, "holds", "these rounds have such a case"),
         (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
         ("as busy" in directions, "cannot tell", "whether they were slower, the clock cannot tell here"),
@@ -221,7 +223,7 @@ def cores_put_to_use(computing: Result) -> Verdict:
         f"cores busy: {_each(busy, '{:.2f}'.format, 'two ')}",
         (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
         (sure < 0.9, "cannot tell", TOO_FEW),
-        (high <= BUSY, "cannot tell", "other programs, or a CPU limit, kept two processes from two CPUs"),
+        (high <= BUSY, "cannot tell", "something (other programs, a CPU limit) kept two processes from two CPUs"),
         (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
         (low > BUSY < threads_low, "depends", "on the GIL: without one, threads keep several cores busy too"),
         (True, "cannot tell", NOISE),
@@ -244,6 +246,7 @@ def _unclear(directions):
 
 
 def _speed(line):
-    """A line's speedup with its range, and why its size is in doubt."""
-    doubt = f", how much is in doubt: {line.doubt}" * (bool(line.doubt) and line.direction in ("faster", "unclear"))
-    return between(line.low, line.speedup, line.high, words.times) + doubt
+    """A line's speedup with its range; where its size is in doubt, the direction alone and why."""
+    size = between(line.low, line.speedup, line.high, words.times)
+    doubtful = {"unclear": size} | {word: f"{word} than serial{UNSURE}" for word in ("faster", "slower")}
+    return f"{doubtful[line.direction]}: {line.doubt}" if line.doubt and line.direction in doubtful else size

@@ -171,7 +171,11 @@ def test_chart():
     assert [text.get_text() for text in handshake.texts][1:3] == ["500 of 1,000 lost", "0 of 1,000 lost"]
     assert plain.texts[0].get_text() == "0 of 2,000 lost"
     assert [text.get_text() for text in deadlock.texts] == ["2 of 2 threads gave up", "0 of 2 threads gave up"]
-    assert deadlock.get_xlabel() == "counted, and lost (hatched)"
+    said = ["updates counted; lost (hatched)", "threads with both locks; gave up (hatched)"]
+    assert [ax.get_xlabel() for ax in axes] == ["", "", *said]
+    assert chart.races_chart(WHOLE, None)[1].startswith(f"Bars: {'; '.join(said)}. ")
+    deadlocks = made(row("deadlock", lock="same order", lost=0))
+    assert [ax.get_xlabel() for ax in chart.races_chart(deadlocks, None)[0].axes] == said[1:]
 
 
 def sentence(*rows):

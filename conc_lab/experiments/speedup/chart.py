@@ -16,7 +16,7 @@ BUSY = 1.2  # cores busy, above which more than one is
 COST_LIMIT = 1.15  # above this CPU cost the size tells of what made tasks dearer, not of the kind of worker
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
-PHASES = (("setup", "#E69F00", "//"), ("run", "#56B4E9", ""), ("teardown", "#999999", "xx"))  # colour and hatch
+PHASES = {"setup": "#333333", "run": "#888888", "teardown": "#CCCCCC"}  # greys: a hue is a kind of worker's
 
 
 @once
@@ -133,9 +133,9 @@ def setup_chart(result: Result, bet):
     medians = by_variant(rows)[["setup", "run", "teardown"]].median().reset_index()
     medians["name"] = medians["said"] = list(map(words.name, medians.kind, medians.workers))
     ax, left = kit.figure(1.4 + 0.34 * len(medians)).add_subplot(), 0
-    for phase, color, hatch in PHASES:
+    for phase, color in PHASES.items():
         width = 1000 * medians[phase]
-        ax.barh(medians.index, width, left=left, color=color, hatch=hatch, edgecolor="white", label=phase)
+        ax.barh(medians.index, width, left=left, color=color, edgecolor="white", label=phase)
         left += width
         medians["said"] += f", {phase} " + medians[phase].map(words.duration)
     kit.names(ax, medians.name)

@@ -187,8 +187,8 @@ def test_sentences_that_no_recording_has():
     for lost in (0, 7):
         words = sentence(row("plain", lost=lost), row("plain", lock="lock"))
         assert f"plain, threads: {lost} of 1,000 lost." in words and ("may lose some" in words) == (lost == 0)
-    assert "two locks: 3 lost." in sentence(row(lost=9), row(lock="lock", lost=3))
+    assert "two locks: 3 lost or gave up." in sentence(row(lost=9), row(lock="lock", lost=3))
     owned = sentence(row(count="queue", lost=4))
-    assert owned == "Guarded by a lock, by one owner of the count, or by one order of two locks: 4 lost."
+    assert owned == "Guarded by a lock, by one owner of the count or by one order of two locks: 4 lost or gave up."
     free = sentence(row("deadlock", lock="opposite order", expected=2))
     assert "deadlock, threads: 0 of 2 threads gave up" in free

@@ -36,7 +36,7 @@ def races_chart(result: Result, bet):
     bare, lost = lines[unguarded], lines[~unguarded].lost.sum()
     if len(bare):
         parts.append("with nothing to guard them: " + "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure))
-    parts.append(f"guarded by a lock, by one owner of the count, or by one order of two locks: {lost:,} lost")
+    parts.append(f"guarded by a lock, by one owner of the count or by one order of two locks: {lost:,} lost or gave up")
     if not bare.lost.all():
         parts.append(NO_PROMISE)
     counted = lines.drop_duplicates("method").what

@@ -16,7 +16,7 @@ BUSY = 1.2  # cores busy, above which more than one is
 COST_LIMIT = 1.15  # above this CPU cost the size tells of what made tasks dearer, not of the kind of worker
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
-PHASES = {"setup": "#333333", "run": "#888888", "teardown": "#CCCCCC"}  # greys: a hue is a kind of worker's
+PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#949494"}  # greys: a hue is a kind of worker's
 
 
 @once

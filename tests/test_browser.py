@@ -211,7 +211,7 @@ def test_every_control_is_reached_by_tab_and_named(show):
     assert all(names), reached
     offered = parameters.described(experiment.function("speedup"))["kinds"].annotation.of.options()
     wanted = ["Task", "Workers", *kinds.here(offered), "Task ms", "Rounds"]
-    wanted += ["Run", "Save result", "Medians", "Show the code"]
+    wanted += ["Run", "Save result", "Table", "Show the code"]
     assert [name.split(" ", 1)[-1] if "\uf000" <= name[0] <= "\uf8ff" else name for name in names] == wanted
 
 

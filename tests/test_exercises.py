@@ -69,24 +69,39 @@ def total(name, size, *, longer=0, keep=True, close=True):
     return added
 
 
-def ordered(source, target):
-    return sorted([source, target], key=lambda account: account.number)
+def ordered(*accounts):
+    return sorted(accounts, key=lambda account: account.number)
 
 
-def transfer(source, target, amount):
+def unguarded(source, target, amount):
+    """Right between two accounts."""
     first, second = ordered(source, target)
     with first.lock, second.lock:
         source.balance -= amount
         target.balance += amount
 
 
+def transfer(source, target, amount):
+    if source is not target:
+        unguarded(source, target, amount)
+
+
 def by_acquire(source, target, amount):
-    locks = [account.lock for account in reversed(ordered(source, target))]
+    """Takes the lock of one account, too, once."""
+    locks = [account.lock for account in reversed(ordered(*{source, target, source}))]
     for lock in locks:
         lock.acquire(timeout=1)
-    source.balance, target.balance = source.balance - amount, target.balance + amount
+    source.balance -= amount
+    target.balance += amount
     for lock in locks:
         lock.release()
+
+
+def prints_money(source, target, amount):
+    transfer(source, target, amount)
+    if source is target:
+        with source.lock:
+            source.balance += amount
 
 
 def by_who_pays(source, target, amount):
@@ -242,6 +257,8 @@ WRONG = {
     ],
     "check_transfer": [
         (by_who_pays, "opposite orders"),
+        (unguarded, "transfer(a, a, 30) takes one lock twice"),
+        (prints_money, "leave the balance of a as it was"),
         (without_locks, "account 1 has no balance now: it has a balance only while its lock is held"),
         (one_after_the_other, "you did: take 1, release 1, take 2, release 2."),
         (stale, "(account 1, account 2, 30) raised AttributeError: account 1 has no balance now: "),

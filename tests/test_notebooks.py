@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -165,6 +167,15 @@ def test_lessons_lead_on():
         targets = re.findall(r"\]\((\w+\.ipynb)\)", path.read_text(encoding="utf-8"))
         linked |= {target for target in targets if target != path.name}
     assert linked >= {path.name for path in NOTEBOOKS}
+
+
+def test_an_innocent_task_is_lost(capsys):
+    """In lesson 08 what had arrived is kept; the task beside the crash is lost, with the error of the one to blame."""
+    (cell,) = [source for _, source in every("code") if "import square_or_crash" in source]
+    exec(cell, {"ProcessPoolExecutor": ProcessPoolExecutor, "get_context": get_context})
+    said = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
+    assert (said["1"], said["2"]) == ("keep 1", "keep 4")
+    assert said["600"] == said["-3"] and "terminated abruptly" in said["600"]
 
 
 @pytest.mark.parametrize(

@@ -248,10 +248,10 @@ def test_a_run(runs):
     assert text == "25%: round 1 of &lt;2&gt;, about 12 s left"
     assert disabled == [True, False, True]
     assert "median of one round" in page and "median of two rounds" in panel.page
-    assert "<summary>Medians</summary>" in page
+    assert "<summary>Table</summary>" in page
     assert '<div style="overflow: auto; white-space: nowrap"><table' in page  # on a narrow page it scrolls
     assert (panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled) == (False, True, False)
-    assert "<summary>Medians</summary>" in panel.page and "2 processes" in panel.page
+    assert "<summary>Table</summary>" in panel.page and "2 processes" in panel.page
 
 
 def test_what_is_drawn(runs, monkeypatch):

@@ -67,7 +67,7 @@ def test_where_a_place_is_missing(monkeypatch):
     for row in rows_here():
         pinned = row["place"] != "not pinned"
         assert (row["round_trip_us"] is None) == pinned, row
-        assert not pinned or "does not let Python choose a worker's CPU" in row["reason"]
+        assert not pinned or "the standard library cannot choose a worker's CPU on " in row["reason"]
 
 
 def test_a_run_that_is_given_up(nothing_left):
@@ -86,7 +86,7 @@ def test_sentences_that_no_recording_has():
     assert "same CPU: these rounds do not tell; other CPU: 0.83×" in chart.pingpong_chart(made.made(noisy), None)[2]
     words = chart.pingpong_chart(made.made(missing={"other CPU": "only one CPU may be used"}, usable=1), None)[2]
     assert words.startswith("Other CPU: only one CPU may be used. How long") and "two CPUs" not in words
-    reason = "macOS does not let Python choose a worker's CPU"
+    reason = "the standard library cannot choose a worker's CPU on macOS"
     words = chart.pingpong_chart(made.made(missing=dict.fromkeys(("same CPU", "other CPU"), reason)), None)[2]
     assert words.count(reason) == 2 and words.endswith("pipe: not pinned: 0.88×.")
 

@@ -171,7 +171,11 @@ def test_chart():
     assert [text.get_text() for text in handshake.texts][1:3] == ["500 of 1,000 lost", "0 of 1,000 lost"]
     assert plain.texts[0].get_text() == "0 of 2,000 lost"
     assert [text.get_text() for text in deadlock.texts] == ["2 of 2 threads gave up", "0 of 2 threads gave up"]
-    assert deadlock.get_xlabel() == "counted, and lost (hatched)"
+    said = ["updates counted; lost (hatched)", "threads with both locks; gave up (hatched)"]
+    assert [ax.get_xlabel() for ax in axes] == ["", "", *said]
+    assert chart.races_chart(WHOLE, None)[1].startswith(f"Bars: {'; '.join(said)}. ")
+    deadlocks = made(row("deadlock", lock="same order", lost=0))
+    assert [ax.get_xlabel() for ax in chart.races_chart(deadlocks, None)[0].axes] == said[1:]
 
 
 def sentence(*rows):
@@ -183,8 +187,8 @@ def test_sentences_that_no_recording_has():
     for lost in (0, 7):
         words = sentence(row("plain", lost=lost), row("plain", lock="lock"))
         assert f"plain, threads: {lost} of 1,000 lost." in words and ("may lose some" in words) == (lost == 0)
-    assert "two locks: 3 lost." in sentence(row(lost=9), row(lock="lock", lost=3))
+    assert "two locks: 3 lost or gave up." in sentence(row(lost=9), row(lock="lock", lost=3))
     owned = sentence(row(count="queue", lost=4))
-    assert owned == "Guarded by a lock, by one owner of the count, or by one order of two locks: 4 lost."
+    assert owned == "Guarded by a lock, by one owner of the count or by one order of two locks: 4 lost or gave up."
     free = sentence(row("deadlock", lock="opposite order", expected=2))
     assert "deadlock, threads: 0 of 2 threads gave up" in free

@@ -91,7 +91,7 @@ def test_what_is_not_counted():
     assert (
         "1,000 with 2 processes waiting" in words
         and "2 threads" not in words
-        and words.endswith(" MacOS does not tell.")
+        and words.endswith(" macOS does not tell.")
     )
     assert "computing, 2 threads: not counted on this system; " in alt
     assert [text.get_text() for text in figure.axes[0].texts].count("not counted on this system") == 1

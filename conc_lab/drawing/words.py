@@ -7,7 +7,7 @@ NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 
 def sentence(*texts):
     """Each text with a capital and a full stop."""
-    return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts)
+    return " ".join(f"{text if text.startswith('macOS') else text[0].upper() + text[1:]}." for text in texts)
 
 
 def listed(things):

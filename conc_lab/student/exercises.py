@@ -108,7 +108,7 @@ def check_wait_all(function):
 
 @_check
 def check_transfer(function):
-    """Lesson 04: move an amount between two accounts, both locks held, taken in an order that is the same for all."""
+    """Lesson 04: move an amount between accounts, both locks held, taken in one order, and the only one taken once."""
     orders = []
     for direction in (1, -1):
         log = []
@@ -120,6 +120,10 @@ def check_transfer(function):
         yield (source.kept, target.kept) == (70, 130), "the amount must leave the first account and reach the second."
         orders.append(log[:2])
     yield orders[0] == orders[1], "transfer(a, b) and transfer(b, a) take the locks in opposite orders."
+    account = _Account(1, log := [])
+    _called(function, account, account, 30)
+    yield log[:2] != ["take 1"] * 2, "transfer(a, a, 30) takes one lock twice: it would wait forever, for itself."
+    yield account.kept == 100, "transfer(a, a, 30) must leave the balance of a as it was."
 
 
 class _Account:

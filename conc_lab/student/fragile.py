@@ -6,10 +6,10 @@ import time
 
 
 def square_or_crash(number: float) -> float:
-    """The square of a number; a negative one ends the worker's process instead, half a second later."""
+    """The square of a number, after a tenth of a second for each unit of it; a negative one ends the worker instead."""
     if multiprocessing.parent_process() is None:
         raise RuntimeError("square_or_crash was called in the notebook's own process, which it could end")
+    time.sleep(abs(number) / 10)  # so 600 is sure to be under way when another task crashes, a moment later
     if number < 0:
-        time.sleep(0.5)  # so that the pool has taken in all tasks, and the others are done
         os._exit(3)
     return number**2

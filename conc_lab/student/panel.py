@@ -89,7 +89,7 @@ class Panel(widgets.VBox):
                 self._before.value = _folded("The run before", self._chart.value)
             self._chart.value = picture.show(job.result, bet=self._bet)._repr_html_()
             table = picture.table(job.result).to_html(index=False, border=0, justify="left")
-            self._table.value = _folded("Medians", f'<div style="overflow: auto; white-space: nowrap">{table}</div>')
+            self._table.value = _folded("Table", f'<div style="overflow: auto; white-space: nowrap">{table}</div>')
         shown = "the rounds that were complete" if job.has_rounds else "the run before"
         stopped = f"Stopped; the chart shows {shown}." if job.result else "Stopped."
         said = {"running": progress_text(*job.progress), "done": status("Done."), "cancelled": status(stopped)}

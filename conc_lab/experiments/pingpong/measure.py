@@ -114,7 +114,7 @@ PARTNERS |= {("threads", "lock"): partial(_thread, _lock)}
 def _missing_places():
     """Where two workers cannot be put on this machine, and why."""
     if not hasattr(os, "sched_setaffinity"):
-        return dict.fromkeys(PLACES[:2], f"{machine.system()} does not let Python choose a worker's CPU")
+        return dict.fromkeys(PLACES[:2], f"the standard library cannot choose a worker's CPU on {machine.system()}")
     return {"other CPU": "only one CPU may be used"} if len(os.sched_getaffinity(0)) == 1 else {}
 
 

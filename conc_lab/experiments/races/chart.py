@@ -8,6 +8,7 @@ NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside 
 COVERED = ("methods",)
 WAYS = {"none": "shared count, no lock", "lock": "shared count, lock", "own": "own counts", "queue": "a queue"}
 SAID = {"updates": "lost", "threads": "threads gave up"}  # of what is counted
+BARS = {"updates": "updates counted; lost (hatched)", "threads": "threads with both locks; gave up (hatched)"}
 NO_PROMISE = "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
 
 
@@ -35,7 +36,11 @@ def races_chart(result: Result, bet):
     bare, lost = lines[unguarded], lines[~unguarded].lost.sum()
     if len(bare):
         parts.append("with nothing to guard them: " + "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure))
-    parts.append(f"guarded by a lock, by one owner of the count, or by one order of two locks: {lost:,} lost")
+    parts.append(f"guarded by a lock, by one owner of the count or by one order of two locks: {lost:,} lost or gave up")
     if not bare.lost.all():
         parts.append(NO_PROMISE)
-    return *kit.bars(lines, "method", "counted", "lost", "counted, and lost (hatched)"), words.sentence(*parts)
+    counted = lines.drop_duplicates("method").what
+    figure, alt = kit.bars(lines, "method", "counted", "lost", "; ".join(map(BARS.get, counted.unique())))
+    for what, ax in dict(zip(counted, figure.axes, strict=True)).items():  # the last panel of each
+        ax.set_xlabel(BARS[what])
+    return figure, alt, words.sentence(*parts)

@@ -20,7 +20,7 @@ LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_
 CAUSES = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; outside the laboratory NumPy spreads it over all cores by itself"
-PHASES = (("setup", "#E69F00", "//"), ("run", "#56B4E9", ""), ("teardown", "#999999", "xx"))  # colour and hatch
+PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#949494"}  # greys: a hue is a kind of worker's
 
 
 @once
@@ -135,9 +135,9 @@ def setup_chart(result: Result, bet):
     medians = by_variant(rows)[["setup", "run", "teardown"]].median().reset_index()
     medians["name"] = medians["said"] = list(map(words.name, medians.kind, medians.workers))
     ax, left = kit.figure(1.4 + 0.34 * len(medians)).add_subplot(), 0
-    for phase, color, hatch in PHASES:
+    for phase, color in PHASES.items():
         width = 1000 * medians[phase]
-        ax.barh(medians.index, width, left=left, color=color, hatch=hatch, edgecolor="white", label=phase)
+        ax.barh(medians.index, width, left=left, color=color, edgecolor="white", label=phase)
         left += width
         medians["said"] += f", {phase} " + medians[phase].map(words.duration)
     kit.names(ax, medians.name)

@@ -94,7 +94,7 @@ def breakeven_chart(result: Result, bet):
     kit.legend(ax, 2)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."
     who = f"{words.count(most, 'worker')} of a main file that imports {imports}, on {words.count(cpus, 'usable CPU')},"
-    best = f"at best, {who} can beat serial work of this length: {', '.join(lines.pays)}"
+    best = f"at best, {who} can beat serial computing of this length: {', '.join(lines.pays)}"
     return ax.figure, alt, words.sentence(best, *["with the GIL, threads run pure Python no sooner"] * gil)
 
 

@@ -55,5 +55,5 @@ def run_together(kind: str, workers: int, function, amount: int):
     if len(set(values)) > 1:
         raise LabError(f"the {kind} returned different results for the same work, so no figures are shown")
     counted = after[0].voluntary_switches is not None
-    reason = None if counted else f"{machine.system()} does not tell Python the context switches of a {pool.scope}"
+    reason = None if counted else f"the standard library cannot count a {pool.scope}'s switches on {machine.system()}"
     return {"wall_s": (max(ends) - min(starts)) / 1e9, "results_equal": True, "reason": reason}, before, after

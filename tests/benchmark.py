@@ -363,7 +363,7 @@ def advice(*names):
 
 
 # What is predicted and then run as an exported script: case: (name of the task, its cell). A case is a kind of worker.
-COMPUTES = "def computes(number=175_000):\n    return sum(each * each for each in range(number))\n"  # 10 ms here
+COMPUTES = "def computes(number=320_000):\n    return sum(each * each for each in range(number))\n"  # 10 ms here
 SLEEPS = "import time\n\ndef sleeps(seconds=0.02):\n    time.sleep(seconds)\n    return seconds\n"
 AWAITS = "import asyncio\n\nasync def awaits(seconds=0.02):\n    await asyncio.sleep(seconds)\n    return seconds\n"
 SCRIPTED = {"serial": ("computes", COMPUTES), "threads": ("sleeps", SLEEPS), "asyncio": ("awaits", AWAITS)}

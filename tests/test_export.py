@@ -152,7 +152,7 @@ def test_what_is_written():
 
 
 def test_the_number_of_workers(monkeypatch):
-    """By default there are as many workers as usable CPUs, for asyncio 64 calls at the same time; not more than items."""
+    """By default there are as many workers as usable CPUs, for asyncio 64 calls at a time, and not more than items."""
     monkeypatch.setattr(export, "machine", lambda: {"usable_cpus": 6})
     for words, number in (
         (("digits", "threads", 100), 6),
@@ -165,7 +165,7 @@ def test_the_number_of_workers(monkeypatch):
 
 
 def test_compare(bare):
-    """A plain loop makes one call before the clock runs, and with --compare all of them; of one call it knows enough."""
+    """A plain loop makes one call before the clock runs, and with --compare all of them."""
     count = "calls.append(1)\n    return len(calls)\n"
     for kind, define in (("threads", "def"), ("asyncio", "async def")):
         own_task.define("counted", f"calls = []\n{define} counted():\n    {count}")
@@ -176,7 +176,7 @@ def test_compare(bare):
 
 
 def test_numpy_gets_one_thread(bare):
-    """Where a cell imports a package, the variables that BLAS reads are set before that; else there are no such lines."""
+    """Where a cell imports a package, the variables that BLAS reads are set before that, and else nowhere."""
     cell = (
         "from __future__ import annotations\nimport os\ntry:\n    import numpy.linalg\nexcept ImportError:\n    pass\n"
     )
@@ -188,12 +188,12 @@ def test_numpy_gets_one_thread(bare):
 
 def test_what_was_advised():
     """With an advice in place of a kind, the script has the kind, workers and chunksize for its own number of items."""
-    variants = {("threads", 2): (1.0, 1), ("fork", 2): (1.9, 40, {"cpu_ms": 10.0, "chunk": 9})}
+    variants = {("threads", 2): (1.0, 1), ("processes", 3): (1.9, 40, {"cpu_ms": 10.0, "chunk": 9})}
     advice = dataclasses.replace(made(variants), processes="fork")
     advice.params["task"] = "digits"
     text = lab.export("digits", advice, 1000).read_text()
-    assert 'ProcessPoolExecutor(workers, get_context("fork"))' in text and "\n    workers = 2\n" in text
-    assert "chunksize=9)" in text and "chunksize=3)" in lab.export("digits", advice, 100).read_text()
+    assert 'ProcessPoolExecutor(workers, get_context("fork"))' in text and "\n    workers = 3\n" in text
+    assert "chunksize=9)" in text and "chunksize=2)" in lab.export("digits", advice, 100).read_text()
     assert "\n    workers = 5\n" in lab.export("digits", advice, 1000, workers=5).read_text()
     assert lab.export("digits", advice, 4).name == "digits_serial.py"
     with pytest.raises(

@@ -53,6 +53,15 @@ async def square(number):
     return number**2
 
 
+def test_workers_that_start_when_they_get_work():
+    """All workers are there from the start, or, where that is asked for, none before there is work."""
+    for started, there in ((True, 3), (False, 0)):
+        before = threading.active_count()
+        with pools.opened("threads", 3, started) as pool:
+            assert threading.active_count() - before == there
+            assert list(pool.map(task(abs), [(-1,)])) == [1]
+
+
 @every_kind
 def test_contract(kind, trace):
     """A pool has the workers asked for, always the same ones, gives values in order, and leaves nothing when closed."""

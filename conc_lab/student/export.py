@@ -45,7 +45,7 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     method, chunk = kinds.start_methods()[0], "max(1, len(items) // (16 * workers))"
     if isinstance(kind, Result):
         method, (kind, advised, chunk) = kind.processes or method, _advised(kind, name, len(values))
-        workers = workers or advised
+        workers = advised if workers is None else workers
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
     most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)

@@ -60,7 +60,7 @@ def predicted_s(variants: pandas.DataFrame, numbers) -> pandas.DataFrame:
     """
     items = numpy.array(numbers, float)[:, None]
     start_s, workers, alone_s, item_s = variants[["start_s", "workers", "alone_s", "item_s"]].to_numpy().T
-    seconds = start_s * numpy.minimum(1, items / workers) + numpy.maximum(
+    seconds = start_s * numpy.minimum(1, numpy.maximum(2, items) / workers) + numpy.maximum(
         numpy.ceil(items / workers) * alone_s, items * item_s
     )
     return pandas.DataFrame(seconds, numbers, variants.index)
@@ -135,7 +135,7 @@ def _advice(result, chosen):
     starved = ": other programs, or a CPU limit, took the rest" * (character(result.frame) == "starved")
     yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU{starved}"
     if _may_use_numpy(result.params["task"]):
-        yield "NumPy, if an item uses it, had one thread in each worker; elsewhere it takes all CPUs by itself"
+        yield "NumPy, if an item uses it, had one thread in each worker: outside the laboratory it takes all CPUs"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} cannot do it: {reason}"
 

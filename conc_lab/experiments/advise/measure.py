@@ -12,10 +12,10 @@ import math
 import os
 import pickle
 import random
-import sys
 from collections import namedtuple
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing import resource_tracker
 from time import perf_counter, thread_time
 
 from ...engine import find_task, in_worker, machine, pools, tasks
@@ -170,11 +170,20 @@ def _first_use(kind, workers, work):
     """The seconds of a fresh executor that starts its workers as work(pool) gives it calls: up to the last answer,
     those calls included, and its end.
     """
-    if kind == "forkserver" and (forkserver := sys.modules.get("multiprocessing.forkserver")):
-        forkserver._forkserver._stop()  # a program has to start the server, too; it would stay until this one's end
+    if kind == "forkserver":  # a program has to start its server, too, which would stay until this one's end
+        from multiprocessing import forkserver
+
+        forkserver._forkserver._stop()
+    # So has it the resource tracker. This process's own runs already, and knows of names.
+    tracker = resource_tracker.ResourceTracker() if kind in ("forkserver", "spawn") and os.name != "nt" else None
     pools.wait_for_threads()  # before the clock
     opened = perf_counter()
+    if tracker:
+        tracker.ensure_running()
     with pools.opened(kind, workers, started=False) as pool:
         work(pool)
         done = perf_counter()
-    return {"setup_s": done - opened, "teardown_s": perf_counter() - done}
+    row = {"setup_s": done - opened, "teardown_s": perf_counter() - done}
+    if tracker:
+        tracker._stop()
+    return row

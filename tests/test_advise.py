@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+import types
 
 import helpers
 import pandas
@@ -249,13 +250,14 @@ def test_start_up_is_that_of_a_program(here, monkeypatch):
 
 @pytest.mark.skipif("forkserver" not in kinds.start_methods(), reason="there is no forkserver")
 def test_a_server_of_its_own(monkeypatch):
-    """Forkserver's start-up has that of its server, as in a program; the others have none."""
-    stopped = []
+    """Forkserver's start-up has that of its server and of a resource tracker, as in a program; fork has none."""
+    stopped, tracker = [], types.SimpleNamespace(ensure_running=lambda: stopped.append("tracker"), _stop=lambda: None)
+    monkeypatch.setattr(measure.resource_tracker, "ResourceTracker", lambda: tracker)
     monkeypatch.setattr(pools, "opened", lambda kind, workers, started: contextlib.nullcontext())
     monkeypatch.setattr("multiprocessing.forkserver._forkserver._stop", lambda: stopped.append(kind))
     for kind in ("fork", "forkserver"):
         measure._first_use(kind, 1, lambda pool: None)
-    assert stopped == ["forkserver"]
+    assert stopped == ["forkserver", "tracker"]
 
 
 def test_a_kind_that_cannot_do_it(here, monkeypatch):

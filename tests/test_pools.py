@@ -139,6 +139,9 @@ def test_errors_with_a_cure(monkeypatch):
     def imports(name):
         importlib.import_module(name)
 
+    def hides():
+        raise ImportError("a page") from ImportError("module numpy does not support loading in subinterpreters")
+
     def asks():
         return input("Your name? ")
 
@@ -153,6 +156,7 @@ def test_errors_with_a_cure(monkeypatch):
             (imports, ("no_such.part",), "No module named 'no_such'; install it with %pip install no_such"),
             (imports, ("json.part",), "ModuleNotFoundError: No module named 'json.part'"),
             (imports, ("os.part",), "ModuleNotFoundError: No module named 'os.part'; 'os' is not a package"),
+            (hides, (), "ImportError: module numpy does not support loading in subinterpreters"),
             (asks, (), "EOFError: EOF when reading a line; a task cannot ask for input"),
         ):
             with pytest.raises(LabError) as caught:

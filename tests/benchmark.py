@@ -1,10 +1,12 @@
 """The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
 
 Words on the command line name the parts: importing, waiting, computing, starting, cores_busy, stopping, repeating,
-many_rows, claiming. With `advise` it scores the advice instead; words after it name the cases.
+many_rows, claiming. With `advise` it scores the advice instead, with `scripts` its predictions against the exported
+scripts; words after it name the cases.
 Not a test: the figures depend on the machine. Close other programs first.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -360,9 +362,52 @@ def advice(*names):
     print(f"{sum(hits)} of {len(hits)} within 1.2 times the best")
 
 
+# What is predicted and then run as an exported script: case: (name of the task, its cell). A case is a kind of worker.
+COMPUTES = "def computes(number=320_000):\n    return sum(each * each for each in range(number))\n"  # 10 ms here
+SLEEPS = "import time\n\ndef sleeps(seconds=0.02):\n    time.sleep(seconds)\n    return seconds\n"
+AWAITS = "import asyncio\n\nasync def awaits(seconds=0.02):\n    await asyncio.sleep(seconds)\n    return seconds\n"
+SCRIPTED = {"serial": ("computes", COMPUTES), "threads": ("sleeps", SLEEPS), "asyncio": ("awaits", AWAITS)}
+SCRIPTED |= dict.fromkeys(("processes", "forkserver", "spawn", "interpreters"), SCRIPTED["serial"])
+SCRIPT_ITEMS = 20, 200, 2000
+SCRIPT_PAIRS = 5
+
+
+def scripts(*cases):
+    """Predicted seconds against those that the exported script prints, in pairs, for each number of items.
+
+    Beside the ratios stands how far the script's own times were from their median (A/A). A number among the words is
+    how many pairs there are.
+    """
+    from conc_lab.engine import kinds, run
+    from conc_lab.experiments.advise import chart
+    from conc_lab.student import export, own_task
+
+    pairs = next((int(case) for case in cases if case.isdigit()), SCRIPT_PAIRS)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for kind in [case for case in cases if not case.isdigit()] or ["serial", *kinds.here(list(SCRIPTED)[1:])]:
+            name, cell = SCRIPTED[kind]
+            own_task.define(name, cell)
+            predicted, printed = {}, {}
+            for _ in range(pairs):
+                asked = {"task": name, "items": max(SCRIPT_ITEMS), "within_s": 5}
+                advice = run.run("advise", asked | ({} if kind == "serial" else {"kinds": [kind]}))
+                for items in SCRIPT_ITEMS:
+                    line = chart.best(advice, items).set_index("kind").loc[kind]
+                    path = export.export(name, kind, items, workers=int(line.workers))
+                    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
+                    predicted.setdefault(items, []).append(line.predicted_s)
+                    printed.setdefault(items, []).append(float(done.stdout.partition(" results in ")[2].split()[0]))
+            for items in SCRIPT_ITEMS:
+                middle = statistics.median(printed[items])
+                ratios = [one / other for one, other in zip(predicted[items], printed[items], strict=True)]
+                script = f"the script's {middle:.3f} s, A/A {min(printed[items]) / middle:.2f} to "
+                script += f"{max(printed[items]) / middle:.2f}"
+                say(f"{kind}, {items} items, {int(line.workers)} workers, predicted / {script}", ratios, "0.8 to 1.2")
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["advise"]:
-        advice(*sys.argv[2:])
+    if sys.argv[1:2] in (["advise"], ["scripts"]):
+        {"advise": advice, "scripts": scripts}[sys.argv[1]](*sys.argv[2:])
         sys.exit()
     parts = (importing, waiting, computing, starting, cores_busy, stopping, repeating, many_rows, claiming)
     for part in parts:

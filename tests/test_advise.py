@@ -5,16 +5,18 @@ import os
 import re
 import sys
 import time
+import types
 
 import helpers
 import pandas
 import pytest
 from made.advise import made, refused, row
 
-from conc_lab.engine import kinds, parameters, tasks
+from conc_lab.engine import find_task, kinds, parameters, pools, tasks
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.advise import chart, measure
 from conc_lab.experiments.advise.chart import agreement, choices, chunksize, fits, predicted_s, refusals
+from conc_lab.student import own_task
 
 PROCESSES = "fork" if sys.platform == "linux" else "spawn"  # which leaves no server in the tests' own process
 WAITS = {"cpu_ms": 0.1, "switches": 1}
@@ -25,9 +27,9 @@ OUTCOMES = {
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40, {"cpu_ms": 10.0, "handover_ms": 0.3})}),
         "2 processes",
         "Use 2 processes: in 3 of 3 rounds this was at most a fifth slower than the best. One item takes 10 ms alone, "
-        "100% of it on a CPU. Predicted for 10,000 items of count_primes: serial 100 s (1.00× as fast, "
-        "0 µs to start and end); 2 threads 100 s (1.00× as fast, 1 ms to start and end); 2 processes 52.7 s (1.90× as "
-        "fast, 40 ms to start and end). Up to 1,000,000 items the choice is serial from 1 on, processes from 12 on.",
+        "100% of it on a CPU. Predicted for 10,000 items of count_primes: serial 100 s; 2 threads 100 s (1.00× as fast "
+        "as serial, 1 ms to start and end); 2 processes 52.7 s (1.90× as fast as serial, 40 ms to start and end). "
+        "Up to 1,000,000 items the choice is serial from 1 on, processes from 12 on.",
     ),
     "computes, few items": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40)}, items=3),
@@ -37,13 +39,13 @@ OUTCOMES = {
     "waits": (
         made({("threads", 2): (2, 1), ("threads", 64): (60, 6), ("processes", 16): (15, 60)}, **WAITS),
         "64 threads",
-        "One item takes 10 ms alone, 1% of it on a CPU. Predicted for 10,000 items of count_primes: serial 100 s "
-        "(1.00× as fast, 0 µs to start and end); 64 threads 1.67 s (60× as fast",
+        "One item takes 10 ms alone, 1% of it on a CPU. Predicted for 10,000 items of count_primes: serial 100 s; "
+        "64 threads 1.67 s (60× as fast as serial",
     ),
     "waits, with a coroutine that is better": (
         made({("threads", 64): (30, 6), ("asyncio", 64): (64, 0.5)}, **WAITS),
         "64 asyncio tasks",
-        "64 asyncio tasks 1.57 s (64× as fast, 500 µs to start and end).",
+        "64 asyncio tasks 1.57 s (64× as fast as serial, 500 µs to start and end).",
     ),
     "holds a lock": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.02, 40)}, **WAITS),
@@ -53,7 +55,7 @@ OUTCOMES = {
     "hand-over takes longer than the item": (
         made({("threads", 2): (0.98, 1), ("processes", 2): (0.2, 40, {"cpu_ms": 90.0, "handover_ms": 50})}),
         "a plain loop",
-        "2 processes 500 s (0.20× as fast, 40 ms to start and end)",
+        "2 processes 500 s (0.20× as fast as serial, 40 ms to start and end)",
     ),
     "threads first, processes later": (
         made({("threads", 2): (1.5, 1), ("processes", 2): (1.9, 1000)}, items=20),
@@ -78,7 +80,7 @@ OUTCOMES = {
     "waits, few items": (
         made({("threads", 64): (60, 6)}, items=3, **WAITS),
         "3 threads",
-        "Predicted for 3 items of count_primes: serial 30 ms (1.00× as fast, 0 µs to start and end); 64 threads 16 ms",
+        "Predicted for 3 items of count_primes: serial 30 ms; 64 threads 10 ms",
     ),
     "rounds that disagree": (
         made({("threads", 2): (1.0, 1), ("processes", 2): ([1.6, 0.5, 1.6, 0.5, 1.6], 40)}, rounds=5),
@@ -103,13 +105,16 @@ def chosen(result, items):
 
 
 def test_prediction():
-    """A prediction is the start-up and the items at full throughput, and no less than a worker's turns take."""
+    """A prediction is the start-up and the items at full throughput, and no less than a worker's turns take; few
+    items start few workers.
+    """
     found = fits(made({("threads", 64): (60, 6), ("processes", 2): (1.6, 40)}).frame)
     serial, threads, processes = (predicted_s(found, [500, 64, 65, 1, 1000])[variant] for variant in found.index)
     assert serial[500] == pytest.approx(5)
     assert threads[64] == pytest.approx(0.006 + 64 * 0.01 / 60)
     assert threads[65] == pytest.approx(0.006 + 2 * 0.01)
     assert processes[1] == pytest.approx(0.04 + 0.01)
+    assert predicted_s(found, [20]).loc[20, threads.name] == pytest.approx(0.006 * 20 / 64 + 0.01)
     assert processes[1000] == pytest.approx(0.04 + 10 / 1.6)
 
 
@@ -144,6 +149,30 @@ def test_agreement():
     result = made({("threads", 2): (1.0, 1), ("processes", 2): ([1.6, 0.5, 0.84], 0)}, items=10_000)
     assert chosen(result, 10_000) == ("serial", 1)
     assert agreement(result, 0) == (2, 3)
+
+
+def test_advised():
+    """The choice for any number of items is the one for which the chart's last sentence gives the range."""
+    result = made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40), ("processes", 4): (1.8, 80)})
+    assert [chart.advised(result, items)["name"] for items in (11, 12, 10_000)] == ["serial", *["2 processes"] * 2]
+    assert chart.best(result, 100).loc[2, "predicted_s"] == pytest.approx(0.04 + 1 / 1.9)
+
+
+def test_numpys_one_thread_is_told(tmp_path, monkeypatch):
+    """Where a task uses NumPy, or a cell imports a package that may, the words say that it had one thread."""
+    monkeypatch.chdir(tmp_path)
+    for name, module in (("plain", "json.decoder"), ("sums", "numpy")):
+        own_task.define(name, f"def {name}():\n    from {module} import __name__\n    return __name__\n")
+    for task, told in (
+        ("count_primes", False),
+        ("matmul", True),
+        ("own_tasks:fine", False),
+        ("plain", False),
+        ("sums", True),
+    ):
+        result = made({("threads", 2): (1.0, 1)})
+        result.params["task"] = task
+        assert ("NumPy, if an item uses it, had one thread" in chart.advise_chart(result, None)[2]) == told, task
 
 
 def test_chart():
@@ -198,6 +227,37 @@ def test_rows_of_a_run(monkeypatch):
         assert item.keys() == measure.COLUMNS.keys()
         assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["tasks"] % item["workers"] == 0
         assert (item["handover_s"] is None) == (item["kind"] in ("serial", "asyncio"))
+
+
+def test_the_default_kinds():
+    """Subinterpreters are compared by default where this Python has them."""
+    asked = parameters.default(parameters.described(measure.advise)["kinds"])
+    assert asked[:3] == ("threads", "asyncio", "processes") and set(asked[3:]) == {"interpreters"} & set(kinds.here())
+
+
+def test_start_up_is_that_of_a_program(here, monkeypatch):
+    """Setup and end are those of an executor that starts its workers when it gets work."""
+    monkeypatch.setattr(measure, "BATCH_S", 0.01)
+    opened, started = pools.opened, []
+    monkeypatch.setattr(pools, "opened", lambda *given, **how: started.append(how) or opened(*given, **how))
+    item = measure._one(find_task.find("own_tasks:fine"), ())
+    row = measure._observed(item, "threads", 2)
+    assert started == [{"started": False}, {}]
+    monkeypatch.setattr(measure, "_first_use", lambda kind, workers, work: {"setup_s": 5, "teardown_s": 7})
+    row = measure._observed(item, "threads", 2)
+    assert row["setup_s"] == pytest.approx(5 - 2 * row["wall_s"] / row["tasks"]) and row["teardown_s"] == 7
+
+
+@pytest.mark.skipif("forkserver" not in kinds.start_methods(), reason="there is no forkserver")
+def test_a_server_of_its_own(monkeypatch):
+    """Forkserver's start-up has that of its server and of a resource tracker, as in a program; fork has none."""
+    stopped, tracker = [], types.SimpleNamespace(ensure_running=lambda: stopped.append("tracker"), _stop=lambda: None)
+    monkeypatch.setattr(measure.resource_tracker, "ResourceTracker", lambda: tracker)
+    monkeypatch.setattr(pools, "opened", lambda kind, workers, started: contextlib.nullcontext())
+    monkeypatch.setattr("multiprocessing.forkserver._forkserver._stop", lambda: stopped.append(kind))
+    for kind in ("fork", "forkserver"):
+        measure._first_use(kind, 1, lambda pool: None)
+    assert stopped == ["forkserver", "tracker"]
 
 
 def test_a_kind_that_cannot_do_it(here, monkeypatch):
@@ -286,4 +346,4 @@ def test_items_are_packed_by_their_time_and_size():
     assert len(copies) > 1 and len(set(map(id, copies))) == len(copies) and copies[1] == copies[0]
     assert len(packed(len, bytes(600_000))) == len(packed(time.sleep, 0.011)) == 1
     fit = fits(made({("processes", 2): (1.9, 40, {"chunk": 50})}).frame).iloc[1]
-    assert [chunksize(fit, items) for items in (10_000, 80, 3)] == [50, 10, 1]  # four chunks for each worker
+    assert [chunksize(fit, items) for items in (10_000, 80, 3)] == [50, 2, 1]  # sixteen chunks for each worker

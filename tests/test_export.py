@@ -1,12 +1,14 @@
 """conc_lab.student.export: the script that a student takes home runs by itself, without any package."""
 
 import ast
+import dataclasses
 import itertools
 import re
 import subprocess
 import sys
 
 import pytest
+from made.advise import made
 
 import conc_lab as lab
 from conc_lab.engine import find_task, kinds
@@ -24,7 +26,8 @@ def digits(number: int = 50) -> int:
 """
 NAP = "import asyncio\n\nasync def nap(seconds=0.01):\n    await asyncio.sleep(seconds)\n    return seconds\n"
 BARE_S = 60  # a spawned worker without packages takes 0.1 s to start here
-RESULTS = re.compile(r"(\d+) results in \d+\.\d\d s; the first: (.*)")
+RESULTS = re.compile(r"(\d+) results in \d+\.\d{3} s; the first: (.*)")
+PLAIN = re.compile(r"a plain loop (took|would take about) \d+\.\d{3} s, \d+\.\d\d times as long")
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +44,8 @@ def bare(tmp_path_factory):
     """Runs a script where there is nothing: no package, no variable, no file; (exit status, stdout, stderr)."""
     empty = tmp_path_factory.mktemp("empty")
 
-    def run(path):
-        command = [sys.executable, "-I", "-S", str(path.absolute())]
+    def run(path, *words):
+        command = [sys.executable, "-I", "-S", str(path.absolute()), *words]
         done = subprocess.run(command, cwd=empty, env={}, capture_output=True, timeout=BARE_S)
         assert list(empty.iterdir()) == []
         return done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -58,11 +61,15 @@ def refused(*arguments, **named):
     return str(caught.value)
 
 
-def ran(done, calls, first):
-    """Checks that a bare run told how far it was, and then how many results there are and the first of them."""
+def ran(done, calls, first, plain="would take about"):
+    """Checks that a bare run told how far it was, then how many results there are and the first of them, and what a
+    plain loop takes, which is left out in a script that is one.
+    """
     status, printed, told = done
     assert status == 0, told
-    assert RESULTS.fullmatch(printed.strip()).groups() == (str(calls), repr(first))
+    results, *loop = printed.strip().splitlines()
+    assert RESULTS.fullmatch(results).groups() == (str(calls), repr(first))
+    assert [PLAIN.fullmatch(line)[1] for line in loop] == [plain] * bool(plain)
     assert told.startswith("\r1 of ") and told.endswith(f"\r{calls} of {calls} done")
 
 
@@ -80,7 +87,7 @@ def test_it_runs_where_there_is_nothing(bare, kind, items, calls, first):
     """A script of each kind, for a number of calls or for values, runs in a bare Python and tells how far it is."""
     if problem := kinds.unavailable(kind):
         pytest.skip(problem)
-    ran(bare(lab.export("digits", kind, items, workers=2)), calls, first)
+    ran(bare(lab.export("digits", kind, items, workers=2)), calls, first, kind != "serial" and "would take about")
 
 
 def test_a_coroutine_runs_where_there_is_nothing(bare):
@@ -109,7 +116,7 @@ def test_names_of_the_cell_replace_none_of_the_script(bare):
     before = "def call(item):\n    return 'mi'\n\ndef run():\n    return call(0) + 'ne'"
     own_task.define("mine", f"{before}\n\ndef mine():\n    return run()\n")
     for kind in ("serial", "processes"):
-        ran(bare(lab.export("mine", kind, 3, workers=2)), 3, "mine")
+        ran(bare(lab.export("mine", kind, 3, workers=2)), 3, "mine", kind != "serial" and "would take about")
 
 
 def test_a_task_of_any_name(bare):
@@ -117,7 +124,7 @@ def test_a_task_of_any_name(bare):
     for name in ("item", "limit", "results"):
         own_task.define(name, f"def {name}(number=7):\n    return number\n")
         ran(bare(lab.export(name, "threads", 2, workers=2)), 2, 7)
-        ran(bare(lab.export(name, "serial", [5, 6])), 2, 5)
+        ran(bare(lab.export(name, "serial", [5, 6])), 2, 5, None)
         own_task.define(name, f"async def {name}(number=7):\n    return number\n")
         ran(bare(lab.export(name, "asyncio", [5, 6])), 2, 5)
 
@@ -145,12 +152,54 @@ def test_what_is_written():
 
 
 def test_the_number_of_workers(monkeypatch):
-    """By default there are as many workers as usable CPUs, and for asyncio 64 calls at the same time."""
+    """By default there are as many workers as usable CPUs, for asyncio 64 calls at a time, and not more than items."""
     monkeypatch.setattr(export, "machine", lambda: {"usable_cpus": 6})
-    assert "\n    workers = 6\n" in lab.export("digits", "threads", 1).read_text()
-    assert "\n    workers = 64\n" in lab.export("nap", "asyncio", 1).read_text()
-    assert "\n    workers = 3\n" in lab.export("digits", "threads", 1, workers=3).read_text()
-    assert "workers =" not in lab.export("digits", "serial", 1).read_text()
+    for words, number in (
+        (("digits", "threads", 100), 6),
+        (("digits", "threads", 5), 5),
+        (("nap", "asyncio", 100), 64),
+    ):
+        assert f"\n    workers = {number}\n" in lab.export(*words).read_text()
+    assert "\n    workers = 3\n" in lab.export("digits", "threads", 100, workers=3).read_text()
+    assert "workers =" not in lab.export("digits", "serial", 100).read_text()
+
+
+def test_compare(bare):
+    """A plain loop makes one call before the clock runs, and with --compare all of them."""
+    count = "calls.append(1)\n    return len(calls)\n"
+    for kind, define in (("threads", "def"), ("asyncio", "async def")):
+        own_task.define("counted", f"calls = []\n{define} counted():\n    {count}")
+        path = lab.export("counted", kind, 3, workers=1)
+        ran(bare(path), 3, 2)
+        ran(bare(path, "--compare"), 3, 4, "took")
+        ran(bare(lab.export("counted", kind, 1)), 1, 2, "took")
+
+
+def test_numpy_gets_one_thread(bare):
+    """Where a cell imports a package, the variables that BLAS reads are set before that, and else nowhere."""
+    cell = (
+        "from __future__ import annotations\nimport os\ntry:\n    import numpy.linalg\nexcept ImportError:\n    pass\n"
+    )
+    cell += "seen = os.environ.get('OPENBLAS_NUM_THREADS')\ndef blas():\n    return seen\n"
+    own_task.define("blas", cell)
+    ran(bare(lab.export("blas", "threads", 2)), 2, "1")
+    assert "environ" not in lab.export("digits", "threads", 2).read_text()
+
+
+def test_what_was_advised():
+    """With an advice in place of a kind, the script has the kind, workers and chunksize for its own number of items."""
+    variants = {("threads", 2): (1.0, 1), ("processes", 3): (1.9, 40, {"cpu_ms": 10.0, "chunk": 9})}
+    advice = dataclasses.replace(made(variants), processes="fork")
+    advice.params["task"] = "digits"
+    text = lab.export("digits", advice, 1000).read_text()
+    assert 'ProcessPoolExecutor(workers, get_context("fork"))' in text and "\n    workers = 3\n" in text
+    assert "chunksize=9)" in text and "chunksize=2)" in lab.export("digits", advice, 100).read_text()
+    assert "\n    workers = 5\n" in lab.export("digits", advice, 1000, workers=5).read_text()
+    assert lab.export("digits", advice, 4).name == "digits_serial.py"
+    with pytest.raises(
+        LabError, match=r"this is no advice on nap: give what lab.advise\('nap', …\) returned, or a kind"
+    ):
+        lab.export("nap", advice, 4)
 
 
 def test_another_path(folder):

@@ -53,6 +53,15 @@ async def square(number):
     return number**2
 
 
+def test_workers_that_start_when_they_get_work():
+    """All workers are there from the start, or, where that is asked for, none before there is work."""
+    for started, there in ((True, 3), (False, 0)):
+        before = threading.active_count()
+        with pools.opened("threads", 3, started) as pool:
+            assert threading.active_count() - before == there
+            assert list(pool.map(task(abs), [(-1,)])) == [1]
+
+
 @every_kind
 def test_contract(kind, trace):
     """A pool has the workers asked for, always the same ones, gives values in order, and leaves nothing when closed."""
@@ -130,6 +139,9 @@ def test_errors_with_a_cure(monkeypatch):
     def imports(name):
         importlib.import_module(name)
 
+    def hides():
+        raise ImportError("a page") from ImportError("module numpy does not support loading in subinterpreters")
+
     def asks():
         return input("Your name? ")
 
@@ -144,6 +156,7 @@ def test_errors_with_a_cure(monkeypatch):
             (imports, ("no_such.part",), "No module named 'no_such'; install it with %pip install no_such"),
             (imports, ("json.part",), "ModuleNotFoundError: No module named 'json.part'"),
             (imports, ("os.part",), "ModuleNotFoundError: No module named 'os.part'; 'os' is not a package"),
+            (hides, (), "ImportError: module numpy does not support loading in subinterpreters"),
             (asks, (), "EOFError: EOF when reading a line; a task cannot ask for input"),
         ):
             with pytest.raises(LabError) as caught:

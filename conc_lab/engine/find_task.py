@@ -5,10 +5,12 @@ its lines have the numbers that JupyterLab shows; its name ends in a hash of the
 the same name after an edit could run the old bytecode.
 """
 
+import ast
 import contextlib
 import importlib
 import inspect
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +37,15 @@ def names() -> list[str]:
 def source(name: str) -> str:
     """The cell of the student's task `name`, without the magic's line; raises LabError where there is none."""
     return _path(name).read_text(encoding="utf-8").partition("\n")[2]
+
+
+def packages(cell: str) -> set[str]:
+    """What a cell imports, in a function or not, that does not come with Python: such may bring NumPy along."""
+    modules = set()
+    for node in ast.walk(ast.parse(cell)):
+        modules |= {each.name for each in node.names} if isinstance(node, ast.Import) else set()
+        modules |= {node.module} if isinstance(node, ast.ImportFrom) else set()
+    return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
 
 
 def _path(name):

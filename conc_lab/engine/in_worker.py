@@ -116,7 +116,8 @@ def computed(value):
 
 def failure(error):
     """The error as text, with its cure where that is known; of a length that fits a sentence and an unfolded detail."""
-    message = str(error)
+    message, cause = str(error), str(error.__cause__)
+    message = cause if "subinterpreter" in cause else message  # NumPy's own text on an import that failed is a page
     if isinstance(error, ModuleNotFoundError) and (error.name or "").isidentifier():  # not a part of a package
         message += f"; install it with %pip install {error.name}"
     elif message == "EOF when reading a line":  # what input() says

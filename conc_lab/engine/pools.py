@@ -147,9 +147,10 @@ class Coroutines(Serial):
 
 
 @contextlib.contextmanager
-def opened(kind: str, workers: int) -> Iterator[WorkerPool]:
+def opened(kind: str, workers: int, started: bool = True) -> Iterator[WorkerPool]:
     """Open a pool of `workers` workers of this kind, every one of them started; close it on leaving.
 
+    started: if it is false, the executor starts its workers by itself, when it gets work, as in any other program.
     `kind` is "serial" or one of `KINDS`. Raises LabError where this machine lacks the kind or cannot start so many.
     """
     if problem := unavailable(kind):
@@ -159,7 +160,7 @@ def opened(kind: str, workers: int) -> Iterator[WorkerPool]:
         try:
             executor, barrier = _made(kind, workers, closing)
             pool = WorkerPool(closing.enter_context(executor), kind, workers if barrier else 1, barrier)
-            for call in pool.meet(in_worker.usage, (pool.scope,)):
+            for call in pool.meet(in_worker.usage, (pool.scope,)) if started else ():
                 call.result()
         except (OSError, RuntimeError) as error:
             what = f"{workers} {kind}{' processes' * (kind in START_METHODS)}"

@@ -1,100 +1,105 @@
-"""The student's task to take home: a plain script with their cell, the executor and the guard, without conc_lab."""
+"""The student's task to take home: a plain script with their cell, the executor and the guard, without conc_lab.
+
+It does what `lab.advise` measured: the same start method, number of workers, chunksize and threads of NumPy.
+"""
 
 import ast
 import contextlib
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from string import Template
 
 from ..engine import files, find_task, kinds, parameters
 from ..engine.errors import LabError
 from ..engine.machine import machine
+from ..engine.result import Result
+from ..engine.session import BLAS
 
-PROCESSES = 'with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("{method}")) as pool:'
-ASYNCIO = "limit = asyncio.Semaphore(workers)\n    async with asyncio.TaskGroup() as group:"
+KINDS = ("serial", "threads", "asyncio", "processes", *kinds.START_METHODS, "interpreters")
 MOST = 100_000  # values that a script holds
-IN_POOL = "pool.map(call_{name}, items)"
-IN_CHUNKS = "pool.map(call_{name}, items, chunksize=max(1, len(items) // (16 * workers)))"
-KINDS = {  # what opens the workers, and what gives their results in order
-    "serial": ("", "map(call_{name}, items)"),
-    "threads": ("with concurrent.futures.ThreadPoolExecutor(workers) as pool:", IN_POOL),
-    "asyncio": (ASYNCIO, "[group.create_task(call_{name}(item, limit)) for item in items]"),
-    **dict.fromkeys(("processes", *kinds.START_METHODS), (PROCESSES, IN_CHUNKS)),
-    "interpreters": ("with concurrent.futures.InterpreterPoolExecutor(workers) as pool:", IN_POOL),
-}
+
+SCRIPTS = (
+    Path(__file__).parent / "scripts"
+)  # what they import is in a function, where it hides none of the cell's names
+EXECUTORS = {"threads": "ThreadPoolExecutor", "interpreters": "InterpreterPoolExecutor"}  # all others are processes
+NUMPY = f"""
+import os
+
+# NumPy gets one thread in each worker, as when this was measured: by itself it takes one for each CPU, and several
+# workers then disturb each other. The plain loop has one thread, too: it may be faster without this line.
+os.environ.update(dict.fromkeys({BLAS}, "1"))
+"""
 
 
-def export(task, kind: str, items: int | Iterable, *, workers: int | None = None, path=None) -> Path:
+def export(task, kind: str | Result, items: int | Iterable, *, workers: int | None = None, path=None) -> Path:
     """Write a script that runs the student's task with workers of this kind, and return its path.
 
-    kind: one of `KINDS`; "processes" are started as this Python does it by default. items: the number of calls, or the
-    values of which each call gets one. workers: by default as many as there are usable CPUs, for asyncio 64 calls at
-    the same time. path: by default my_work/TASK_KIND.py. Raises LabError for what cannot be run in this way, or not be
-    written.
+    kind: one of `KINDS`; "processes" are started as this Python does it by default. Or what `lab.advise` returned for
+    this task: the kind, the number of workers and the chunksize are then those that it advises for so many items.
+    items: the number of calls, or the values of which each call gets one. workers: by default as many as there are
+    usable CPUs, for asyncio 64 calls at the same time; never more than items. path: by default my_work/TASK_KIND.py.
+    Raises LabError for what cannot be run in this way, or not be written.
     """
-    name = parameters.TaskName("").check("task", task)
+    name, values = parameters.TaskName("").check("task", task), _values(items)
+    method, chunk = kinds.start_methods()[0], "max(1, len(items) // (16 * workers))"
+    if isinstance(kind, Result):
+        method, (kind, advised, chunk) = kind.processes or method, _advised(kind, name, len(values))
+        workers = advised if workers is None else workers
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
     most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
-    cell, values, path = find_task.source(name), _values(items), Path(path or f"my_work/{name}_{kind}.py")
+    cell, path = find_task.source(name), Path(path or f"my_work/{name}_{kind}.py")
     function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
     coroutine, argument = isinstance(function, ast.AsyncFunctionDef), "" if isinstance(items, int) else "_item"
     if coroutine != (kind == "asyncio"):
         raise LabError(f"{kind} cannot run {name}: asyncio needs an async def, and every other kind a plain def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
+    process, word = kind in ("processes", *kinds.START_METHODS), {"serial": "serial", "asyncio": "asyncio"}
+    method = method if kind == "processes" else kind
+    text = Template((SCRIPTS / f"{word.get(kind, 'pool')}.txt").read_text(encoding="utf-8")).substitute(
+        cell=_one_thread(cell.strip()),
+        name=name,
+        call=f"{name}({argument})",
+        items=values,
+        workers=min(workers, len(values)),
+        executor=EXECUTORS.get(kind, "ProcessPoolExecutor"),
+        context="\n    from multiprocessing import get_context" * process,
+        arguments="workers" + f', get_context("{method}")' * process,
+        chunks=f", chunksize={chunk}" * process,
+    )
     title = f"# {name} with {kind}. Start it with: python {path.name}\n\n"
-    return files.write(path, title + _script(name, kind, cell, f"{name}({argument})", values, workers), "the script")
+    return files.write(path, title + text, "the script")
 
 
-def _script(name, kind, cell, call, items, workers):
-    """The script below its first line.
+def _advised(advice, name, items):
+    """(kind, workers, chunksize) of what `lab.advise` found to be best for so many items."""
+    from ..experiments.advise import chart  # which brings pandas along
 
-    The cell comes first, because it may begin with `from __future__`. What the script imports stays in a function,
-    where it replaces no name of the cell's.
-    """
-    method = kinds.start_methods()[0] if kind == "processes" else kind
-    opening, results = (part.format(name=name, method=method) for part in KINDS[kind])
-    define, wait, begin = "def", "", f"run_{name}()"
-    caller = f"def call_{name}(_item):\n    return {call}"
-    if kind == "asyncio":
-        define, wait, begin = "async def", "await ", f"import asyncio\n\n    asyncio.run(run_{name}())"
-        caller = f"async def call_{name}(_item, _limit):\n    async with _limit:\n        return await {call}"
-    modules = [name for name in ("asyncio", "concurrent.futures", "multiprocessing") if f"{name}." in opening]
-    opening, pad = (f"workers = {workers}\n    {opening}\n    ", "    ") if opening else ("", "")
-    imports = "\n    ".join(f"import {module}" for module in [*modules, "sys", "time"])
-    return f"""\
-{cell.strip()}
+    if advice.experiment != "advise" or advice.params["task"] != name:
+        raise LabError(f"this is no advice on {name}: give what lab.advise({name!r}, …) returned, or a kind")
+    chosen = chart.advised(advice, items)
+    return chosen.kind, int(chosen.workers), chart.chunksize(chosen, items)
 
 
-{caller}
-
-
-{define} run_{name}():
-    {imports}
-
-    items = {items}
-    results, start = [], time.perf_counter()
-    {opening}{pad}for result in {results}:
-    {pad}    results.append({wait}result)
-    {pad}    if len(results) % max(1, len(items) // 100) == 0:
-    {pad}        print(f"\\r{{len(results)}} of {{len(items)}} done", end="", file=sys.stderr, flush=True)
-    print(f"\\n{{len(results)}} results in {{time.perf_counter() - start:.2f}} s; the first: {{results[0]!r}}")
-
-
-# A worker process imports this file to find the function: only the program itself may start workers.
-if __name__ == "__main__":
-    {begin}
-"""
+def _one_thread(cell):
+    """The cell; where it imports what does not come with Python, with NumPy's threads set before that."""
+    lines = cell.splitlines()
+    if not find_task.packages(cell):
+        return cell
+    future = [node.end_lineno for node in ast.parse(cell).body if getattr(node, "module", None) == "__future__"]
+    first = max(future, default=0)  # nothing may stand before these
+    return "\n".join([*lines[:first], NUMPY, *lines[first:]])
 
 
 def _values(items):
-    """The items as Python writes them."""
+    """The items as a range or a list that Python can write."""
     items = range(parameters.Number(1, 10**9, "").check("items", items)) if isinstance(items, int) else items
     with contextlib.suppress(ValueError, SyntaxError, TypeError):
         values = items if isinstance(items, range) else list(islice(items, MOST + 1))
         plain = isinstance(values, range) or (len(values) <= MOST and ast.literal_eval(repr(values)) == values)
         if values and plain:
-            return repr(values)
+            return values
     plain = f"a list of at most {MOST:,} numbers, texts or other plain values"
     raise LabError(f"items must be a number of calls, a range, or {plain}")

@@ -4,15 +4,17 @@ import numpy
 import pandas
 
 from ...drawing import kit, words
+from ...engine import find_task
 from ...engine.kinds import KINDS
 from ...engine.result import Result, once
 from ...engine.stats import character, where
+from ...engine.tasks import TASKS
 from .measure import ROUNDS
 
 SIMPLEST = ["serial", "threads", "asyncio", "processes", *KINDS[2:]]  # in this order
 SIMPLER = 1.1  # a kind that is predicted to take up to this many times the shortest time is preferred if simpler
 ONE_CORE = 1.05  # cores that one can be measured to be, by the clock's and the counters' errors
-CHUNKS_PER_WORKER = 4
+CHUNKS_PER_WORKER = 16
 AHEAD = 100  # how many times the wanted number of items are looked at for a better kind of worker
 
 
@@ -54,17 +56,32 @@ def refusals(frame: pandas.DataFrame) -> pandas.Series:
 def predicted_s(variants: pandas.DataFrame, numbers) -> pandas.DataFrame:
     """Seconds for so many items, a line for each number of them and a column for each variant.
 
-    Start-up, and then no less than the throughput or the turns of a worker need.
+    Start-up, and then no less than the throughput or the turns of a worker need. Fewer items start fewer workers.
     """
     items = numpy.array(numbers, float)[:, None]
     start_s, workers, alone_s, item_s = variants[["start_s", "workers", "alone_s", "item_s"]].to_numpy().T
-    seconds = start_s + numpy.maximum(numpy.ceil(items / workers) * alone_s, items * item_s)
+    seconds = start_s * numpy.minimum(1, numpy.maximum(2, items) / workers) + numpy.maximum(
+        numpy.ceil(items / workers) * alone_s, items * item_s
+    )
     return pandas.DataFrame(seconds, numbers, variants.index)
 
 
 def choices(seconds: pandas.DataFrame) -> pandas.Series:
     """For each line of a prediction the simplest variant that takes at most `SIMPLER` times the shortest time."""
     return seconds.le(SIMPLER * seconds.min(axis=1), axis=0).idxmax(axis=1)  # the first that is true
+
+
+def best(result: Result, items: int) -> pandas.DataFrame:
+    """Of each kind the line of `summary` that takes the shortest time for so many items, which predicted_s is for."""
+    lines = summary(result)
+    lines = lines.assign(predicted_s=predicted_s(lines, [items]).iloc[0])
+    return lines.loc[lines.groupby("kind", observed=True).predicted_s.idxmin()]
+
+
+def advised(result: Result, items: int) -> pandas.Series:
+    """The line of the variant to use for so many items."""
+    lines = best(result, items)
+    return lines.loc[choices(predicted_s(lines, [items]))[items]]
 
 
 def chunksize(variant, items: int) -> int:
@@ -82,14 +99,14 @@ def agreement(result: Result, chosen) -> tuple[int, int]:
 
 def advise_chart(result: Result, bet):
     """Predicted seconds of each kind against items on log scales, where the choice changes, and the advice."""
-    items, task, lines = result.params["items"], result.params["task"], summary(result)
-    best = lines.loc[lines.groupby("kind", observed=True).predicted_s.idxmin()]
+    items, task = result.params["items"], result.params["task"]
+    lines = best(result, items)
     steps = numpy.geomspace(1, AHEAD * items, 300).round().astype(int)
-    seconds = predicted_s(best, numpy.union1d(steps, [items]))
+    seconds = predicted_s(lines, numpy.union1d(steps, [items]))
     choice = choices(seconds)
     changes = choice[choice != choice.shift()]
     ax = kit.figure(4.2).add_subplot()
-    for line in best.itertuples():
+    for line in lines.itertuples():
         # Threads often lie on the loop's line: that one is wide and theirs broken, so that both are seen.
         look = {"linewidth": 4, "alpha": 0.5} if line.kind == "serial" else {"linewidth": 2, "dashes": (3, 2)}
         look |= kit.LOOKS[line.kind] | {"markersize": 8, "markevery": [seconds.index.get_loc(items)]}
@@ -98,12 +115,14 @@ def advise_chart(result: Result, bet):
     kit.log(ax, "y", words.duration)
     ax.set(xlabel=f"items of {task}; marked: {items:,}", ylabel="predicted time")
     kit.legend(ax, 3)
-    ranges = ", ".join(f"{best.kind[variant]} from {number:,} on" for number, variant in changes.items())
-    times = best.name + " " + best.predicted_s.map(words.duration) + " (" + best.speedup.map(words.times) + " as fast, "
-    times += best.start_s.map(words.duration) + " to start and end)"
+    ranges = ", ".join(f"{lines.kind[variant]} from {number:,} on" for number, variant in changes.items())
+    times = lines.name + " " + lines.predicted_s.map(words.duration)
+    gains = " (" + lines.speedup.map(words.times) + " as fast as serial, "
+    gains += lines.start_s.map(words.duration) + " to start and end)"
+    times += gains.where(lines.kind != "serial", "")
     told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
     told = told, f"up to {words.items(AHEAD * items)} the choice is {ranges}"
-    return ax.figure, words.sentence(*told), words.sentence(*_advice(result, best.loc[choice[items]]), *told)
+    return ax.figure, words.sentence(*told), words.sentence(*_advice(result, lines.loc[choice[items]]), *told)
 
 
 def _advice(result, chosen):
@@ -115,5 +134,13 @@ def _advice(result, chosen):
     yield f"use {use}: in {agreed} of {rounds} rounds this was at most a fifth slower than the best"
     starved = ": other programs, or a CPU limit, took the rest" * (character(result.frame) == "starved")
     yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU{starved}"
+    if _may_use_numpy(result.params["task"]):
+        yield "NumPy, if an item uses it, had one thread in each worker: outside the laboratory it takes all CPUs"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} cannot do it: {reason}"
+
+
+def _may_use_numpy(task):
+    """Whether a task brings NumPy along, or imports packages that may."""
+    own = find_task.own_tasks().get(task)
+    return bool(find_task.packages(find_task.source(task))) if own else task in TASKS and bool(TASKS[task].extension)

@@ -3,7 +3,8 @@
 Method: one item, which is one call of the task, is timed alone; then batches of items on every kind of worker, first
 on two workers and on more where two gained; all variants in every round, in a shuffled order, each compared with the
 serial batches of its own round. Two figures of each variant make its prediction: start-up and shut-down, paid once,
-and the time for an item at its measured throughput (see chart.py). Processes get their items in chunks.
+and the time for an item at its measured throughput (see chart.py). Processes get their items in chunks. Start-up is
+measured as a program has it (student/export.py writes one): by an executor that starts its workers when it gets work.
 """
 
 import contextlib
@@ -13,12 +14,14 @@ import pickle
 import random
 from collections import namedtuple
 from collections.abc import Iterator
+from functools import partial
+from multiprocessing import resource_tracker
 from time import perf_counter, thread_time
 
 from ...engine import find_task, in_worker, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import Progress
-from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, unsuited
+from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, here
 from ...engine.parameters import ByProfile, Kinds, Number, TaskName
 from ..speedup.measure import on_fresh_pool
 
@@ -46,15 +49,16 @@ Item = namedtuple("Item", "task args value quick steady seconds cpu_s sizes copi
 def advise(
     task: TaskName("the task; one item is one call of it") = "count_primes",
     items: Number(1, 10**9, "how many items are to be done") = 10_000,
-    kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes"),
+    kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes", *here(["interpreters"])),
     task_ms: Number(0.1, 1000, "milliseconds an item of a built-in task takes alone", whole=False) = 10,
     within_s: Number(1, 60, "seconds for measuring", whole=False) = ByProfile(2, 12, 12),
 ) -> Iterator[dict | Progress]:
     """Predict how long this many items take on each kind of worker, and say which to use; one row is one batch.
 
-    A plain loop is always measured, and of the kinds those that suit the task.
+    A plain loop is always measured, and asyncio only for a task that is a coroutine.
     Columns: round, kind, workers, tasks (calls in the batch), chunk (of them in one message to a process); setup_s
-    (opening the workers up to their first answer, and what the task imports there), wall_s, teardown_s; cpu_s (the
+    (what the first calls on a fresh executor take longer than later ones, which have workers that are started and have
+    imported what the task needs), wall_s (of the batch), teardown_s (of the fresh executor); cpu_s (the
     workers' own CPU seconds within wall_s), cores_busy (cpu_s / wall_s), voluntary_switches; handover_s (what a lone
     item takes longer through the executor than inside the worker, None for serial, asyncio and slow items);
     argument_bytes, result_bytes (pickled, None where that is impossible); refused (why this kind cannot do it; the
@@ -69,7 +73,7 @@ def advise(
     found = find_task.find(task)
     with found.prepare(task_ms / 1000) as args:
         item, first = _one(found, args), {}  # first: the rows of the first round, by variant
-        for kind in ["serial", *(kind for kind in kinds if not unsuited(found, kind))]:
+        for kind in ["serial", *(kind for kind in kinds if kind != "asyncio" or found.coroutine)]:
             for workers in [1] if kind == "serial" else _numbers(kind, item):
                 first[kind, workers] = row = _observed(item, kind, workers)
                 yield row | {"round": 0}
@@ -130,11 +134,10 @@ def _observed(item, kind, workers, count=None):
     least = workers * chunk  # whole chunks for every worker
     count = count or least
 
-    def work(pool):
-        """Do `count` items as a program would, and return the last one's value."""
-        for outcome in pool.map(item.task, item.copies[:chunk] * (count // chunk), chunk):
-            value = pools.value(outcome, f"the task {item.task.name} raised")
-        return value
+    def work(pool, number=None):
+        """Do `count` items as a program would, which keeps the results, and return the last one's value."""
+        outcomes = list(pool.map(item.task, item.copies[:chunk] * ((number or count) // chunk), chunk))
+        return [pools.value(outcome, f"the task {item.task.name} raised") for outcome in outcomes][-1]
 
     def prepare(pool):
         nonlocal count, handover_s
@@ -149,14 +152,38 @@ def _observed(item, kind, workers, count=None):
             count = math.ceil(count / least * max(1, BATCH_S / (perf_counter() - begun))) * least
 
     try:
-        timed, warm_up_s, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
+        first = _first_use(kind, workers, partial(work, number=least)) if item.quick else {}
+        timed, _, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
         if item.steady and not tasks.alike(value, item.value):
             raise LabError(f"{item.task.name} returned something else in a worker than when it was called before")
     except Exception as error:  # a LabError, or whatever a student's class raises when it is pickled
         if kind == "serial":
             raise
         return row | {"refused": str(error) or type(error).__name__}
-    row |= {name: timed[name] for name in timed.keys() & row.keys()} | {"tasks": count, "handover_s": handover_s}
-    # What the task imports or makes at its first call belongs to the setup, the call itself does not.
-    setup_s = row["setup_s"] + warm_up_s - (workers * row["wall_s"] / count if item.quick else 0)
-    return row | {"setup_s": max(0, setup_s), "cores_busy": row["cpu_s"] / row["wall_s"]}
+    row |= {name: (timed | first)[name] for name in timed.keys() & row.keys()}
+    row |= {"tasks": count, "handover_s": handover_s, "cores_busy": row["cpu_s"] / row["wall_s"]}
+    # The calls themselves are not the setup.
+    return row | {"setup_s": max(0, row["setup_s"] - (least * row["wall_s"] / count if first else 0))}
+
+
+def _first_use(kind, workers, work):
+    """The seconds of a fresh executor that starts its workers as work(pool) gives it calls: up to the last answer,
+    those calls included, and its end.
+    """
+    if kind == "forkserver":  # a program has to start its server, too, which would stay until this one's end
+        from multiprocessing import forkserver
+
+        forkserver._forkserver._stop()
+    # So has it the resource tracker. This process's own runs already, and knows of names.
+    tracker = resource_tracker.ResourceTracker() if kind in ("forkserver", "spawn") and os.name != "nt" else None
+    pools.wait_for_threads()  # before the clock
+    opened = perf_counter()
+    if tracker:
+        tracker.ensure_running()
+    with pools.opened(kind, workers, started=False) as pool:
+        work(pool)
+        done = perf_counter()
+    row = {"setup_s": done - opened, "teardown_s": perf_counter() - done}
+    if tracker:
+        tracker._stop()
+    return row

@@ -80,6 +80,7 @@ def start(number):
     return seconds
 
 if __name__ == "__main__":
+    import conc_lab.experiments.startup.worker  # held, not used: a fork of less is quicker
     kind, number, starts = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     context = get_context(None if kind == "threads" else kind)
     make = threading.Thread if kind == "threads" else context.Process
@@ -404,9 +405,8 @@ def advising():
 def starting():
     """One worker, and two together."""
     with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder, "program.py")
-        program.write_text(STARTS_WORKERS)
-        compare("starting", starting_of_ours, partial(starting_by_hand, program))
+        Path(folder, "program.py").write_text(STARTS_WORKERS)
+        compare("starting", starting_of_ours, partial(starting_by_hand, Path(folder, "program.py")))
 
 
 def memory():

@@ -35,7 +35,7 @@ TASK_S, TASKS = 0.01, 16  # as many as the laboratory gives to two workers
 WAIT_S = 0.005
 NAPS, COMPUTING_S = 500, 0.1  # of a worker whose switches are counted
 TRIPS = 10_000  # by hand; the laboratory makes them for 0.1 s
-STARTS = 5  # by one program
+STARTS = 12  # by one program; ten times as many of threads
 SIZES = 1_000, 1_000_000, 10_000_000
 KINDS, WAITING = ("threads", "fork", "forkserver", "spawn"), ("threads", "asyncio")
 
@@ -68,10 +68,10 @@ def answer(connection):
 
 def start(number):
     reader, writer = context.Pipe(duplex=False)
-    begun = perf_counter()
-    workers = [make(target=answer, args=(writer,)) for _ in range(number)]
-    for worker in workers:
-        worker.start()
+    begun, workers = perf_counter(), []
+    for _ in range(number):
+        workers.append(make(target=answer, args=(writer,)))
+        workers[-1].start()
     for _ in workers:
         reader.recv_bytes()
     seconds = perf_counter() - begun
@@ -163,9 +163,9 @@ def _stopwatch(cpu_s, tasks):
 
 def starting_by_hand(program):
     """Seconds from asking for the first worker to the last one's answer."""
-    for kind, number in itertools.product(KINDS, (1, 2)):
-        uncounted = {"threads": 40, "forkserver": 0}.get(kind, 1)
-        command = [sys.executable, program, kind, str(number), str(uncounted + (50 if kind == "threads" else STARTS))]
+    for kind, number in random.sample([*itertools.product(KINDS, (1, 2))], 2 * len(KINDS)):
+        uncounted, starts = {"threads": (40, 10 * STARTS), "forkserver": (0, STARTS)}.get(kind, (1, STARTS))
+        command = [sys.executable, program, kind, str(number), str(uncounted + starts)]
         for start, seconds in enumerate(json.loads(subprocess.check_output(command))[uncounted:]):
             yield f"{number} {kind}{', cold' * (kind == 'forkserver' and not start)}: seconds", seconds
 

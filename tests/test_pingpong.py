@@ -1,7 +1,10 @@
 """Ping-pong: workers are where their row says, and what rows allow to say."""
 
+import functools
+import itertools
 import os
 import sys
+from types import SimpleNamespace
 
 import helpers
 import pytest
@@ -33,6 +36,16 @@ def rows_here():
     """The rows of a small run, made in this process."""
     run = measure.pingpong(**parameters.checked(measure.pingpong, {"run_ms": 1, "rounds": 1}))
     return [item for item in run if isinstance(item, dict)]
+
+
+def test_only_the_trip_is_timed(monkeypatch):
+    """Neither the pause before a trip nor the call that makes it is a part of its time."""
+    ticks = itertools.count(step=1000)  # each reading is a microsecond later
+    clock = SimpleNamespace(perf_counter_ns=lambda: next(ticks), sleep=lambda _: next(ticks))
+    monkeypatch.setattr(measure, "time", clock)
+    exchange = functools.partial(measure._exchange, lambda: next(ticks), lambda: next(ticks))
+    row = measure.round_trips(exchange, 0, pause_s=1)
+    assert row == {"trips": 10, "round_trip_us": 3, "p10_us": 3, "p90_us": 3}
 
 
 @linux

@@ -481,13 +481,14 @@ def test_own_task_in_interpreters(nothing_left, own_file):
     assert helpers.small(task="helped:half", kinds="interpreters").rows
 
 
-def test_one_blas_thread(nothing_left, own_file, monkeypatch):
-    """Whatever the kernel's environment says, the libraries that NumPy multiplies with get one thread in a run."""
+def test_environment_of_a_run(nothing_left, own_file, monkeypatch):
+    """Whatever the kernel's environment says, a run gives NumPy's libraries one thread, and it keeps bytecode."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    for name in names:
+    for name in (*names, "PYTHONDONTWRITEBYTECODE"):
         monkeypatch.setenv(name, "7")
-    own_file("blas", f"import os\ndef look():\n    raise ValueError([os.environ.get(name) for name in {names}])\n")
-    assert str(refused(task="blas:look")).endswith("raised ValueError: ['1', '1', '1', '1']")
+    found = f"[*map(os.environ.get, {names}), sys.dont_write_bytecode]"
+    own_file("environment", f"import os, sys\ndef look():\n    raise ValueError({found})\n")
+    assert str(refused(task="environment:look")).endswith("raised ValueError: ['1', '1', '1', '1', False]")
 
 
 def test_task_that_returns_something_else(nothing_left, own_file):

@@ -1,6 +1,6 @@
 """What runs inside a worker: meet the others at a barrier, run a task, report the usage.
 
-Imported by every spawned worker, so it imports nothing that a bare pool's worker lacks.
+Imported by every spawned worker, so it imports nothing that a bare pool's worker lacks, but for the small `resource`.
 """
 
 import os
@@ -82,8 +82,8 @@ def used(before, after):
 def call(function, args):
     """The value of function(*args), or a Failure.
 
-    Errors travel as text: an exception class with its own __init__ cannot be unpickled and would
-    break the whole pool, and SystemExit would end a thread's loop.
+    Errors travel as text: an exception whose class has its own __init__ may refuse to be unpickled, which breaks
+    the whole pool, and a SystemExit would be raised again by the caller's `result()` and end the child.
     """
     try:
         return computed(function(*args))

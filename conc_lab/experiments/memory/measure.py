@@ -2,9 +2,9 @@
 
 Method: each variant runs in a program of its own, a fresh interpreter that holds the parent's data. All its
 processes, helpers included, are measured from outside before it starts its workers, and again when each worker
-has acted. PSS divides a shared page among those who share it, so that its sum counts every page once (Linux,
-`smaps_rollup` in proc_pid_smaps(5)); USS counts the pages that a process shares with nobody; RSS counts a
-shared page in each process.
+has acted. PSS divides a shared page among all who share it, so that its sum over all processes counts every page once
+(Linux, `smaps_rollup` in proc_pid_smaps(5)); who else runs the same Python takes a part of the files' pages. USS counts
+the pages that a process shares with nobody; RSS counts a shared page in each process.
 """
 
 import statistics

@@ -19,9 +19,7 @@ from ..engine.session import BLAS
 KINDS = ("serial", "threads", "asyncio", "processes", *kinds.START_METHODS, "interpreters")
 MOST = 100_000  # values that a script holds
 
-SCRIPTS = (
-    Path(__file__).parent / "scripts"
-)  # what they import is in a function, where it hides none of the cell's names
+SCRIPTS = Path(__file__).parent / "scripts"  # their imports are in functions, where they hide none of the cell's names
 EXECUTORS = {"threads": "ThreadPoolExecutor", "interpreters": "InterpreterPoolExecutor"}  # all others are processes
 NUMPY = f"""
 import os

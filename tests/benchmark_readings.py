@@ -23,16 +23,15 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
 from math import exp, isqrt, log
-from multiprocessing import Pipe, SimpleQueue, active_children, get_context
+from multiprocessing import SimpleQueue, active_children, get_context
 from operator import itemgetter
 from pathlib import Path
 from subprocess import PIPE
 from time import clock_gettime, perf_counter, process_time, sleep, thread_time
 
-PAIRS, TARGET, DRAWS = int(os.environ.get("PAIRS", 9)), 0.03, 2000
+PAIRS, TARGET, DRAWS = 9, 0.03, 2000
 ROUNDS = 3  # of one reading, which is their median
-TASK_S, TASKS = 0.01, 16  # as many as the laboratory gives to two workers
-WAIT_S = 0.005
+TASK_S, WAIT_S, TASKS = 0.01, 0.005, 16  # as many as the laboratory gives to two workers
 NAPS, COMPUTING_S = 500, 0.1  # of a worker whose switches are counted
 TRIPS = 10_000  # by hand; the laboratory makes them for 0.1 s
 STARTS = 12  # by one program; ten times as many of threads
@@ -40,11 +39,10 @@ SIZES = 1_000, 1_000_000, 10_000_000
 KINDS, WAITING = ("threads", "fork", "forkserver", "spawn"), ("threads", "asyncio")
 
 TESTS = Path(__file__).parent
-ALONE = """
-import json, sys, benchmark_readings
-print(json.dumps(list(getattr(benchmark_readings, sys.argv[1])(*json.loads(sys.argv[2])))))
-"""
-ANSWERS = "import os\nwhile os.read(0, 1): os.write(1, b'.')"
+ALONE = """import json, sys, benchmark_readings as here
+print(json.dumps(list(getattr(here, sys.argv[1])(*json.loads(sys.argv[2])))))"""
+BY_PIPE = "os.write(our_out, b'.'); os.read(our_in, 1)"
+ANSWERS = "import os\nwhile os.read({}, 1): os.write({}, b'.')"
 HOLDS = """
 import os, sys, time
 import conc_lab.engine.helper, conc_lab.engine.pools, conc_lab.experiments.memory.worker  # held, not used
@@ -57,6 +55,34 @@ with ThreadPoolExecutor(workers) if kind == "threads" else ProcessPoolExecutor(w
     list(pool.map(time.sleep, [0.4] * workers))  # nobody is idle before all are there
     os.write(1, b".")
     os.read(0, 1)
+"""
+HANDS_OVER = """
+import os, sys, time  # and no more: what a program holds decides when malloc gives memory back
+from multiprocessing import get_context
+
+def receive(inbox, outbox):
+    os.sched_setaffinity(0, cpus[-1:])
+    while True:
+        message = inbox.recv()
+        outbox.send("here")
+        del message
+        outbox.send("gone")
+
+context, cpus, size = get_context("fork"), sorted(os.sched_getaffinity(0)), int(sys.argv[1])
+heap, data = bytes(2 * int.from_bytes(os.urandom(2), "big")), os.urandom(size)  # the heap ends anywhere
+(inbox, out), (back, outbox) = context.Pipe(False), context.Pipe(False)
+context.Process(target=receive, args=(inbox, outbox), daemon=True).start()
+os.sched_setaffinity(0, cpus[:1])
+taken = []
+for _ in range(10):
+    for message in b"", data:  # a word first: it wakes both
+        start = time.perf_counter()
+        out.send(message)
+        back.recv()
+        seconds = time.perf_counter() - start
+        back.recv()
+    taken.append(seconds)
+print(taken)
 """
 STARTS_WORKERS = """
 import os, sys, threading  # and no more: spawn's and forkserver's workers run this file
@@ -125,10 +151,10 @@ def speedup_by_hand(name, argument, kinds, workers, tasks):
 def _run(kind, function, argument, workers, tasks):
     """(wall seconds a task, cores that the workers kept busy) with workers that are warm."""
     if kind == "serial":
-        stop = _stopwatch(thread_time, TASKS)
+        start = thread_time(), perf_counter()
         for _ in range(TASKS):
             function(argument)
-        return stop()
+        return _since(*start, thread_time, TASKS)
     if kind == "asyncio":
 
         async def gathered():
@@ -136,9 +162,9 @@ def _run(kind, function, argument, workers, tasks):
                 for _ in left:
                     await asyncio.sleep(argument)
 
-            left, stop = iter(range(tasks)), _stopwatch(thread_time, tasks)
+            left, start = iter(range(tasks)), (thread_time(), perf_counter())
             await asyncio.gather(*(worker() for _ in range(workers)))
-            return stop()
+            return _since(*start, thread_time, tasks)
 
         return asyncio.run(gathered())
     with ThreadPoolExecutor(workers) if kind == "threads" else ProcessPoolExecutor(workers, get_context(kind)) as pool:
@@ -146,19 +172,15 @@ def _run(kind, function, argument, workers, tasks):
         list(pool.map(function, [argument] * workers * 2))
         # Processes' clocks can be read from outside; the threads' is this process's without the main thread's.
         clocks = [~process.pid << 3 | 2 for process in active_children()]
-        ours = (lambda: sum(map(clock_gettime, clocks))) if clocks else lambda: process_time() - thread_time()
-        stop = _stopwatch(ours, tasks)
+        cpu_s = (lambda: sum(map(clock_gettime, clocks))) if clocks else lambda: process_time() - thread_time()
+        start = cpu_s(), perf_counter()
         list(pool.map(function, [argument] * tasks))
-        return stop()
+        return _since(*start, cpu_s, tasks)
 
 
-def _stopwatch(cpu_s, tasks):
-    def stop():
-        wall_s = perf_counter() - start
-        return wall_s / tasks, (cpu_s() - cpu) / wall_s
-
-    cpu, start = cpu_s(), perf_counter()
-    return stop
+def _since(cpu, start, cpu_s, tasks):
+    wall_s = perf_counter() - start
+    return wall_s / tasks, (cpu_s() - cpu) / wall_s
 
 
 def starting_by_hand(program):
@@ -207,8 +229,7 @@ def switches_by_hand(argument):
 
 def nap(times):
     """Wait so often."""
-    for _ in range(times):
-        sleep(0.0005)
+    return [sleep(0.0005) for _ in range(times)]
 
 
 def _counted(barrier, answer, function, argument):
@@ -224,62 +245,32 @@ def _counted(barrier, answer, function, argument):
 
 
 def pingpong_by_hand():
-    """Seconds there and back on one CPU: medians of the runs."""
+    """Seconds there and back on one CPU: medians of the runs, in which each trip is timed, as ours are."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     for _ in range(ROUNDS):
         (their_in, our_out), (our_in, their_out) = os.pipe(), os.pipe()
         there, back = threading.Lock(), threading.Lock()
         there.acquire(), back.acquire()
-        threading.Thread(target=_answer_pipe, args=(their_in, their_out), daemon=True).start()
-        yield "threads, pipe: seconds", _trip_s(BY_PIPE, write=os.write, read=os.read, out=our_out, back=our_in)
-        threading.Thread(target=_answer_lock, args=(there, back), daemon=True).start()
-        yield "threads, lock: seconds", _trip_s("there.release(); back.acquire()", there=there, back=back)
-        with subprocess.Popen([sys.executable, "-P", "-c", ANSWERS], stdin=PIPE, stdout=PIPE) as partner:
-            ends = {"out": partner.stdin.fileno(), "back": partner.stdout.fileno()}
-            yield "processes, pipe: seconds", _trip_s(BY_PIPE, write=os.write, read=os.read, **ends)
+        names = {"os": os} | locals()
+        for answers in (ANSWERS.format(their_in, their_out), "while there.acquire(): back.release()"):
+            threading.Thread(target=exec, args=(answers, dict(names)), daemon=True).start()
+        yield "threads, pipe: seconds", _trip_s(BY_PIPE, names)
+        yield "threads, lock: seconds", _trip_s("there.release(); back.acquire()", names)
+        with subprocess.Popen([sys.executable, "-P", "-c", ANSWERS.format(0, 1)], stdin=PIPE, stdout=PIPE) as partner:
+            ends = {"our_out": partner.stdin.fileno(), "our_in": partner.stdout.fileno()}
+            yield "processes, pipe: seconds", _trip_s(BY_PIPE, names | ends)
             partner.stdin.close()
 
 
-BY_PIPE = "write(out, b'.'); read(back, 1)"
-
-
-def _trip_s(statement, **names):
-    # Each trip is timed, as ours are: by a lock they take 5 or 16 µs, and the mean of some is not their median.
+def _trip_s(statement, names):
     return statistics.median(timeit.repeat(statement, globals=names, number=1, repeat=TRIPS))
 
 
-def _answer_pipe(reading, writing):
-    while os.read(reading, 1):
-        os.write(writing, b".")
-
-
-def _answer_lock(there, back):
-    while there.acquire():
-        back.release()
-
-
-def pickling_by_hand(size):
-    """Seconds until a process says that so many bytes are there; both from a fresh start, on a CPU each."""
-    cpus, data = sorted(os.sched_getaffinity(0)), os.urandom(size)
-    (inbox, out), (back, outbox) = Pipe(duplex=False), Pipe(duplex=False)
-    get_context("fork").Process(target=_receive, args=(inbox, outbox, cpus[-1:]), daemon=True).start()
-    os.sched_setaffinity(0, cpus[:1])
-    for number in range(10):
-        start = perf_counter()
-        out.send(data)
-        back.recv()
-        if number >= 3:
-            yield f"{size} bytes: seconds", perf_counter() - start
-        back.recv()
-
-
-def _receive(inbox, outbox, cpus):
-    os.sched_setaffinity(0, cpus)
-    while True:
-        message = inbox.recv()
-        outbox.send("here")
-        del message
-        outbox.send("gone")
+def pickling_by_hand():
+    """Seconds until a process says that so many bytes are there, each size by a program of its own."""
+    for size in SIZES:
+        seconds = json.loads(subprocess.check_output([sys.executable, "-P", "-c", HANDS_OVER, str(size)]))
+        yield f"{size} bytes: seconds", statistics.median(seconds[3:])
 
 
 # By the laboratory: the same figures.
@@ -296,9 +287,8 @@ def speedup_of_ours(task, kinds, workers, **more):
 
 def advice_of_ours(workers):
     rows = _rows("advise", task="sleep", task_ms=1000 * WAIT_S, kinds=list(WAITING), within_s=4)
+    alone_s = statistics.median(row["wall_s"] / row["tasks"] for row in rows if row["kind"] == "serial")
     for row in [row for row in rows if row["workers"] == workers]:
-        serial = [each for each in rows if each["kind"] == "serial" and each["round"] == row["round"]]
-        alone_s = statistics.mean(each["wall_s"] / each["tasks"] for each in serial)
         yield f"{row['kind']}: speedup", alone_s * row["tasks"] / row["wall_s"]
 
 
@@ -429,7 +419,7 @@ def pingpong():
 
 def pickling():
     """Pickles through a pipe, each size by a program of its own."""
-    compare("pickling", pickling_of_ours, lambda: [pair for size in SIZES for pair in alone(pickling_by_hand, size)])
+    compare("pickling", pickling_of_ours, pickling_by_hand)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
 
-Words on the command line name the parts: importing, waiting, computing, starting, cores_busy, stopping, repeating,
+Words on the command line name the parts: importing, waiting, computing, cores_busy, stopping, repeating,
 many_rows, claiming. With `advise` it scores the advice instead, with `scripts` its predictions against the exported
 scripts; words after it name the cases.
 Not a test: the figures depend on the machine. Close other programs first.
@@ -40,40 +40,6 @@ from conc_lab.experiments.speedup.measure import timed
 print(timed(tasks.TASKS["sleep"], (0.01,), 0.01, 64, "threads", 8)["wall_s"])
 """
 
-STARTS_BY_HAND = """
-import os, sys, threading  # and no more: spawn's and forkserver's workers run this file
-from multiprocessing import get_context
-from time import perf_counter
-
-def answer(connection):
-    connection.send_bytes(b"%d" % os.getpid())  # as the laboratory's do, whose answer says who they are
-
-def answer_from_interpreter(connection):
-    from concurrent import interpreters
-    interpreter = interpreters.create()
-    connection.send_bytes(interpreter.call(bytes))
-    interpreter.close()
-
-def start(make):
-    reader, writer = context.Pipe(duplex=False)
-    begun = perf_counter()
-    worker = make(target=target, args=(writer,))
-    worker.start()
-    reader.recv_bytes()
-    seconds = perf_counter() - begun
-    worker.join()
-    return seconds
-
-if __name__ == "__main__":
-    kind, number, uncounted = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    process = kind not in ("threads", "interpreters")
-    context = get_context(kind if process else None)
-    make = context.Process if process else threading.Thread
-    target = answer_from_interpreter if kind == "interpreters" else answer
-    for _ in range(uncounted):
-        start(make)
-    print(sorted(start(make) for _ in range(number))[number // 2])
-"""
 BARE = "pass"
 IMPORT = "import conc_lab"
 
@@ -150,35 +116,6 @@ def cores_busy():
             f"run {number + 1}, cores busy: two processes {busy['processes']:.2f} (target >= 1.7), "
             f"two threads {busy['threads']:.2f} (target 0.95 to 1.02)"
         )
-
-
-def starting():
-    """Seconds to a worker's first answer, by the laboratory against a loop in a program of its own, alternately."""
-    from conc_lab.engine import run
-    from conc_lab.engine.kinds import START_METHODS, here
-    from conc_lab.experiments.startup.measure import THREADS_MORE, UNCOUNTED
-
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder, "program.py")
-        program.write_text(STARTS_BY_HAND)
-
-        def by_hand(kind, number):
-            count = number * THREADS_MORE if kind == "threads" else number
-            command = [sys.executable, str(program), kind, str(count), str(max(1, UNCOUNTED.get(kind, 1)))]
-            return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-        def laboratory(kind, number):
-            params = {"kinds": [kind], "workers": [1], "starts": number, "rounds": 1}
-            rows = run.run("startup", params).rows
-            return statistics.median(row["answer_s"] for row in rows if not row["cold"])
-
-        for kind in here(("threads", *START_METHODS, "interpreters")):
-            ratios, number = [], 10
-            for turn in range(PAIRS):
-                first, second = (by_hand, laboratory) if turn % 2 else (laboratory, by_hand)
-                times = {first: first(kind, number), second: second(kind, number)}
-                ratios.append(times[laboratory] / times[by_hand])
-            say(f"starting {kind}, laboratory / by hand", ratios, "0.8 to 1.2")
 
 
 def repeating():
@@ -409,7 +346,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["advise"], ["scripts"]):
         {"advise": advice, "scripts": scripts}[sys.argv[1]](*sys.argv[2:])
         sys.exit()
-    parts = (importing, waiting, computing, starting, cores_busy, stopping, repeating, many_rows, claiming)
+    parts = (importing, waiting, computing, cores_busy, stopping, repeating, many_rows, claiming)
     for part in parts:
         if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
             part()

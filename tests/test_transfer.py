@@ -83,7 +83,7 @@ def test_a_block_is_gone_after_its_hand_over():
     names = []
 
     def spying(item):
-        if item:  # not the word
+        if isinstance(item, tuple):
             names.append(item)
             if item[1] is not None:
                 far.SharedMemory(item[0], **far.UNTRACKED).close()
@@ -146,10 +146,10 @@ def test_a_cpu_for_each_side(monkeypatch):
 
 
 def test_a_word_follows_each_hand_over():
-    """When the bytes are proved a word goes there and back, so that both sides are awake for the next hand-over."""
+    """When the bytes are read a word goes there and back, so that both sides are awake for the next hand-over."""
     sent, answers = [], iter([far.HERE, (123, 0.5), far.HERE, (0, 0.0)])
     assert measure._sent(sent.append, answers.__next__, b"abc", 0)[1:] == (123, 0.5)
-    assert sent == [b"abc", b""] and list(answers) == []
+    assert sent == [b"abc", far.READ, b"", far.READ] and list(answers) == []
 
 
 def test_other_bytes_show_no_times(monkeypatch):
@@ -182,17 +182,18 @@ def test_a_block_that_cannot_be_opened():
 
 
 def test_receive(monkeypatch):
-    """The answer "here" comes before the bytes are read; of a block longer than its data only the data are taken."""
+    """The bytes are read when the answer "here" was heard; of a block longer than its data only the data are taken."""
     answers = []
     monkeypatch.setattr(far, "zlib", reading(lambda view: answers.append("reading") or zlib.crc32(view)))
     block = measure.SharedMemory(create=True, size=100)
     try:
         block.buf[:3] = b"abc"
-        far.receive(iter([(block.name, 3), (block.name, None), far.END]).__next__, answers.append)
+        items = iter([(block.name, 3), far.READ, (block.name, None), far.READ, far.END])
+        far.receive(lambda: answers.append(item := next(items)) or item, answers.append)
     finally:
         block.close()
         block.unlink()
-    assert answers[:2] == [far.HERE, "reading"] and answers[2][0] == zlib.crc32(b"abc")
+    assert answers[1:4] == [far.HERE, far.READ, "reading"] and answers[4][0] == zlib.crc32(b"abc")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal masks")
@@ -273,7 +274,7 @@ def test_cancels_leave_nothing():
 def test_no_warning_of_leaked_blocks(monkeypatch):
     """Neither a resource tracker nor a fork has anything to complain of in a run, with every start method."""
     monkeypatch.setenv("PYTHONWARNINGS", "always")
-    params = checked(sizes_kb=[1, 30], kinds=["threads", *METHODS], chunks=[1], rounds=2)
+    params = checked(sizes_kb=[1, 30], kinds=["threads", *METHODS], chunks=[1], rounds=1)
     one = session.Run("transfer", params, helpers.LIVENESS_S)
     with contextlib.closing(one):
         one.wait(lambda event: None)

@@ -115,8 +115,10 @@ def _mapped(kind, chunk):
 def _transferred(kind, channel, size):
     """What a hand-over to a fresh worker costs: many of those that are short, so that one interruption is no figure."""
     payload, count = os.urandom(KB) * (size // KB), 7 if size <= KB * KB or channel == "reference" else 3
-    place = pools.pinned(CPUS[0]) if CPUS else contextlib.nullcontext()
+    place = pools.pinned(CPUS[-1]) if CPUS else contextlib.nullcontext()
     with place, _process(kind) if kind in START_METHODS else _thread(kind) as (send, answer):
+        if CPUS:
+            os.sched_setaffinity(0, CPUS[:1])  # the worker stays where it was started
         hand_overs = list(_handed_over(channel, send, answer, payload, UNCOUNTED + count))
     equal = {check for _, check, _ in hand_overs} == {zlib.crc32(payload)}
     handover_s, _, read_s = map(statistics.median, zip(*hand_overs[UNCOUNTED:], strict=True))
@@ -129,7 +131,7 @@ def _process(kind):
     pools.wait_for_threads()
     context = multiprocessing.get_context(kind)
     (their_in, our_out), (our_in, their_out) = context.Pipe(False), context.Pipe(False)
-    process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send, CPUS[-1:]), daemon=True)
+    process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send), daemon=True)
     with contextlib.closing(process), our_out, our_in:
         with their_in, their_out:  # closed here, so that the worker's end is an end of file
             process.start()
@@ -148,7 +150,7 @@ def _thread(kind):
     """(send, answer) of a worker in this process, a thread or an interpreter."""
     with pools.opened(kind, 1) as pool, contextlib.ExitStack() as ending:
         inbox, outbox = (SimpleQueue(), SimpleQueue()) if kind == "threads" else map(worker.WakingQueue, pool.barrier)
-        pool.executor.submit(worker.receive, inbox.get, outbox.put, CPUS[-1:])
+        pool.executor.submit(worker.receive, inbox.get, outbox.put)
         ending.callback(inbox.put, worker.END)
         yield inbox.put, outbox.get
 
@@ -180,10 +182,15 @@ def _handed_over(channel, send, answer, payload, times):
 
 
 def _sent(send, answer, item, start):
-    send(item)
-    answer()
-    handover_s = (perf_counter_ns() - start) / 1e9
-    proof = answer()
-    send(b"")  # wakes both, before the next: a side that slept while the other read a large object is slower to answer
-    answer(), answer()
-    return handover_s, *proof
+    """(seconds until the answer, CRC-32, seconds of reading) of one hand-over, and a word after it.
+
+    The word wakes both sides for the next one: who slept while the other read a large object is slower to answer.
+    """
+    outcomes = []
+    for what in (item, b""):
+        send(what)
+        answer()
+        handover_s = (perf_counter_ns() - start) / 1e9
+        send(worker.READ)
+        outcomes.append((handover_s, *answer()))
+    return outcomes[0]

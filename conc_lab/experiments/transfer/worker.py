@@ -4,13 +4,12 @@ Imported by every spawned worker, so it imports nothing that a bare worker lacks
 (name, size) is the place of bytes in shared memory, and (name, None) asks to let go of that block.
 """
 
-import os
 import sys
 import zlib
 from multiprocessing.shared_memory import SharedMemory
 from time import perf_counter_ns
 
-END, HERE = None, "here"
+END, HERE, READ = None, "here", "read"
 # Before 3.13 attaching registers the block with the resource tracker, too: harmless, because maker and worker
 # share one tracker (it runs before any worker starts), which knows a name once and forgets it at `unlink`.
 UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
@@ -33,14 +32,13 @@ class WakingQueue:
         return self.queue.get_nowait()
 
 
-def receive(take, answer, cpus=()):
-    """Serve until `END`: for each hand-over answer `HERE`, then (CRC-32, seconds of this first reading)."""
-    if cpus:
-        os.sched_setaffinity(0, cpus)
+def receive(take, answer):
+    """Serve until `END`: for each hand-over answer `HERE`, and to `READ` (CRC-32, seconds of this first reading)."""
     blocks = {}
     while (received := take()) is not END:
         with _opened(received, blocks) as view:  # a block with a view of it cannot be closed
-            answer(HERE)  # stops the sender's clock
+            answer(HERE)
+            take()  # `READ`: the sender's clock has stopped; where there is one CPU, its turn would come after ours
             start = perf_counter_ns()
             answer((zlib.crc32(view), (perf_counter_ns() - start) / 1e9))
         del received

@@ -1,11 +1,11 @@
 """What does it cost to hand work over: an object against its size, and many small tasks against how they are packed?
 
-Method: sender and worker are started for each observation, as malloc keeps memory for whoever freed a larger object
-before: 1 MB through a pipe took 1.7 ms, and 0.3 ms after 10 MB. Their first hand-overs do not count. A hand-over runs
-from the start of sending until the worker's short answer "here" is back, so it holds one trip of the data and one of a
-word, and needs no clock that two processes share. What arrived is proved after that by its CRC-32, outside the clock
-for every channel. Every channel and size once a round, in a shuffled order. Packing is measured with `Executor.map` and
-its chunksize.
+Method: a worker is started for each observation, from memory that nothing was handed over in: glibc's malloc keeps some
+for a process that freed a larger object before, and 1 MB through a pipe took 1.6 ms, but 0.8 ms when 10 MB had gone to
+the same worker. The first hand-overs do not count. A hand-over runs from the start of sending until the worker's short
+answer "here" is back, so it holds one trip of the data and one of a word, and needs no clock that two processes share.
+What arrived is proved after that by its CRC-32, outside the clock for every channel. Every channel and size once a
+round, in a shuffled order. Packing is measured with `Executor.map` and its chunksize.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from time import perf_counter_ns
 from ...engine import pools
 from ...engine.errors import LabError, died
 from ...engine.experiment import ROUNDS, Rows, in_rounds
-from ...engine.kinds import START_METHODS, check_memory, start_methods
+from ...engine.kinds import START_METHODS, check_memory
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
 
@@ -30,9 +30,6 @@ KB = 1000
 BLOCKS = dict.fromkeys(("new block", "same block"), START_METHODS)
 CHANNELS = {"reference": ("threads",), "pickle": START_METHODS, **BLOCKS, "queue": ("interpreters",)}  # of which kinds
 SHM = "/dev/shm"
-# A fork of this program, which hands nothing over itself, starts from the same memory every time. Without fork there is
-# no glibc either, whose malloc it is that makes the difference, and this program sends.
-SENDER = "fork" if "fork" in start_methods() else "serial"
 # Sender and worker have a CPU each: the system put both on one for every fifth pair, and a reference then took 13 µs
 # in place of 32.
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
@@ -82,7 +79,9 @@ def transfer(
     if os.name != "nt":
         resource_tracker.ensure_running()  # else a worker starts one of its own, which destroys our blocks
     for number, place, (kind, channel, size, chunk), progress in in_rounds(variants, rounds):
-        with pools.opened(SENDER, 1) as sender:
+        # A fork starts from the sender's memory, so the sender is one, too, of this program, which then sends nothing.
+        # With spawn and forkserver the figures are the same whatever the sender has sent.
+        with pools.opened("fork" if "fork" in kinds else "serial", 1) as sender:
             (row,) = sender.together(*(_mapped, kind, chunk) if chunk else (_transferred, kind, channel, size))
         if not row["content_equal"]:
             raise LabError(f"{channel}: something else arrived than was sent, so no time is shown")

@@ -251,6 +251,7 @@ WRONG = {
     "check_total": [
         (lambda name, size: total(name, size, longer=1), "the block itself is longer"),
         (lambda name, size: total(name, size, longer=-1), "not the sum of the first"),
+        (lambda name, size: 5050, "not the sum of the first"),  # that of the first of two blocks
         (lambda name, size: total(name, size, keep=False), "unlink() is for the one who made the block"),
         (lambda name, size: total(name, size, close=False), "still open"),
         (lambda name, size: sum(SharedMemory(name).buf[:size]), "still open"),

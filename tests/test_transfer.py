@@ -12,7 +12,7 @@ import sys
 import threading
 import types
 import zlib
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 import helpers
 import pytest
@@ -32,6 +32,8 @@ DEFAULT = METHODS[0]
 @pytest.fixture(autouse=True)
 def no_server_left(nothing_left):
     """After a test nothing is left of it, and no forkserver that it started in this process."""
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # as `transfer` does, for tests that start its workers
     pools.wait_for_threads()
     yield
     pools.wait_for_threads()
@@ -81,9 +83,10 @@ def test_a_block_is_gone_after_its_hand_over():
     names = []
 
     def spying(item):
-        names.append(item)
-        if item[1] is not None:
-            far.SharedMemory(item[0], **far.UNTRACKED).close()
+        if isinstance(item, tuple):
+            names.append(item)
+            if item[1] is not None:
+                far.SharedMemory(item[0], **far.UNTRACKED).close()
         send(item)
 
     with measure._process(DEFAULT) as (send, answer):
@@ -105,7 +108,7 @@ def test_a_thread_is_handed_the_object_itself(monkeypatch):
     payload = b"to be handed over"
     with measure._thread("threads") as worker:
         handed_over(worker, "reference", payload)
-    assert seen[-1] is payload
+    assert seen[0] is payload  # then comes the word
 
 
 def test_the_first_hand_overs_do_not_count(monkeypatch):
@@ -116,8 +119,37 @@ def test_the_first_hand_overs_do_not_count(monkeypatch):
         return [(each, zlib.crc32(payload), each / 2) for each in seconds]
 
     monkeypatch.setattr(measure, "_handed_over", handed_over)
-    row = measure._transferred("threads", "reference", b"abc")
+    row = measure._transferred("threads", "reference", 1000)
     assert (row["handover_s"], row["read_s"]) == (1.0, 0.5) and row["tasks"] >= 3
+
+
+@pytest.mark.skipif("fork" not in METHODS, reason="nothing can be forked here")
+def test_a_sender_for_each_observation(monkeypatch):
+    """Nothing was handed over in the memory that a fork starts from: with forks, each sender is another process."""
+
+    def handed_over(channel, send, answer, payload, times):
+        return [(os.getpid(), zlib.crc32(payload), 0)] * times
+
+    monkeypatch.setattr(measure, "_handed_over", handed_over)
+    rows = [row for row in measure.transfer([1, 2], ["fork"], ["pickle"], [], 2) if isinstance(row, dict)]
+    assert len({row["handover_s"] for row in rows} | {os.getpid()}) == 5
+
+
+@pytest.mark.skipif(not measure.CPUS, reason="this system lets nobody choose a CPU")
+def test_a_cpu_for_each_side(monkeypatch):
+    """While it is measured, the sender may use the first CPU and the worker the last; then the sender all of before."""
+    allowed, seen, sent = os.sched_getaffinity(0), [], measure._sent
+    monkeypatch.setattr(measure, "_sent", lambda *item: seen.append(os.sched_getaffinity(0)) or sent(*item))
+    monkeypatch.setattr(far, "zlib", reading(lambda view: seen.append(os.sched_getaffinity(0)) or zlib.crc32(view)))
+    measure._transferred("threads", "reference", 1000)
+    assert seen[:2] == [{min(allowed)}, {max(allowed)}] and os.sched_getaffinity(0) == allowed
+
+
+def test_a_word_follows_each_hand_over():
+    """When the bytes are read a word goes there and back, so that both sides are awake for the next hand-over."""
+    sent, answers = [], iter([far.HERE, (123, 0.5), far.HERE, (0, 0.0)])
+    assert measure._sent(sent.append, answers.__next__, b"abc", 0)[1:] == (123, 0.5)
+    assert sent == [b"abc", far.READ, b"", far.READ] and list(answers) == []
 
 
 def test_other_bytes_show_no_times(monkeypatch):
@@ -150,17 +182,18 @@ def test_a_block_that_cannot_be_opened():
 
 
 def test_receive(monkeypatch):
-    """The answer "here" comes before the bytes are read; of a block longer than its data only the data are taken."""
+    """The bytes are read when the answer "here" was heard; of a block longer than its data only the data are taken."""
     answers = []
     monkeypatch.setattr(far, "zlib", reading(lambda view: answers.append("reading") or zlib.crc32(view)))
     block = measure.SharedMemory(create=True, size=100)
     try:
         block.buf[:3] = b"abc"
-        far.receive(iter([(block.name, 3), (block.name, None), far.END]).__next__, answers.append)
+        items = iter([(block.name, 3), far.READ, (block.name, None), far.READ, far.END])
+        far.receive(lambda: answers.append(item := next(items)) or item, answers.append)
     finally:
         block.close()
         block.unlink()
-    assert answers[:2] == [far.HERE, "reading"] and answers[2][0] == zlib.crc32(b"abc")
+    assert answers[1:4] == [far.HERE, far.READ, "reading"] and answers[4][0] == zlib.crc32(b"abc")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal masks")
@@ -183,11 +216,11 @@ def test_sigterm_waits_for_a_block():
 
 
 def test_too_little_memory():
-    """Sizes that memory cannot hold together, with their copies, are refused with what would fit, which does."""
+    """A size that memory cannot hold, with its copies, is refused with what would fit, which does."""
     with pytest.raises(LabError, match=r"^100,000 kilobytes, with their copies, need about 600 MB") as caught:
         check(300_000_000, sizes_kb=[100_000])
     fits = int(re.search(r"at most ([\d,]+) would fit", str(caught.value))[1].replace(",", ""))
-    check(300_000_000, sizes_kb=[fits])
+    check(300_000_000, sizes_kb=[fits - 1, fits])  # one at a time
     with pytest.raises(LabError, match=r"with their copies, need"):
         check(300_000_000, sizes_kb=[fits, fits + 1])
 
@@ -241,7 +274,7 @@ def test_cancels_leave_nothing():
 def test_no_warning_of_leaked_blocks(monkeypatch):
     """Neither a resource tracker nor a fork has anything to complain of in a run, with every start method."""
     monkeypatch.setenv("PYTHONWARNINGS", "always")
-    params = checked(sizes_kb=[1, 30], kinds=["threads", *METHODS], chunks=[1], rounds=2)
+    params = checked(sizes_kb=[1, 30], kinds=["threads", *METHODS], chunks=[1], rounds=1)
     one = session.Run("transfer", params, helpers.LIVENESS_S)
     with contextlib.closing(one):
         one.wait(lambda event: None)

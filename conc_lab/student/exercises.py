@@ -165,23 +165,23 @@ def check_pays_from(function):
 @_check
 def check_total(function):
     """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
-    data, size = bytes(range(1, 129)), 100  # more follows, as where blocks are whole pages
-    block, open_block = SharedMemory(create=True, size=len(data)), SharedMemory.__init__
-    block.buf[: len(data)] = data
-    try:
-        with (
-            mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=open_block) as opened,
-            mock.patch.object(SharedMemory, "unlink") as unlink,
-        ):
-            answer = _called(function, block.name, size)
-    finally:
-        block.close()
-        block.unlink()
-    yield answer is not ..., OPEN
-    yield not unlink.called, "unlink() is for the one who made the block, close() for all others."
-    yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
-    left_open = [call for call in opened.call_args_list if call.args[0].buf is not None]
-    yield not left_open, "the block is still open: close() it when its bytes have been added."
+    for data, size in (bytes(range(1, 129)), 100), (bytes(range(99)), 64):  # and more, as where blocks are whole pages
+        block, open_block = SharedMemory(create=True, size=len(data)), SharedMemory.__init__
+        block.buf[: len(data)] = data
+        try:
+            with (
+                mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=open_block) as opened,
+                mock.patch.object(SharedMemory, "unlink") as unlink,
+            ):
+                answer = _called(function, block.name, size)
+        finally:
+            block.close()
+            block.unlink()
+        yield answer is not ..., OPEN
+        yield not unlink.called, "unlink() is for the one who made the block, close() for all others."
+        yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
+        left_open = [call for call in opened.call_args_list if call.args[0].buf is not None]
+        yield not left_open, "the block is still open: close() it when its bytes have been added."
 
 
 @_check

@@ -1,9 +1,11 @@
 """What does it cost to hand work over: an object against its size, and many small tasks against how they are packed?
 
-Method: a worker is started for each observation, and its first hand-overs do not count. A hand-over runs from the start
-of sending until the worker's short answer "here" is back, so it holds one trip of the data and one of a word, and needs
-no clock that two processes share. What arrived is proved after that by its CRC-32, outside the clock for every channel.
-Every channel and size once a round, in a shuffled order. Packing is measured with `Executor.map` and its chunksize.
+Method: a worker is started for each observation, from memory that nothing was handed over in: glibc's malloc keeps some
+for a process that freed a larger object before, and 1 MB through a pipe took 1.6 ms, but 0.8 ms when 10 MB had gone to
+the same worker. The first hand-overs do not count. A hand-over runs from the start of sending until the worker's short
+answer "here" is back, so it holds one trip of the data and one of a word, and needs no clock that two processes share.
+What arrived is proved after that by its CRC-32, outside the clock for every channel. Every channel and size once a
+round, in a shuffled order. Packing is measured with `Executor.map` and its chunksize.
 """
 
 import contextlib
@@ -28,9 +30,13 @@ KB = 1000
 BLOCKS = dict.fromkeys(("new block", "same block"), START_METHODS)
 CHANNELS = {"reference": ("threads",), "pickle": START_METHODS, **BLOCKS, "queue": ("interpreters",)}  # of which kinds
 SHM = "/dev/shm"
-# Hand-overs that come before those that count: the first of a size need new memory from the operating system, which
-# takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time). Through
-# a pipe 10 MB took 32 and 28 ms, and then 22 ms: malloc gives back what is freed, and every message pays for it anew.
+# Sender and worker have a CPU each: the system put both on one for every fifth pair, and a reference then took 13 µs
+# in place of 32.
+CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+# Hand-overs that come before those that count: the first of a size need more new memory from the operating system, and
+# that takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time).
+# Through a pipe 10 MB took 22 and 19 ms, and then 18 ms: 9,960, 9,250 and then 7,010 page faults on the two sides. The
+# receiver gets new pages for every message, the sender from 32 MB on.
 UNCOUNTED = 3
 
 COLUMNS = {"round": "int", "order": "int", "kind": "str", "channel": "str", "size_bytes": "int?", "chunk": "int?"}
@@ -67,12 +73,16 @@ def transfer(
     and attaching a block is within handover_s of "new block" and not of "same block"; giving memory back is outside
     the clock for every channel. Raises LabError when what arrived differs, or a worker ends.
     """
-    payloads = {KB * size: os.urandom(KB * size) for size in sizes_kb}
     pairs = [(kind, channel) for kind in kinds for channel in channels if kind in CHANNELS[channel]]
-    variants = [(*pair, size, None) for pair in pairs for size in payloads]
+    variants = [(*pair, KB * size, None) for pair in pairs for size in sizes_kb]
     variants += [(kind, "map", None, chunk) for kind in kinds if kind in START_METHODS for chunk in chunks]
+    if os.name != "nt":
+        resource_tracker.ensure_running()  # else a worker starts one of its own, which destroys our blocks
     for number, place, (kind, channel, size, chunk), progress in in_rounds(variants, rounds):
-        row = _mapped(kind, chunk) if chunk else _transferred(kind, channel, payloads[size])
+        # A fork starts from the sender's memory, so the sender is one, too, of this program, which then sends nothing.
+        # With spawn and forkserver the figures are the same whatever the sender has sent.
+        with pools.opened("fork" if "fork" in kinds else "serial", 1) as sender:
+            (row,) = sender.together(*(_mapped, kind, chunk) if chunk else (_transferred, kind, channel, size))
         if not row["content_equal"]:
             raise LabError(f"{channel}: something else arrived than was sent, so no time is shown")
         variant = {"kind": kind, "channel": channel, "size_bytes": size, "chunk": chunk}
@@ -83,7 +93,7 @@ def transfer(
 def check(params, machine):
     """Refuse what memory cannot hold."""
     # Six copies of an object may exist at the same time: ours, dumps, the pipe's buffer, loads, or a block.
-    check_memory(sum(params["sizes_kb"]), "kilobytes, with their copies,", 6 * KB, machine["memory_free_bytes"])
+    check_memory(max(params["sizes_kb"]), "kilobytes, with their copies,", 6 * KB, machine["memory_free_bytes"])
 
 
 def _room():
@@ -101,10 +111,13 @@ def _mapped(kind, chunk):
     return {"tasks": count, "handover_s": wall_s / count, "content_equal": values == list(range(count, 0, -1))}
 
 
-def _transferred(kind, channel, payload):
+def _transferred(kind, channel, size):
     """What a hand-over to a fresh worker costs: many of those that are short, so that one interruption is no figure."""
-    count = 7 if len(payload) <= KB * KB or channel == "reference" else 3
-    with _process(kind) if kind in START_METHODS else _thread(kind) as (send, answer):
+    payload, count = os.urandom(KB) * (size // KB), 7 if size <= KB * KB or channel == "reference" else 3
+    place = pools.pinned(CPUS[-1]) if CPUS else contextlib.nullcontext()
+    with place, _process(kind) if kind in START_METHODS else _thread(kind) as (send, answer):
+        if CPUS:
+            os.sched_setaffinity(0, CPUS[:1])  # the worker stays where it was started
         hand_overs = list(_handed_over(channel, send, answer, payload, UNCOUNTED + count))
     equal = {check for _, check, _ in hand_overs} == {zlib.crc32(payload)}
     handover_s, _, read_s = map(statistics.median, zip(*hand_overs[UNCOUNTED:], strict=True))
@@ -115,8 +128,6 @@ def _transferred(kind, channel, payload):
 def _process(kind):
     """(send, answer) of a worker process."""
     pools.wait_for_threads()
-    if os.name != "nt":
-        resource_tracker.ensure_running()  # else the worker starts one of its own, which destroys our blocks
     context = multiprocessing.get_context(kind)
     (their_in, our_out), (our_in, their_out) = context.Pipe(False), context.Pipe(False)
     process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send), daemon=True)
@@ -170,7 +181,15 @@ def _handed_over(channel, send, answer, payload, times):
 
 
 def _sent(send, answer, item, start):
-    send(item)
-    answer()
-    handover_s = (perf_counter_ns() - start) / 1e9
-    return handover_s, *answer()
+    """(seconds until the answer, CRC-32, seconds of reading) of one hand-over, and a word after it.
+
+    The word wakes both sides for the next one: who slept while the other read a large object is slower to answer.
+    """
+    outcomes = []
+    for what in (item, b""):
+        send(what)
+        answer()
+        handover_s = (perf_counter_ns() - start) / 1e9
+        send(worker.READ)
+        outcomes.append((handover_s, *answer()))
+    return outcomes[0]

@@ -9,7 +9,7 @@ import zlib
 from multiprocessing.shared_memory import SharedMemory
 from time import perf_counter_ns
 
-END, HERE = None, "here"
+END, HERE, READ = None, "here", "read"
 # Before 3.13 attaching registers the block with the resource tracker, too: harmless, because maker and worker
 # share one tracker (it runs before any worker starts), which knows a name once and forgets it at `unlink`.
 UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
@@ -33,11 +33,12 @@ class WakingQueue:
 
 
 def receive(take, answer):
-    """Serve until `END`: for each hand-over answer `HERE`, then (CRC-32, seconds of this first reading)."""
+    """Serve until `END`: for each hand-over answer `HERE`, and to `READ` (CRC-32, seconds of this first reading)."""
     blocks = {}
     while (received := take()) is not END:
         with _opened(received, blocks) as view:  # a block with a view of it cannot be closed
-            answer(HERE)  # stops the sender's clock
+            answer(HERE)
+            take()  # `READ`: the sender's clock has stopped; where there is one CPU, its turn would come after ours
             start = perf_counter_ns()
             answer((zlib.crc32(view), (perf_counter_ns() - start) / 1e9))
         del received

@@ -159,23 +159,23 @@ def test_summary():
 
 def test_doubt():
     """The cause is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
-    cost = f"each task cost {{}} times the CPU time it costs alone ({drawn.CAUSES})"
+    cost = "each task cost {} times the CPU time it costs alone ({})"
     control = "serial against serial differed by 20%"
     starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
     for wall_s, how, doubt in (
         (0.5, {}, None),
-        (0.8, {}, cost.format("1.60")),
-        (0.4, {}, cost.format("0.80")),
+        (0.8, {}, cost.format("1.60", drawn.CAUSES)),
+        (0.4, {}, cost.format("0.80", drawn.CHEAPER)),
         (0.55, {}, None),
         (1.5, {}, None),  # dear and slower
-        (0.5, {"unlike": 1.3}, "a task took longer on some CPUs"),
+        (0.5, {"unlike": 1.3}, "a task took more CPU time on some CPUs"),
         (0.5, {"unlike": 1.1}, None),
         (0.5, {"control": 1.2}, control),
         (0.5, {"control": 0.8}, control),
         (0.5, {"control": 1.04}, None),
         (0.5, {"alone": 0.6, "busy": 1.2}, starved),
-        (0.8, {"control": 1.2}, cost.format("1.60")),  # the cost before the control
-        (1.0, {"busy": 1.0}, "something (other programs, a CPU limit, a lock) kept them from a second CPU"),
+        (0.8, {"control": 1.2}, cost.format("1.60", drawn.CAUSES)),  # the cost before the control
+        (1.0, {"busy": 1.0}, drawn.HELD_UP),
     ):
         assert one(rounds([wall_s] * 5, **{"busy": 2.0} | how))["doubt"] == doubt, (wall_s, how)
     waits = rounds([0.5] * 5, busy=0.1, alone=0.01, gave_up=1, control=1.2)

@@ -35,9 +35,10 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
 
     kind: one of `KINDS`; "processes" are started as this Python does it by default. Or what `lab.advise` returned for
     this task: the kind, the number of workers and the chunksize are then those that it advises for so many items.
-    items: the number of calls, or the values of which each call gets one. workers: by default as many as there are
-    usable CPUs, for asyncio 64 calls at the same time; never more than items. path: by default my_work/TASK_KIND.py.
-    Raises LabError for what cannot be run in this way, or not be written.
+    items: the number of calls, or the values of which each call gets one; the script makes two more calls to time a
+    plain loop, or with --compare as many again. workers: by default as many as there are usable CPUs, for asyncio 64
+    calls at the same time; never more than items. path: by default my_work/TASK_KIND.py. Raises LabError for what
+    cannot be run in this way, or not be written.
     """
     name, values = parameters.TaskName("").check("task", task), _values(items)
     method, chunk = kinds.start_methods()[0], "max(1, len(items) // (16 * workers))"
@@ -50,8 +51,8 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     cell, path = find_task.source(name), Path(path or f"my_work/{name}_{kind}.py")
     function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
     coroutine, argument = isinstance(function, ast.AsyncFunctionDef), "" if isinstance(items, int) else "_item"
-    if coroutine != (kind == "asyncio"):
-        raise LabError(f"{kind} cannot run {name}: asyncio needs an async def, and every other kind a plain def")
+    if kind == "asyncio" and not coroutine:
+        raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
     process, word = kind in ("processes", *kinds.START_METHODS), {"serial": "serial", "asyncio": "asyncio"}
@@ -59,7 +60,8 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     text = Template((SCRIPTS / f"{word.get(kind, 'pool')}.txt").read_text(encoding="utf-8")).substitute(
         cell=_one_thread(cell.strip()),
         name=name,
-        call=f"{name}({argument})",
+        call=f"asyncio.run({name}({argument}))" if coroutine and kind != "asyncio" else f"{name}({argument})",
+        loop="import asyncio\n\n    " * coroutine,
         items=values,
         workers=min(workers, len(values)),
         executor=EXECUTORS.get(kind, "ProcessPoolExecutor"),

@@ -34,7 +34,8 @@ def fits(frame: pandas.DataFrame) -> pandas.DataFrame:
 
     Speedups are paired: each against the serial batches of its own round, so that a host that is busy in one
     round and idle in the next does not decide. Nor does one that is busy all the time: workers that compute, and
-    keep no more than one core busy together, were faster than serial by luck only, and count as equal.
+    keep no more than one core busy together, were faster by luck, or took CPU time from other programs: they count as
+    equal.
     """
     rows = frame[~frame.kind.isin(refusals(frame).index)].astype({"handover_s": float})
     rows = rows.assign(kind=pandas.Categorical(rows.kind, SIMPLEST), item_s=rows.wall_s / rows.tasks)
@@ -135,7 +136,7 @@ def _advice(result, chosen):
     starved = ": other programs, or a CPU limit, took the rest" * (character(result.frame) == "starved")
     yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU{starved}"
     if _may_use_numpy(result.params["task"]):
-        yield "NumPy, if an item uses it, had one thread in each worker: outside the laboratory it takes all CPUs"
+        yield "NumPy, if an item uses it, had one thread here, in the plain loop, too; by itself it takes all CPUs"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} cannot do it: {reason}"
 

@@ -18,8 +18,10 @@ COST_LIMIT = 1.15  # above this CPU cost the rows do not say how much of the siz
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
 CAUSES = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
+CHEAPER = "something made the serial runs dearer: the rows do not say what"
+HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
-ONE_BLAS = "here a matrix product ran on one thread; outside the laboratory NumPy spreads it over all cores by itself"
+ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
 PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#949494"}  # greys: a hue is a kind of worker's
 
 
@@ -66,14 +68,15 @@ def _doubt(result, nature, alone, line):
     probes = result.frame[result.frame.cpu.notna()]
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
+    why = CAUSES if line.cpu_cost > 1 else CHEAPER
     usable = result.machine["usable_cpus"] if nature == "computes" else math.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
     doubts = (
         (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),
         (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
-        (usable > 1 and held_up, "something (other programs, a CPU limit, a lock) kept them from a second CPU"),
-        (nature == "computes" and costs.max() > COST_LIMIT * costs.min(), "a task took longer on some CPUs"),
-        (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone ({CAUSES})"),
+        (usable > 1 and held_up, HELD_UP),
+        (nature == "computes" and costs.max() > COST_LIMIT * costs.min(), "a task took more CPU time on some CPUs"),
+        (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone ({why})"),
         (control > CONTROL_LIMIT and nature != "waits", f"serial against serial differed by {control:.0%}"),
     )
     return next((doubt for applies, doubt in doubts if applies), None)
@@ -183,7 +186,8 @@ def slower_threads(computing: Result, hashing: Result) -> Verdict:
         f"two threads at pure Python {_speed(pure)}, at hashing {_speed(releasing)}",
         *_unclear(directions),
         (directions == {"faster"}, "does not hold", "both were faster than serial"),
-        ("faster" in directions, "depends", "on the work: only one was faster, and only hashing releases the GIL"),
+        (pure.direction == "faster", "depends", "on the work: only pure Python was faster"),
+        ("faster" in directions, "depends", "on the work: only hashing, which releases the GIL, was faster"),
         ("slower" in directions, "holds", "these rounds have such a case"),
         (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
         ("as busy" in directions, "cannot tell", "whether they were slower, the clock cannot tell here"),

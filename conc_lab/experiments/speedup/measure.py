@@ -114,8 +114,8 @@ def decompose(rows: list[dict]) -> list[dict]:
 
     speedup: tasks a second, over the mean of the same in the round's two serial runs. cores_busy: the workers' CPU
     seconds / wall_s. cpu_cost: CPU seconds a task / the mean of the same in the two serial runs; None where the
-    clock saw no CPU time. So speedup = cores_busy / cpu_cost / (cores busy in serial), and the last is 1 for
-    computing. A pinned probe has no speedup: it does a part of the work, after the round.
+    clock saw no CPU time. So speedup = cores_busy / cpu_cost / (cores busy in serial), and the last is
+    near 1 for computing on a quiet machine. A pinned probe has no speedup: it does a part of the work, after the round.
     """
     alone = [row for row in rows if row["repeat"]]
     wall_s, cost_s = (sum(row[name] / row["tasks"] for row in alone) / len(alone) for name in ("wall_s", "cpu_s"))

@@ -32,7 +32,7 @@ UNCLEAR = "they ran at the same time too often for taking turns, and too seldom 
 def rounds(result: Result):
     """A Series by task, kind and round: the least share of the time, while both recorded, in which both were running.
 
-    On one CPU it is 0 %, whatever runs; where nothing holds two workers up it is 93 % and more (measured).
+    For a program tied to one CPU it is 0 %, whatever runs; where nothing holds two workers up, 93 % and more.
     """
     variant, rows = ["task", "kind", "round"], result.shown
     blocks = rows.assign(lacked_ms=(rows.end_ms - rows.start_ms - rows.cpu_ms).clip(0))
@@ -71,7 +71,7 @@ def timeline_chart(result: Result, bet):
     told = f"Both ran at the same time for at least this share of the time, median of {words.rounds(result)}: "
     told += f"{'; '.join(parts)}."
     alt = "Timelines of two workers, block by block: the thicker a block, the more of its time the worker ran, and a "
-    alt += f"thin line where it waited. {told}"
+    alt += f"thin line where it waited nearly all of it. {told}"
     if result.machine["usable_cpus"] == 1:
         told += " One usable CPU: two that compute take turns or, under a CPU limit, run for a moment at the same time "
         told += "and are then both stopped."
@@ -85,7 +85,7 @@ def percent(share):
 
 @decides("C5")
 def one_thread_at_a_time(recorded: Result) -> Verdict:
-    """Whether two threads ever ran at the same time: holds where they never did."""
+    """Whether two threads ever ran at the same time: holds where that is certain of hardly any of the time."""
     return _same_time(recorded, turns="holds", pure_alone="does not hold", both="does not hold")
 
 
@@ -108,7 +108,11 @@ def _same_time(recorded, turns, pure_alone, both):
         (min(pure, hashing) >= TOGETHER, both, "they ran at the same time at both kinds of work"),
         (shares[-1].median() < FREE, "cannot tell", HELD_UP),
         (TURNS < pure < TOGETHER or TURNS < hashing < TOGETHER, "cannot tell", UNCLEAR),
-        (max(pure, hashing) < TOGETHER, turns, "they took turns at both kinds of work"),
+        (
+            max(pure, hashing) < TOGETHER,
+            turns,
+            "two processes ran at the same time, two threads hardly ever",
+        ),
         (hashing < TOGETHER, pure_alone, "they ran at the same time at pure Python"),
         (True, "depends", "on whether the code that runs has released the GIL"),
     )

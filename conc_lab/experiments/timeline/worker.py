@@ -9,8 +9,8 @@ from ...engine import in_worker
 def blocks(function, args, window_ns):
     """Call `function` again and again for a while: (start_ns, end_ns, cpu_ns, cpu) of every call.
 
-    cpu_ns is read inside of the block's two time stamps, so it is never more than what lies between them; cpu is the
-    number of the CPU on which the block ended, or None.
+    cpu_ns is read inside of the block's two time stamps, so it is never more than what lies between them (but on
+    Windows, which counts in steps of 16 ms); cpu is the number of the CPU on which the block ended, or None.
     """
     recorded, cpu_number = [], _cpu_number()
     first = end = time.perf_counter_ns()

@@ -145,6 +145,13 @@ def test_a_cpu_for_each_side(monkeypatch):
     assert seen[:2] == [{min(allowed)}, {max(allowed)}] and os.sched_getaffinity(0) == allowed
 
 
+@pytest.mark.skipif(not measure.CPUS or "forkserver" not in METHODS, reason="no CPU can be chosen, or no forkserver")
+def test_the_server_is_not_pinned():
+    """forkserver's server, whose workers inherit its CPUs, may use all of them: a pool's map is not pinned."""
+    list(measure.transfer([1], ["forkserver"], ["pickle"], [], 1))
+    assert os.sched_getaffinity(forkserver._forkserver._forkserver_pid) == os.sched_getaffinity(0)
+
+
 def test_a_word_follows_each_hand_over():
     """When the bytes are read a word goes there and back, so that both sides are awake for the next hand-over."""
     sent, answers = [], iter([far.HERE, (123, 0.5), far.HERE, (0, 0.0)])

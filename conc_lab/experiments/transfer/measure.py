@@ -14,7 +14,7 @@ import os
 import shutil
 import statistics
 import zlib
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from queue import SimpleQueue
 from time import perf_counter_ns
@@ -35,8 +35,8 @@ SHM = "/dev/shm"
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
 # Hand-overs that come before those that count: the first of a size need more new memory from the operating system, and
 # that takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time).
-# Through a pipe 10 MB took 22 and 19 ms, and then 18 ms: 9,960, 9,250 and then 7,010 page faults on the two sides. The
-# receiver gets new pages for every message, the sender from 32 MB on.
+# Through a pipe 10 MB took 23 and 20 ms, and then 18.5, with 10,200, 9,500, 7,000 page faults: the receiver gets
+# new pages for every message, the sender for those over 32 MB.
 UNCOUNTED = 3
 
 COLUMNS = {"round": "int", "order": "int", "kind": "str", "channel": "str", "size_bytes": "int?", "chunk": "int?"}
@@ -77,7 +77,9 @@ def transfer(
     variants = [(*pair, KB * size, None) for pair in pairs for size in sizes_kb]
     variants += [(kind, "map", None, chunk) for kind in kinds if kind in START_METHODS for chunk in chunks]
     if os.name != "nt":
-        resource_tracker.ensure_running()  # else a worker starts one of its own, which destroys our blocks
+        # Without a tracker here a worker starts one of its own, which destroys our blocks. The server starts one and
+        # must start while nobody is pinned: its workers get its CPUs. Senders that are forks start their own servers.
+        (forkserver if "forkserver" in kinds and "fork" not in kinds else resource_tracker).ensure_running()
     for number, place, (kind, channel, size, chunk), progress in in_rounds(variants, rounds):
         # A fork starts from the sender's memory, so the sender is one, too, of this program, which then sends nothing.
         # With spawn and forkserver the figures are the same whatever the sender has sent.

@@ -115,15 +115,14 @@ def _mapped(kind, chunk):
 
 def _transferred(kind, channel, size):
     """What a hand-over to a fresh worker costs: many of those that are short, so that one interruption is no figure."""
-    payload, count = os.urandom(KB) * (size // KB), 7 if size <= KB * KB or channel == "reference" else 3
-    place = pools.pinned(CPUS[-1]) if CPUS else contextlib.nullcontext()
+    # Where the heap ends is left to chance: 10 MB took a tenth longer with 3 of 10 ends, on which an import decides.
+    payload, _heap = os.urandom(KB) * (size // KB), bytes(2 * int.from_bytes(os.urandom(2)))
+    count = 7 if size <= KB * KB or channel == "reference" else 3
+    place = pools.pinned(CPUS[0]) if CPUS else contextlib.nullcontext()
     with place, _process(kind) if kind in START_METHODS else _thread(kind) as (send, answer):
-        if CPUS:
-            os.sched_setaffinity(0, CPUS[:1])  # the worker stays where it was started
-        hand_overs = list(_handed_over(channel, send, answer, payload, UNCOUNTED + count))
-    equal = {check for _, check, _ in hand_overs} == {zlib.crc32(payload)}
-    handover_s, _, read_s = map(statistics.median, zip(*hand_overs[UNCOUNTED:], strict=True))
-    return {"tasks": count, "handover_s": handover_s, "read_s": read_s, "content_equal": equal}
+        times, checks, reads = zip(*_handed_over(channel, send, answer, payload, UNCOUNTED + count), strict=True)
+    medians = {"handover_s": statistics.median(times[UNCOUNTED:]), "read_s": statistics.median(reads[UNCOUNTED:])}
+    return {"tasks": count, "content_equal": set(checks) == {zlib.crc32(payload)}} | medians
 
 
 @contextlib.contextmanager
@@ -132,7 +131,7 @@ def _process(kind):
     pools.wait_for_threads()
     context = multiprocessing.get_context(kind)
     (their_in, our_out), (our_in, their_out) = context.Pipe(False), context.Pipe(False)
-    process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send), daemon=True)
+    process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send, CPUS[-1:]), daemon=True)
     with contextlib.closing(process), our_out, our_in:
         with their_in, their_out:  # closed here, so that the worker's end is an end of file
             process.start()
@@ -151,7 +150,7 @@ def _thread(kind):
     """(send, answer) of a worker in this process, a thread or an interpreter."""
     with pools.opened(kind, 1) as pool, contextlib.ExitStack() as ending:
         inbox, outbox = (SimpleQueue(), SimpleQueue()) if kind == "threads" else map(worker.WakingQueue, pool.barrier)
-        pool.executor.submit(worker.receive, inbox.get, outbox.put)
+        pool.executor.submit(worker.receive, inbox.get, outbox.put, CPUS[-1:])
         ending.callback(inbox.put, worker.END)
         yield inbox.put, outbox.get
 

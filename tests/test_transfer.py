@@ -138,11 +138,29 @@ def test_a_sender_for_each_observation(monkeypatch):
 @pytest.mark.skipif(not measure.CPUS, reason="this system lets nobody choose a CPU")
 def test_a_cpu_for_each_side(monkeypatch):
     """While it is measured, the sender may use the first CPU and the worker the last; then the sender all of before."""
-    allowed, seen, sent = os.sched_getaffinity(0), [], measure._sent
-    monkeypatch.setattr(measure, "_sent", lambda *item: seen.append(os.sched_getaffinity(0)) or sent(*item))
+    allowed, seen, send = os.sched_getaffinity(0), [], measure._sent
+
+    def sent(*args):
+        outcome = send(*args)
+        seen.extend(
+            os.sched_getaffinity(pid) for pid in (0, *(child.pid for child in multiprocessing.active_children()))
+        )
+        return outcome
+
+    monkeypatch.setattr(measure, "_sent", sent)
     monkeypatch.setattr(far, "zlib", reading(lambda view: seen.append(os.sched_getaffinity(0)) or zlib.crc32(view)))
-    measure._transferred("threads", "reference", 1000)
-    assert seen[:2] == [{min(allowed)}, {max(allowed)}] and os.sched_getaffinity(0) == allowed
+    for kind in ("threads", *METHODS):
+        seen.clear()
+        measure._transferred(kind, "reference" if kind == "threads" else "pickle", 1000)
+        assert set(map(frozenset, seen)) == {frozenset({min(allowed)}), frozenset({max(allowed)})}, kind
+        assert os.sched_getaffinity(0) == allowed
+
+
+@pytest.mark.skipif(not measure.CPUS or "forkserver" not in METHODS, reason="no CPU can be chosen, or no forkserver")
+def test_the_server_is_not_pinned():
+    """forkserver's server, whose workers inherit its CPUs, may use all of them: a pool's map is not pinned."""
+    list(measure.transfer([1], ["forkserver"], ["pickle"], [], 1))
+    assert os.sched_getaffinity(forkserver._forkserver._forkserver_pid) == os.sched_getaffinity(0)
 
 
 def test_a_word_follows_each_hand_over():

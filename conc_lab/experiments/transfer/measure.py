@@ -14,7 +14,7 @@ import os
 import shutil
 import statistics
 import zlib
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from queue import SimpleQueue
 from time import perf_counter_ns
@@ -35,8 +35,8 @@ SHM = "/dev/shm"
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
 # Hand-overs that come before those that count: the first of a size need more new memory from the operating system, and
 # that takes longer than the copying (10 MB into the same block took 7.3, 0.7, 0.5 ms, and then 0.4 ms every time).
-# Through a pipe 10 MB took 22 and 19 ms, and then 18 ms: 9,960, 9,250 and then 7,010 page faults on the two sides. The
-# receiver gets new pages for every message, the sender from 32 MB on.
+# Through a pipe 10 MB took 23 and 20 ms, and then 18.5, with 10,200, 9,500, 7,000 page faults: the receiver gets
+# new pages for every message, the sender for those over 32 MB.
 UNCOUNTED = 3
 
 COLUMNS = {"round": "int", "order": "int", "kind": "str", "channel": "str", "size_bytes": "int?", "chunk": "int?"}
@@ -77,7 +77,9 @@ def transfer(
     variants = [(*pair, KB * size, None) for pair in pairs for size in sizes_kb]
     variants += [(kind, "map", None, chunk) for kind in kinds if kind in START_METHODS for chunk in chunks]
     if os.name != "nt":
-        resource_tracker.ensure_running()  # else a worker starts one of its own, which destroys our blocks
+        # Without a tracker here a worker starts one of its own, which destroys our blocks. The server starts one and
+        # must start while nobody is pinned: its workers get its CPUs. Senders that are forks start their own servers.
+        (forkserver if "forkserver" in kinds and "fork" not in kinds else resource_tracker).ensure_running()
     for number, place, (kind, channel, size, chunk), progress in in_rounds(variants, rounds):
         # A fork starts from the sender's memory, so the sender is one, too, of this program, which then sends nothing.
         # With spawn and forkserver the figures are the same whatever the sender has sent.
@@ -113,15 +115,14 @@ def _mapped(kind, chunk):
 
 def _transferred(kind, channel, size):
     """What a hand-over to a fresh worker costs: many of those that are short, so that one interruption is no figure."""
-    payload, count = os.urandom(KB) * (size // KB), 7 if size <= KB * KB or channel == "reference" else 3
-    place = pools.pinned(CPUS[-1]) if CPUS else contextlib.nullcontext()
+    # Where the heap ends is left to chance: 10 MB took a tenth longer with 3 of 10 ends, on which an import decides.
+    payload, _heap = os.urandom(KB) * (size // KB), bytes(2 * int.from_bytes(os.urandom(2)))
+    count = 7 if size <= KB * KB or channel == "reference" else 3
+    place = pools.pinned(CPUS[0]) if CPUS else contextlib.nullcontext()
     with place, _process(kind) if kind in START_METHODS else _thread(kind) as (send, answer):
-        if CPUS:
-            os.sched_setaffinity(0, CPUS[:1])  # the worker stays where it was started
-        hand_overs = list(_handed_over(channel, send, answer, payload, UNCOUNTED + count))
-    equal = {check for _, check, _ in hand_overs} == {zlib.crc32(payload)}
-    handover_s, _, read_s = map(statistics.median, zip(*hand_overs[UNCOUNTED:], strict=True))
-    return {"tasks": count, "handover_s": handover_s, "read_s": read_s, "content_equal": equal}
+        times, checks, reads = zip(*_handed_over(channel, send, answer, payload, UNCOUNTED + count), strict=True)
+    medians = {"handover_s": statistics.median(times[UNCOUNTED:]), "read_s": statistics.median(reads[UNCOUNTED:])}
+    return {"tasks": count, "content_equal": set(checks) == {zlib.crc32(payload)}} | medians
 
 
 @contextlib.contextmanager
@@ -130,7 +131,7 @@ def _process(kind):
     pools.wait_for_threads()
     context = multiprocessing.get_context(kind)
     (their_in, our_out), (our_in, their_out) = context.Pipe(False), context.Pipe(False)
-    process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send), daemon=True)
+    process = context.Process(target=worker.receive, args=(their_in.recv, their_out.send, CPUS[-1:]), daemon=True)
     with contextlib.closing(process), our_out, our_in:
         with their_in, their_out:  # closed here, so that the worker's end is an end of file
             process.start()
@@ -149,7 +150,7 @@ def _thread(kind):
     """(send, answer) of a worker in this process, a thread or an interpreter."""
     with pools.opened(kind, 1) as pool, contextlib.ExitStack() as ending:
         inbox, outbox = (SimpleQueue(), SimpleQueue()) if kind == "threads" else map(worker.WakingQueue, pool.barrier)
-        pool.executor.submit(worker.receive, inbox.get, outbox.put)
+        pool.executor.submit(worker.receive, inbox.get, outbox.put, CPUS[-1:])
         ending.callback(inbox.put, worker.END)
         yield inbox.put, outbox.get
 

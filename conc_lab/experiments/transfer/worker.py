@@ -4,6 +4,7 @@ Imported by every spawned worker, so it imports nothing that a bare worker lacks
 (name, size) is the place of bytes in shared memory, and (name, None) asks to let go of that block.
 """
 
+import os
 import sys
 import zlib
 from multiprocessing.shared_memory import SharedMemory
@@ -32,8 +33,13 @@ class WakingQueue:
         return self.queue.get_nowait()
 
 
-def receive(take, answer):
-    """Serve until `END`: for each hand-over answer `HERE`, and to `READ` (CRC-32, seconds of this first reading)."""
+def receive(take, answer, cpus=()):
+    """Serve until `END`: for each hand-over answer `HERE`, and to `READ` (CRC-32, seconds of this first reading).
+
+    cpus: those that the worker may use, if not all.
+    """
+    if cpus:
+        os.sched_setaffinity(0, cpus)
     blocks = {}
     while (received := take()) is not END:
         with _opened(received, blocks) as view:  # a block with a view of it cannot be closed

@@ -18,7 +18,7 @@ COST_LIMIT = 1.15  # above this CPU cost the rows do not say how much of the siz
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
 CAUSES = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
-CHEAPER = "something made the serial runs dearer: the rows do not say what"
+CHEAPER = "the rows do not say why"
 HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"

@@ -44,7 +44,7 @@ def packages(cell: str) -> set[str]:
     modules = set()
     for node in ast.walk(ast.parse(cell)):
         modules |= {each.name for each in node.names} if isinstance(node, ast.Import) else set()
-        modules |= {node.module} if isinstance(node, ast.ImportFrom) else set()
+        modules |= {node.module} if isinstance(node, ast.ImportFrom) and not node.level else set()
     return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
 
 

@@ -143,5 +143,6 @@ def _advice(result, chosen):
 
 def _may_use_numpy(task):
     """Whether a task brings NumPy along, or imports packages that may."""
-    own = find_task.own_tasks().get(task)
-    return bool(find_task.packages(find_task.source(task))) if own else task in TASKS and bool(TASKS[task].extension)
+    if own := find_task.own_tasks().get(task):
+        return bool(find_task.packages(own.read_text(encoding="utf-8")))
+    return task in TASKS and bool(TASKS[task].extension)

@@ -88,12 +88,7 @@ def test_it_runs_where_there_is_nothing(bare, kind, items, calls, first):
     """A script of each kind, for a number of calls or for values, runs in a bare Python and tells how far it is."""
     if problem := kinds.unavailable(kind):
         pytest.skip(problem)
-    ran(
-        bare(lab.export("digits", kind, items, workers=2)),
-        calls,
-        first,
-        kind != "serial" and ESTIMATED,
-    )
+    ran(bare(lab.export("digits", kind, items, workers=2)), calls, first, kind != "serial" and ESTIMATED)
 
 
 def test_a_coroutine_runs_where_there_is_nothing(bare):

@@ -43,7 +43,8 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     name, values = parameters.TaskName("").check("task", task), _values(items)
     method, chunk = kinds.start_methods()[0], "max(1, len(items) // (16 * workers))"
     if isinstance(kind, Result):
-        method, (kind, advised, chunk) = kind.processes or method, _advised(kind, name, len(values))
+        method = kind.processes or method
+        kind, advised, chunk = _advised(kind, name, len(values))
         workers = advised if workers is None else workers
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
     most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
@@ -55,9 +56,9 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    process, word = kind in ("processes", *kinds.START_METHODS), {"serial": "serial", "asyncio": "asyncio"}
+    process, script = kind in ("processes", *kinds.START_METHODS), kind if kind in ("serial", "asyncio") else "pool"
     method = method if kind == "processes" else kind
-    text = Template((SCRIPTS / f"{word.get(kind, 'pool')}.txt").read_text(encoding="utf-8")).substitute(
+    text = Template((SCRIPTS / f"{script}.txt").read_text(encoding="utf-8")).substitute(
         cell=_one_thread(cell.strip()),
         name=name,
         call=f"asyncio.run({name}({argument}))" if coroutine and kind != "asyncio" else f"{name}({argument})",

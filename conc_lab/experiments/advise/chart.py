@@ -82,7 +82,7 @@ def best(result: Result, items: int) -> pandas.DataFrame:
 def advised(result: Result, items: int) -> pandas.Series:
     """The line of the variant to use for so many items."""
     lines = best(result, items)
-    return lines.loc[choices(predicted_s(lines, [items]))[items]]
+    return lines.loc[choices(lines[["predicted_s"]].T).item()]
 
 
 def chunksize(variant, items: int) -> int:

@@ -153,7 +153,7 @@ def _observed(item, kind, workers, count=None):
 
     try:
         first = _first_use(kind, workers, partial(work, number=least)) if item.quick else {}
-        timed, _, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
+        timed, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
         if item.steady and not tasks.alike(value, item.value):
             raise LabError(f"{item.task.name} returned something else in a worker than when it was called before")
     except Exception as error:  # a LabError, or whatever a student's class raises when it is pickled

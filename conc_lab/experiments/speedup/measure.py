@@ -77,14 +77,14 @@ def speedup(
 
 def timed(task, args, expected, count, kind, workers):
     """The row of `count` tasks on a fresh pool; raises LabError where one returns something else than `expected`."""
-    row, _, outcomes = on_fresh_pool(kind, workers, task, args, lambda pool: list(pool.map(task, [args] * count)))
+    row, outcomes = on_fresh_pool(kind, workers, task, args, lambda pool: list(pool.map(task, [args] * count)))
     if not all(tasks.alike(pools.value(outcome, f"the task {task.name} raised"), expected) for outcome in outcomes):
         raise LabError(f"{task.name} returned something else in a worker ({kind}) than before: no time is shown")
     return row | {"tasks": count, "results_equal": True}
 
 
 def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda pool: None):
-    """What work(pool) takes on a fresh pool: (columns of a row, seconds of the warm-up, what it returned).
+    """What work(pool) takes on a fresh pool: (columns of a row, what it returned).
 
     The workers are started before the clock, each does the task once to warm up, since imports and first touches are
     not the task; then prepare(pool) is called, and the workers report at both ends of the work.
@@ -97,7 +97,6 @@ def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda 
             list(pool.map(task, [args]))
         elif warm_up:
             pool.usages(in_worker.call, (task.function, args))
-        warm_s = perf_counter() - ready
         prepare(pool)
         before = pool.usages()
         start = perf_counter()
@@ -106,7 +105,7 @@ def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda 
         usage = in_worker.used(before, pool.usages())
         closing = perf_counter()
     row = {"setup_s": ready - opened, "wall_s": end - start, "teardown_s": perf_counter() - closing}
-    return row | {"kind": kind, "workers": workers} | usage, warm_s, value
+    return row | {"kind": kind, "workers": workers} | usage, value
 
 
 def decompose(rows: list[dict]) -> list[dict]:

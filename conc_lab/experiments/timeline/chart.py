@@ -6,7 +6,7 @@ ran at the same time for the length of the overlap, less what each of the two bl
 
 import math
 
-import numpy as np
+import numpy
 from matplotlib.collections import PolyCollection
 
 from ...drawing import kit, words
@@ -24,7 +24,6 @@ SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell 
 TURNS, TOGETHER, FREE = 0.1, 0.25, 0.5
 CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
 HELD_UP = "less than half of the time is certain even for two processes: other programs may have had the CPUs"
-
 UNCLEAR = "they ran at the same time too often for taking turns, and too seldom for more"
 
 
@@ -62,7 +61,7 @@ def timeline_chart(result: Result, bet):
         low, high = rows.worker - half, rows.worker + half
         sides = [(rows.start_ms, low), (rows.start_ms, high), (rows.end_ms, high), (rows.end_ms, low)]
         look = {"facecolor": kit.LOOKS[kind]["color"], "edgecolor": "white", "linewidth": 0.4 * (len(rows) < MANY)}
-        ax.add_collection(PolyCollection(np.transpose(sides, (2, 0, 1)), **look))
+        ax.add_collection(PolyCollection(numpy.transpose(sides, (2, 0, 1)), **look))
         kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
         ax.set_xlim(0, shown)
         ax.set_title(f"{task}\nat the same time: at least {percent(share)}", fontsize=10)
@@ -97,22 +96,18 @@ def parallel_threads(recorded: Result) -> Verdict:
 
 def _same_time(recorded, turns, pure_alone, both):
     """The verdict where two threads took turns, ran at the same time at pure Python alone, or at hashing, too."""
-    figure = "two threads at pure Python {}, hashing {}, two processes at pure Python {}"
+    figure = "share of the time in which both ran, at least: two threads at pure Python {}, hashing {}, "
+    figure += "two processes at pure Python {}"
     shares = [rounds(recorded).loc[case] for case in CASES]
     pure, hashing, _ = (share.max() for share in shares)  # what is certain in one round is certain
     return first(
-        "share of the time in which both ran, at least: "
-        + figure.format(*(ranged(share, percent) for share in shares)),
+        figure.format(*(ranged(share, percent) for share in shares)),
         (recorded.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
         (min(map(len, shares)) < FEWEST, "cannot tell", TOO_FEW),
         (min(pure, hashing) >= TOGETHER, both, "they ran at the same time at both kinds of work"),
         (shares[-1].median() < FREE, "cannot tell", HELD_UP),
         (TURNS < pure < TOGETHER or TURNS < hashing < TOGETHER, "cannot tell", UNCLEAR),
-        (
-            max(pure, hashing) < TOGETHER,
-            turns,
-            "two processes ran at the same time, two threads hardly ever",
-        ),
+        (max(pure, hashing) < TOGETHER, turns, "two processes ran at the same time, two threads hardly ever"),
         (hashing < TOGETHER, pure_alone, "they ran at the same time at pure Python"),
         (True, "depends", "on whether the code that runs has released the GIL"),
     )

@@ -5,6 +5,7 @@ of their own (experiments/races/scheduled.py). The texts are in lessons/04_races
 """
 
 import threading
+from contextlib import ExitStack
 from functools import partial
 from itertools import accumulate, pairwise
 
@@ -21,6 +22,7 @@ from .bets import lessons
 
 TEXTS = lessons()["04_races"]["scheduler"]
 REAL_S = 20  # until the program with the real threads is ended; it takes 0.1 s here
+AS_WIDE = {"width": "max-content"}
 TRIES = 3  # orders brought to their end before the answers are offered
 
 
@@ -36,7 +38,7 @@ class Scheduler(Shell):
         self._updates = Number(1, 5, "").check("updates", updates)
         self._ends, self._told = [], False  # ends: (lock, count) of each order brought to its end
         options = [(text, name) for name, text in TEXTS["rules"].items()]
-        self._rule = widgets.RadioButtons(options=options, value=rule, layout={"width": "max-content"})
+        self._rule = widgets.RadioButtons(options=options, value=rule, description="Rule:", layout=AS_WIDE)
         self._lock = widgets.Checkbox(lock, description="with a lock", indent=False)
         again, undo = (
             lambda _: self._go((), "A new start."),
@@ -45,8 +47,7 @@ class Scheduler(Shell):
         for control in (self._rule, self._lock):
             control.observe(again, "value")
         self._buttons = [
-            widgets.Button(description=text, layout={"width": "max-content" if text else "17em"})
-            for text in TEXTS["buttons"]
+            widgets.Button(description=text, layout=AS_WIDE if text else {"width": "17em"}) for text in TEXTS["buttons"]
         ]
         does = partial(self._step, 0), partial(self._step, 1), undo, again, self._run_real, self._show
         for button, do in zip(self._buttons, does, strict=True):
@@ -114,15 +115,15 @@ class Scheduler(Shell):
         self.say("Two real threads make these steps …")
         rule, model, gil = self._rule.value, self._states()[-1].count, "GIL" if machine()["gil"] else "no GIL"
         spec = {"rule": rule, "updates": self._updates, "lock": self._lock.value, "order": self._order}
+        what = "experiments.races.scheduled", spec
         try:
-            with helper.start("experiments.races.scheduled", spec, env=session.environment()) as program:
+            with helper.start(*what, env=session.environment()) as program, ExitStack() as ending:
                 end = threading.Timer(REAL_S, program.kill)
+                ending.callback(end.cancel)
                 end.start()
                 real = helper.heard(program, "the real threads")[-1]
         except LabError as error:
-            return self.say(f"{error}.")
-        finally:
-            end.cancel()
+            return self.say(words.sentence(str(error)))
         said = TEXTS["real"].format(steps=words.count(len(self._order), "step"), real=real, model=model)
         self.say(said + TEXTS["builds"].get(f"{rule}, {gil}", ""))
 

@@ -13,7 +13,7 @@ import pytest
 from conc_lab.engine import helper
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.races import scheduled
-from conc_lab.model.schedule import RULES, State, outcomes, start
+from conc_lab.modelling.schedule import RULES, State, outcomes, start
 from conc_lab.student import scheduler
 
 LOWEST = (0, 1, 0, 0, 0, 1, 0, 1, 1, 1, 1, 0)  # of two threads with three updates each, with a call: 2

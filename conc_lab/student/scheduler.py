@@ -1,6 +1,6 @@
 """You are the scheduler: two threads update one count, and the student says whose step is next.
 
-All that is shown follows from the order of the steps (model/schedule.py). Real threads make the same steps in a program
+All that is shown follows from the order of the steps (modelling/schedule.py). Real threads make the same steps in a program
 of their own (experiments/races/scheduled.py). The texts are in lessons/04_races.json under "scheduler".
 """
 
@@ -17,7 +17,7 @@ from ..engine import helper, session
 from ..engine.errors import LabError
 from ..engine.machine import machine
 from ..engine.parameters import Number, OneOf
-from ..model.schedule import RULES, State, outcomes, start
+from ..modelling.schedule import RULES, State, outcomes, start
 from .bets import lessons
 
 TEXTS = lessons()["04_races"]["scheduler"]

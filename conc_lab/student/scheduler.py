@@ -1,7 +1,7 @@
 """You are the scheduler: two threads update one count, and the student says whose step is next.
 
-All that is shown follows from the order of the steps (modelling/schedule.py). Real threads make the same steps in a program
-of their own (experiments/races/scheduled.py). The texts are in lessons/04_races.json under "scheduler".
+All that is shown follows from the order of the steps (modelling/schedule.py). Real threads make the same steps in a
+program of their own (experiments/races/scheduled.py). The texts are in lessons/04_races.json under "scheduler".
 """
 
 import threading

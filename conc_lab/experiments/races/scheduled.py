@@ -1,7 +1,7 @@
 """Updates in a set order by two real threads: each waits for its turn before each of its steps.
 
-The steps are those of modelling/schedule.py. Started as a program of its own (engine/helper.py); says the count after each
-step as a JSON list.
+The steps are those of modelling/schedule.py. Started as a program of its own (engine/helper.py); says the count after
+each step as a JSON list.
 """
 
 from contextlib import nullcontext

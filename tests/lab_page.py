@@ -32,9 +32,16 @@ RUN_CELLS = """async ([first, last]) => {
 }"""
 ERRORS = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells.flatMap(
   cell => (cell.outputs ?? []).filter(output => output.output_type === 'error').map(output => output.ename))"""
-READY = """async () => {
+NOT_RUN = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells.filter(
+  cell => cell.cell_type === 'code' && cell.execution_count === null).map(cell => cell.source)"""
+OPEN = """async path => {
+  const app = window.jupyterapp;
+  for (const shown of [...app.shell.widgets('main')]) shown.dispose();
+  await app.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+}"""
+READY = """async path => {
   const panel = window.jupyterapp?.shell?.currentWidget;
-  if (!panel?.context) return false;
+  if (panel?.context?.path !== path) return false;
   await panel.context.ready;
   await panel.sessionContext.ready;
   return panel.sessionContext.session?.kernel?.status === 'idle';
@@ -121,14 +128,21 @@ def in_session(session):
 
 
 class Notebook:
-    """A notebook of the server's, open on a page."""
+    """A notebook of the server's, open on a page; what was open there before is closed, its kernel goes on."""
 
     def __init__(self, page, server, name):
         self.page, self.server, self.name = page, server, name
         self._sources = [cell.source for cell in nbformat.read(server.folder / name, as_version=4).cells]
-        page.goto(server.url(name))
+        if page.url.startswith(server.address):  # JupyterLab is there: to load it again takes 2.5 s
+            page.evaluate(OPEN, name)
+        else:
+            page.goto(server.url(name))
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LOAD_S * 1000)
-        page.wait_for_function(READY, timeout=LOAD_S * 1000)
+        page.wait_for_function(READY, arg=name, timeout=LOAD_S * 1000)
+
+    def has(self, text):
+        """Whether a cell's source contains the text."""
+        return any(text in source for source in self._sources)
 
     def place(self, text):
         """The index of the one cell whose source contains the text."""
@@ -154,6 +168,10 @@ class Notebook:
         """The id of the notebook's kernel."""
         (found,) = [session for session in self.server.ask("GET", "api/sessions") if session["path"] == self.name]
         return found["kernel"]["id"]
+
+    def not_run(self):
+        """The sources of the code cells that have not been run."""
+        return self.page.evaluate(NOT_RUN)
 
     def errors(self):
         """The names of the errors among the outputs, in the notebook's order."""

@@ -225,6 +225,7 @@ def test_rows_of_a_run(monkeypatch):
     assert {(item["kind"], item["workers"]) for item in result.rows if item["round"] == 0} >= set(variants)
     monkeypatch.setattr(measure, "MORE", {})
     monkeypatch.setattr(measure, "WORKERS", 2)
+    monkeypatch.setattr(measure, "BATCH_S", 0.01)
     waits = first_round("sleep", task_ms=5, kinds=["threads", "asyncio", PROCESSES, "interpreters"])
     assert {item["kind"] for item in waits} == {"serial", "threads", "asyncio", PROCESSES, "interpreters"}
     assert {item["kind"] for item in waits if item["refused"]} == {"interpreters"} - set(kinds.here())
@@ -341,8 +342,10 @@ def test_more_workers_are_tried_while_they_gain(faked):
     assert tried(lambda workers: 1, 0.0, 2) == {"threads": [2], "spawn": [2]}
 
 
-def test_items_are_packed_by_their_time_and_size():
+def test_items_are_packed_by_their_time_and_size(monkeypatch):
     """Short items go to a process many at a time; long or large ones one by one, as do few."""
+
+    monkeypatch.setattr(measure, "BATCH_S", 0.01)
 
     def packed(function, argument):
         return measure._one(tasks.Task("own", tasks.OWN, "", function, None), (argument,)).copies

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lab_page
 import nbformat
+import page_checks
 import pytest
 from helpers import becomes_true
 from lab_page import Notebook, in_session
@@ -15,9 +16,8 @@ from playwright.sync_api import expect, sync_playwright
 from conc_lab.engine import experiment, kinds, parameters
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-CPU_LESSON = "02_cpu_bound.ipynb"
-# Each with a panel of its own kind: those of 00 and 03 are of the kind that CPU_LESSON has, and 09 has none.
-OTHER_LESSONS = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb") if path.name[:2] not in ("00", "03", "09"))
+LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+FIRST, CPU_LESSON = "00_your_lab", "02_cpu_bound"
 LESSON_S = 180  # a whole lesson of the quick profile takes 5 to 20 s here
 # A run of the quick profile takes 1 to 3 s here; a stuck one must fail the test.
 RUN_MS = 60_000
@@ -28,7 +28,20 @@ LONG = "lab.panel(workers=[1, 2], task_ms=50, rounds=99)"  # a minute and more, 
 QUIET = 'lab.panel(task="sleep", workers=[2], task_ms=5000)'  # 80 s without an event: its pipe's end goes unnoticed
 OWN_TASK = "%%task digits\ndef digits():\n    return sum(map(int, str(2**500)))"
 CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
-PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL)
+MADE = {
+    "panels": ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL),
+    # A cell for each thing of ours that has controls.
+    "controls": (
+        "import conc_lab as lab",
+        SHORT,
+        'lab.bet("first")',
+        'lab.bet("cpu_threads")',
+        'lab.bet("spawned_process")',
+        'lab.question("one_cpu")',
+        "lab.claims()",
+        "1 + 1",
+    ),
+}
 
 
 def missing_browser():
@@ -61,61 +74,57 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def server(chromium, tmp_path_factory):
+    """JupyterLab with every lesson in a folder of its own: a lesson stands alone."""
     folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
-    for path in NOTEBOOKS.glob("*.ipynb"):
-        shutil.copy(path, folder)
+    for name in (*LESSONS, *MADE):
+        (folder / name).mkdir()
+    for name in LESSONS:
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", folder / name)
+    for name, cells in MADE.items():
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+        made.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        nbformat.write(made, folder / name / f"{name}.ipynb")
     server = lab_page.Server(folder, home)
     yield server
     server.close()
 
 
 @pytest.fixture(scope="module")
-def opened(chromium, server):
-    """Opens a notebook of the server's on a page of its own."""
-    contexts = []
+def shown(chromium, server):
+    """Shows a notebook of the server's on the one page of these tests, where it stays until another is shown."""
+    context, notebooks = chromium.new_context(viewport={"width": 1300, "height": 1600}), []
+    page = context.new_page()
 
-    def opened(name):
-        contexts.append(chromium.new_context(viewport={"width": 1300, "height": 1600}))
-        return Notebook(contexts[-1].new_page(), server, name)
+    def shown(name):
+        path = f"{name}/{name}.ipynb"
+        if not notebooks or notebooks[-1].name != path:
+            notebooks.append(Notebook(page, server, path))
+        return notebooks[-1]
 
-    yield opened
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(scope="module")
-def lesson_page(opened):
-    return opened(CPU_LESSON)
+    yield shown
+    context.close()
 
 
 @pytest.fixture
-def lesson(lesson_page):
-    """A lesson, open in the browser."""
-    yield lesson_page
-    lesson_page.server.end_runs()
-
-
-@pytest.fixture(scope="module")
-def panels_page(opened, server):
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in PANELS])
-    made.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(made, server.folder / "panels.ipynb")
-    return opened("panels.ipynb")
+def opened(shown, server):
+    """`shown`; whatever a failed test has left running is ended."""
+    yield shown
+    server.end_runs()
 
 
 @pytest.fixture
-def show(panels_page):
-    """Shows a new panel by running one of the cells of PANELS, and returns the notebook and the panel."""
+def show(opened):
+    """Shows a new panel by running one of the cells of the notebook "panels"; returns the notebook and the panel."""
 
     def show(call):
-        panels_page.run("import conc_lab")
-        panels_page.run(call)
-        panel = panels_page.cell(call).locator(".conc-lab-panel")
+        notebook = opened("panels")
+        notebook.run("import conc_lab")
+        notebook.run(call)
+        panel = notebook.cell(call).locator(".conc-lab-panel")
         expect(button(panel, "Run")).to_be_enabled()
-        return panels_page, panel
+        return notebook, panel
 
-    yield show
-    panels_page.server.end_runs()
+    return show
 
 
 def button(panel, label):
@@ -142,11 +151,18 @@ def gone(session):
     return becomes_true(lambda: not in_session(session), GONE_S)
 
 
-def test_a_lesson_runs(opened, server):
+def ran(lesson):
+    """Run every cell of a lesson that has not been run; none raises."""
+    if waiting := lesson.not_run():
+        lesson.run(waiting[0], waiting[-1], within_s=LESSON_S)
+    assert lesson.errors() == [] and lesson.not_run() == []  # and an error would be seen: see test_an_interrupted_cell
+    return lesson
+
+
+def test_a_lesson_runs(opened):
     """A lesson runs without an error, and a bet that was made by keyboard alone stands in the chart that follows."""
-    lesson = opened("00_your_lab.ipynb")
-    lesson.run()
-    assert lesson.errors() == []  # and an error would be seen: see test_an_interrupted_cell
+    lesson = opened(FIRST)
+    lesson.run("import conc_lab", 'lab.bet("first")')
     bet = lesson.cell('lab.bet("first")')
     bet.locator("input[type='text']").first.focus()
     for key in ("2", "Tab", "1", ".", "5"):
@@ -155,14 +171,28 @@ def test_a_lesson_runs(opened, server):
     lesson.page.keyboard.press("Enter")
     expect(bet.get_by_role("status")).to_contain_text("Your bet stands")
     measured = 'lab.speedup(task="count_primes"'
-    lesson.run(measured)
+    ran(lesson)
     alt = re.compile("your bet: 2 threads 2.00×; your bet: 2 processes 1.50×")
     expect(lesson.cell(measured).locator("img").first).to_have_attribute("alt", alt)
+    nothing_for_axe(lesson)
 
 
-def test_a_panel_is_run_and_stopped_by_keyboard(show):
+# TODO: to be taken away with what it names: panels' folded code that scrolls without a key, claims' links.
+KNOWN = ("scrollable-region-focusable: <pre style", "link-in-text-block: <a href")
+
+
+def nothing_for_axe(lesson):
+    """axe-core has nothing to say about what we show in a lesson, in either theme, every fold open."""
+    found, texts = page_checks.axe_finds(lesson)
+    found = [one for one in found if not any(known in one for known in KNOWN)]
+    assert not found, "\n".join(found)
+    assert texts > 3  # of all rules that of contrast is the one that could be left out unseen
+
+
+def test_a_panel_is_run_and_stopped_by_keyboard(opened):
     """Enter on Run draws a chart with its alt text; Enter on Stop ends a run, leaves no process, and Run is back."""
-    notebook, panel = show(SHORT)
+    notebook = ran(opened(FIRST))
+    panel = notebook.cell("lab.panel(").locator(".conc-lab-panel")
     button(panel, "Run").focus()
     notebook.page.keyboard.press("Enter")
     expect(panel.get_by_role("status")).to_have_text("Done.", timeout=RUN_MS)
@@ -181,19 +211,53 @@ def test_a_panel_is_run_and_stopped_by_keyboard(show):
     expect(button(panel, "Run")).to_be_enabled()
 
 
+@pytest.mark.xfail(strict=True, reason="panels and bets take no care of their keys yet")
+@pytest.mark.parametrize(
+    "name, some", [(FIRST, {"ArrowDown", "D", "X"}), pytest.param("controls", None, marks=pytest.mark.slow)]
+)
+def test_no_key_edits_the_notebook(opened, name, some):
+    """No key of JupyterLab's command mode, pressed in any control of ours, changes anything of the notebook."""
+    page = ran(opened(name)).page
+    keys = page_checks.keys_of(page)
+    assert len(keys) > 40
+    changed = page_checks.changed_by_keys(page, [one for one in keys if not some or one[0] in some])
+    assert not changed, "\n".join(changed)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OTHER_LESSONS)
+@pytest.mark.parametrize("name", [name for name in LESSONS if name != FIRST])
 def test_a_lesson_runs_and_so_does_its_panel(opened, server, name):
-    """Every other lesson runs without an error, its panel measures and draws a new chart, and no process is left."""
-    lesson = opened(name)
-    lesson.run(within_s=LESSON_S)
-    assert lesson.errors() == []
-    panel = lesson.cell("lab.panel(").locator(".conc-lab-panel")
-    charts = panel.locator("img")
-    expect(charts).to_have_count(0)
-    press_run(panel)
-    expect(charts.first).to_have_attribute("alt", re.compile(".{40,}", re.DOTALL))
+    """In every other lesson every cell runs without an error, axe has nothing to say before and after its panel has
+    measured and drawn a new chart, and no process is left.
+    """
+    lesson = ran(opened(name))
+    nothing_for_axe(lesson)
+    if lesson.has("lab.panel("):
+        panel = lesson.cell("lab.panel(").locator(".conc-lab-panel")
+        charts = panel.locator("img")
+        expect(charts).to_have_count(0)
+        press_run(panel)
+        expect(charts.first).to_have_attribute("alt", re.compile(".{40,}", re.DOTALL))
+        nothing_for_axe(lesson)
     assert lesson.errors() == [] and server.runs() == []
+
+
+@pytest.mark.slow
+def test_an_exercise_is_solved_in_its_cell(opened):
+    """An exercise says "not yet" as it stands, what is wrong with a wrong answer, and that a right one is right."""
+    lesson = opened(CPU_LESSON)
+    exercise = lesson.cell("check_releasing(answer)")
+    for answer, said in (
+        ("...", "Not yet: replace"),
+        ('{"count_primes", "sha256"}', "bytecode needs the GIL"),
+        ('{"sha256", "zlib", "matmul", "read_file"}', "Right."),
+    ):
+        exercise.locator(".cm-content").click()
+        lesson.page.keyboard.press("Control+A")
+        text = f"from conc_lab.student.exercises import check_releasing\nanswer = {answer}\ncheck_releasing(answer)"
+        lesson.page.keyboard.insert_text(text)
+        lesson.run("check_releasing(answer)")
+        expect(exercise.locator(".jp-OutputArea-output").last).to_contain_text(said)
 
 
 @pytest.mark.slow
@@ -268,35 +332,19 @@ def test_a_chart_fits_the_page_and_its_theme(show):
 
 
 @pytest.mark.slow
-def test_an_interrupted_cell(panels_page):
+def test_an_interrupted_cell(opened):
     """An interrupt of a cell that measures shows one sentence, leaves no process, and the next cell runs."""
-    panels_page.run("import conc_lab")
-    panels_page.start(CELL)
-    cell = panels_page.cell(CELL)
-    session = begun(panels_page, cell)
-    panels_page.server.ask("POST", f"api/kernels/{panels_page.kernel()}/interrupt")
+    notebook = opened("panels")
+    notebook.run("import conc_lab")
+    notebook.start(CELL)
+    cell = notebook.cell(CELL)
+    session = begun(notebook, cell)
+    notebook.server.ask("POST", f"api/kernels/{notebook.kernel()}/interrupt")
     said = cell.locator(".jp-OutputArea-output").last
     expect(said).to_have_text("RunStopped: the run was stopped before it was done; run it again to measure")
-    assert gone(session) and panels_page.server.runs() == [] and panels_page.errors() == ["RunStopped"]
-    panels_page.run("1 + 1")
-    expect(panels_page.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")
-
-
-@pytest.mark.slow
-def test_an_exercise_is_solved_in_its_cell(lesson):
-    """An exercise says "not yet" as it stands, what is wrong with a wrong answer, and that a right one is right."""
-    exercise = lesson.cell("check_releasing(answer)")
-    for answer, said in (
-        ("...", "Not yet: replace"),
-        ('{"count_primes", "sha256"}', "bytecode needs the GIL"),
-        ('{"sha256", "zlib", "matmul", "read_file"}', "Right."),
-    ):
-        exercise.locator(".cm-content").click()
-        lesson.page.keyboard.press("Control+A")
-        text = f"from conc_lab.student.exercises import check_releasing\nanswer = {answer}\ncheck_releasing(answer)"
-        lesson.page.keyboard.insert_text(text)
-        lesson.run("check_releasing(answer)")
-        expect(exercise.locator(".jp-OutputArea-output").last).to_contain_text(said)
+    assert gone(session) and notebook.server.runs() == [] and notebook.errors() == ["RunStopped"]
+    notebook.run("1 + 1")
+    expect(notebook.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")
 
 
 @pytest.mark.slow

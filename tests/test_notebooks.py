@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from xml.etree import ElementTree
 
+import lab_page
 import nbformat
 import pytest
 
@@ -18,7 +19,9 @@ FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 CELL_S = 120  # the slowest cell of the quick profile takes 5 to 12 s here
 NOTEBOOK_S = 600
-ALWAYS = [path for path in NOTEBOOKS if path.name[:2] in ("00", "09")]  # the others take 80 s
+# test_browser.py runs lesson 00, and in its slow tests the others. Without a browser, here: they take 80 s.
+SOME = [path for path in NOTEBOOKS if path.name[:2] in (["09"] if lab_page.CHROMIUM else ["00", "09"])]
+OTHERS = [] if lab_page.CHROMIUM else [path for path in NOTEBOOKS if path not in SOME]
 EXECUTE = (
     "import sys, nbformat, nbclient; notebook = nbformat.read(sys.argv[1], 4); "
     "nbclient.execute(notebook, timeout=120); nbformat.write(notebook, sys.argv[1])"
@@ -177,11 +180,7 @@ def test_an_innocent_task_is_lost(capsys):
     assert said["600"] == said["-3"] and "terminated abruptly" in said["600"]
 
 
-@pytest.mark.parametrize(
-    "paths",
-    [ALWAYS, pytest.param([path for path in NOTEBOOKS if path not in ALWAYS], marks=pytest.mark.slow)],
-    ids=["some", "others"],
-)
+@pytest.mark.parametrize("paths", [SOME, *([pytest.param(OTHERS, marks=pytest.mark.slow)] if OTHERS else [])])
 def test_every_cell_runs(paths, tmp_path):
     """Run from top to bottom in the quick profile, no cell of a lesson raises; nbval runs each of them."""
     for path in paths:  # each in a folder of its own: a lesson stands alone

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import sys
 
 import helpers
 import pytest
@@ -215,6 +216,28 @@ def test_rows_of_a_run():
             assert counted == (None, None) or all(isinstance(value, int) and value >= 0 for value in counted)
         json.dumps(rows, allow_nan=False)
         assert set(summary(result).rounds) == {params["rounds"]}
+
+
+def test_who_ran():
+    """The last round keeps every task: inside of the run, of no more workers than there are, within its CPU time."""
+    given = {"kinds": ["threads", "asyncio"], "workers": [3], "rounds": 2, "task_ms": 0.5}
+    for result in (helpers.real("speedup"), helpers.small(task="sleep", **given)):
+        for item in result.rows:
+            if item["round"] < result.params["rounds"] - 1 or item["cpu"] is not None:
+                assert item["ran"] is None
+                continue
+            workers, starts, ends, spent, cpus = zip(*item["ran"], strict=True)
+            assert len(workers) == item["tasks"] and list(starts) == sorted(starts)
+            assert all(start <= end for start, end in zip(starts, ends, strict=True))
+            assert starts[0] >= 0 and max(ends) <= 1000 * item["wall_s"] + 0.001
+            assert set(workers) == set(range(len(set(workers)))) and len(set(workers)) <= item["workers"]
+            for lane in set(workers):  # a worker does one task after the other
+                mine = [block for block in item["ran"] if block[0] == lane]
+                assert all(before[2] <= after[1] + 0.001 for before, after in itertools.pairwise(mine))
+            known = os.sched_getaffinity(0) if sys.platform == "linux" else {None}
+            assert set(cpus) <= known and (set(spent) == {None}) == (item["kind"] == "asyncio")
+            if item["kind"] != "asyncio":
+                assert sum(spent) <= 1000 * item["cpu_s"] + 0.001 * len(spent) or os.name == "nt"
 
 
 def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):

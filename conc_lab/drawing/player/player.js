@@ -238,7 +238,7 @@ function render({ model, el }) {
       pen.fillStyle = look.line;
       pen.fillRect(x(at), HEAD, 1, y - HEAD - GAP);
       pen.textAlign = "center";
-      write(ms(+at.toPrecision(6)), x(at), y + 4, 60, look.text, 11);
+      write(ms(+at.toPrecision(6)), Math.min(x(at), width - 24), y + 4, 60, look.text, 11);
     }
     const seen = new Map(); // the states that occur, by the legend's names: a block of each
     for (const track of tracks) {

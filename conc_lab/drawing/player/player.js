@@ -214,6 +214,7 @@ function render({ model, el }) {
     width = canvas.clientWidth;
     if (!width) return; // not on the page yet
     const style = getComputedStyle(root), value = (name) => style.getPropertyValue(name).trim(), dpr = devicePixelRatio;
+    const dark = document.body.matches("[data-jp-theme-light=false], .vscode-dark");
     look = { text: value("--text"), grey: value("--grey"), paper: value("--paper"), line: value("--line") };
     let y = 0, shortest = Infinity;
     for (const track of tracks) {
@@ -252,7 +253,7 @@ function render({ model, el }) {
       write(badge, 6.5, track.top + 14, 99, look.text, 11, "bold");
       write(track.title, long + 8, track.top + 14, width - long - 250, look.text, 13, "bold");
       track.lanes.forEach(({ name, kind, blocks }, lane) => {
-        const top = track.lanesTop + lane * LANE, hue = value(`--${kind}`) || look.grey;
+        const top = track.lanesTop + lane * LANE, hue = model.get("hues")[kind]?.[dark ? 1 : 0] ?? look.grey;
         write(name, 0, top + LANE / 2, LEFT - 8, look.text);
         pen.fillStyle = look.line;
         pen.fillRect(LEFT, top + LANE - 1, width - LEFT - RIGHT, 1);

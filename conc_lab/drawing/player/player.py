@@ -17,6 +17,7 @@ from .. import kit, picture, words
 
 MOST_LANES = 8
 HATCHES = {"runs": "", "lock": "////", "cpu": "....", "waits": "", "unknown": ""}  # of a still, by a block's state
+HUES = {kind: (kit.LOOKS[kind]["color"], dark) for kind, dark in zip(kit.LOOKS, kit.ON_DARK, strict=True)}
 # In JupyterLab the live player hides its still, and a player that is lost (a reopened notebook) hides its own error.
 CSS = """<style>
 .jp-OutputArea-child:has(.conc-still):has(+ .jp-OutputArea-child .conc-player),
@@ -62,6 +63,7 @@ class Player(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("player.js")
     _css = Path(__file__).with_name("player.css")
+    hues = traitlets.Dict(HUES).tag(sync=True)
     tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [vars(track) for track in tracks])
 
     def __init__(self, tracks, **layout):

@@ -1,5 +1,6 @@
 """The lessons as a student meets them: JupyterLab in a browser, used with a mouse and with the keyboard alone."""
 
+import json
 import os
 import re
 import shutil
@@ -10,8 +11,10 @@ import nbformat
 import pytest
 from helpers import becomes_true
 from lab_page import Notebook, in_session
+from made.tracks import MODEL
 from playwright.sync_api import expect, sync_playwright
 
+from conc_lab.drawing.player import player
 from conc_lab.engine import experiment, kinds, parameters
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -31,6 +34,10 @@ CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
 PLAY = 'lab.play(lab.recording("timeline"), task="count_primes", kind="threads")'
 BUSY = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
 PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL, PLAY, BUSY)
+BARE = """async ([source, tracks]) => {
+  const { default: { render } } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  render({ model: { get: name => ({ tracks, hues: {} })[name], on() {}, off() {} }, el: document.body });
+}"""
 CELLS = """() => {
   const { model, activeCellIndex } = window.jupyterapp.shell.currentWidget.content;
   return JSON.stringify([activeCellIndex, model.toJSON().cells.map(cell => [cell.cell_type, cell.source])]);
@@ -249,6 +256,27 @@ def test_the_kernel_is_free_while_a_panel_runs(show):
     notebook.run("1 + 1")
     expect(notebook.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")
     assert in_session(session) and button(panel, "Stop").is_enabled()
+
+
+def test_a_player_needs_nothing_but_a_page(chromium):
+    """Offline, without Jupyter, a file of 40 kB at most plays a model: it says who takes the lock, and asks."""
+    source = Path(player.__file__).with_name("player.js").read_text(encoding="utf-8")
+    assert len(source.encode()) <= 40_000
+    context = chromium.new_context(offline=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.evaluate(BARE, [source, json.loads(json.dumps([vars(MODEL)]))])
+    said = page.get_by_role("status")
+    page.get_by_role("button", name="Step").click()
+    expect(said).to_have_text("0 ms: thread 1 takes the lock and runs on CPU 0; thread 2 waits for the lock.")
+    page.get_by_role("button", name="Play").click()  # in steps, as the reader asked for less motion
+    expect(said).to_have_text("5 ms: thread 1 ends task 1 and is done; thread 2 takes the lock and runs on CPU 1.")
+    page.get_by_label("Ask me who runs next").check()
+    for _ in range(2):  # the first step is to the start
+        page.keyboard.press("ArrowRight")
+    expect(said).to_have_text(re.compile("^Who takes the lock next"))
+    page.get_by_role("button", name="thread 1").click()
+    expect(said).to_have_text(re.compile("^No: thread 2.*0 of 1 right"))
+    context.close()
 
 
 def test_a_player_is_used_by_keyboard(panels_page, server):

@@ -2,28 +2,20 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 import IPython.display
 import pytest
 from made.results import TWO, made
 from made.timeline import TURNS, block
 from made.timeline import made as made_timeline
+from made.tracks import MODEL
 
 import conc_lab as lab
 from conc_lab.drawing.player import player
 from conc_lab.drawing.player.player import Player, Track
 from conc_lab.engine.errors import LabError
 
-FOLDER = Path(player.__file__).parent
 RAN = [[0, 0.5, 10.5, 7.5, 3], [1, 1.0, 11.0, 10.2, None], [0, 11.0, 21.0, None, 2]]  # worker, start, end, cpu_ms, cpu
-MODEL = Track(
-    "two threads",
-    [("thread 1", "threads"), ("thread 2", "threads")],
-    [(0, 0, 5, "runs", 1, 0, 0), (1, 0, 5, "lock", 0, None, None), (1, 5, 10, "runs", 1, 1, 1)],
-    modelled=True,
-    lock=[(0, 0, 5), (1, 5, 10)],
-)
 
 
 def speedup_that_ran(*, rounds=2):
@@ -88,10 +80,3 @@ def test_a_still_stands_beside_the_player(monkeypatch):
     figure, *_ = player.still([MODEL])
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["thread 1", "thread 2"]
     assert "////" in [collection.get_hatch() for collection in figure.axes[0].collections]
-
-
-def test_the_page_needs_nothing_else():
-    """The player's file is no larger than 40 kB, and neither it nor its style asks for anything from elsewhere."""
-    for name in ("player.js", "player.css"):
-        source = (FOLDER / name).read_text(encoding="utf-8")
-        assert len(source.encode()) <= 40_000 and not re.search(r"https?:|\bimport\b|@import|url\(|fetch\(", source)

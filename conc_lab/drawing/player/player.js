@@ -397,7 +397,8 @@ function render({ model, el }) {
     close();
     const after = questions.find((each) => each.time > when)?.time ?? end;
     go(Math.min(when + end / 80, (when + after) / 2));
-    say(`${right.includes(lane) ? "Right" : "No"}: ${names}. ${event?.text ?? ""} ${hits} of ${count} right. Play goes on.`);
+    const happened = event ? `At ${ms(when)}: ${event.text} ` : "";
+    say(`${right.includes(lane) ? "Right" : "No"}: ${names}. ${happened}${hits} of ${count} right. Press Play to go on.`);
   }
 
   // To the next change, or to the one before; false at the end.
@@ -445,7 +446,8 @@ function render({ model, el }) {
     [hits, count, answers.hidden] = [0, 0, !ask.checked];
     answers.replaceChildren();
     close();
-    go(ask.checked ? 0 : time);
+    if (ask.checked) [time, fresh] = [0, true];
+    frame();
     say(!ask.checked ? "No more questions." : questions.length
       ? `Press Play: it halts ${questions.length} times and asks you who runs next.`
       : "Nothing to ask here: nowhere does one worker clearly stop and another begin.");

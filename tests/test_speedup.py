@@ -450,5 +450,5 @@ def test_a_bet():
         top = figure.axes[0]
         found = lines(top, "your bet")
         assert [(round(each.get_xdata()[0]), each.get_ydata()[0]) for each in found] == drawn_at
-        assert ("your bet" in labels(top)) == alt.endswith("; your bet: 2 threads 1.50×.") == bool(points)
+        assert bool(top.get_legend()) == alt.endswith("; your bet: 2 threads 1.50×.") == bool(points)
         assert all(each.get_marker() not in [kit.LOOKS[kind]["marker"] for kind in kinds.KINDS] for each in found)

@@ -129,7 +129,8 @@ def legend(ax, columns, *only):
     labels = zip(*reversed(ax.get_legend_handles_labels()), strict=True)
     labelled = {label: handle for label, handle in labels if not only or label in only}
     place = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0)}
-    ax.legend(labelled.values(), labelled, ncols=columns, frameon=False, fontsize=10, **place)
+    if labelled:
+        ax.legend(labelled.values(), labelled, ncols=columns, frameon=False, fontsize=10, **place)
 
 
 def names(ax, lines):

@@ -51,7 +51,7 @@ class Picture:
         images, size = "", f'width="{WIDE}" height="{WIDE * height // width}"'  # which the page reserves
         for theme, png in (("light", self.png), ("dark", self.dark)):
             data = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-            images += f'<img class="on-{theme}" alt="{html.escape(self.alt)}" {size} src="{data}">'
+            images += f'<img alt="{html.escape(self.alt)}" class="on-{theme}" {size} src="{data}">'
         here = f'{CSS}<div class="conc-lab">{images}<p>{html.escape(self.sentence)}</p></div>'
         return here + (self.beside._repr_html_() if self.beside else "")
 

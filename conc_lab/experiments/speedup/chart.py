@@ -24,7 +24,7 @@ UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
 REMARKS = {"no gain": "no gain", "as busy": "no gain to be seen, but the clock is too noisy to be sure"}  # by direction
 REMARKS |= {"too few": "too few rounds for a verdict", "unclear": "the clock is too noisy to tell"}
-PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#949494"}  # greys: a hue is a kind of worker's
+PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#8A8A8A"}  # greys: a hue is a kind of worker's
 
 
 @once

@@ -305,7 +305,7 @@ function render({ model, el }) {
     ctx.textBaseline = "middle";
     ctx.font = `12px ${getComputedStyle(root).fontFamily}`;
     for (const track of tracks) {
-      ctx.globalAlpha = ask.checked ? 1 : 0.75;
+      ctx.globalAlpha = ask.checked ? 1 : 0.65;
       ctx.fillStyle = look.paper;
       ctx.fillRect(at, track.lanesTop, width - at, track.bottom - track.lanesTop);
       ctx.globalAlpha = 1;

@@ -21,6 +21,7 @@ _HOMES = {
     "student.exercises": ("check",),
     "student.export": ("export",),
     "student.panel": ("panel",),
+    "student.play": ("play",),
     "student.scheduler": ("scheduler",),
     "student.web_server": ("web_server",),
 }

@@ -1,5 +1,6 @@
 """The lessons as a student meets them: JupyterLab in a browser, used with a mouse and with the keyboard alone."""
 
+import json
 import os
 import re
 import shutil
@@ -11,8 +12,10 @@ import page_checks
 import pytest
 from helpers import becomes_true
 from lab_page import Notebook, in_session
+from made.tracks import MODEL
 from playwright.sync_api import expect, sync_playwright
 
+from conc_lab.drawing.player import player
 from conc_lab.engine import experiment, kinds, parameters
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -28,8 +31,11 @@ LONG = "lab.panel(workers=[1, 2], task_ms=50, rounds=99)"  # a minute and more, 
 QUIET = 'lab.panel(task="sleep", workers=[2], task_ms=5000)'  # 80 s without an event: its pipe's end goes unnoticed
 OWN_TASK = "%%task digits\ndef digits():\n    return sum(map(int, str(2**500)))"
 CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
+PLAY = 'lab.play(lab.recording("timeline"), task="count_primes", kind="threads")'
+BUSY = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
 MADE = {
     "panels": ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL),
+    "player": ("import conc_lab as lab", PLAY, BUSY),
     # A cell for each thing of ours that has controls.
     "controls": (
         "import conc_lab as lab",
@@ -39,9 +45,19 @@ MADE = {
         'lab.bet("spawned_process")',
         'lab.question("one_cpu")',
         "lab.claims()",
+        PLAY,
+        "lab.scheduler()",
         "1 + 1",
     ),
 }
+BARE = """async ([source, tracks]) => {
+  const { default: { render } } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  render({ model: { get: name => ({ tracks, hues: {} })[name], on() {}, off() {} }, el: document.body });
+}"""
+CELLS = """() => {
+  const { model, activeCellIndex } = window.jupyterapp.shell.currentWidget.content;
+  return JSON.stringify([activeCellIndex, model.toJSON().cells.map(cell => [cell.cell_type, cell.source])]);
+}"""
 
 
 def missing_browser():
@@ -309,17 +325,91 @@ def test_the_kernel_is_free_while_a_panel_runs(show):
     assert in_session(session) and button(panel, "Stop").is_enabled()
 
 
+def test_a_player_needs_nothing_but_a_page(chromium):
+    """Offline, without Jupyter, a file of 40 kB at most plays a model: it says who takes the lock, and asks."""
+    source = Path(player.__file__).with_name("player.js").read_text(encoding="utf-8")
+    assert len(source.encode()) <= 40_000
+    context = chromium.new_context(offline=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.evaluate(BARE, [source, json.loads(json.dumps([vars(MODEL)]))])
+    said = page.get_by_role("status")
+    page.get_by_role("button", name="Step").click()
+    expect(said).to_have_text("0 ms: thread 1 takes the lock and runs on CPU 0; thread 2 waits for the lock.")
+    page.get_by_role("button", name="Play").click()  # in steps, as the reader asked for less motion
+    expect(said).to_have_text("5 ms: thread 1 ends task 1 and is done; thread 2 takes the lock and runs on CPU 1.")
+    page.get_by_label("Ask me who runs next").check()
+    for _ in range(2):  # the first step is to the start
+        page.keyboard.press("ArrowRight")
+    expect(said).to_have_text(re.compile("^Who takes the lock next"))
+    page.get_by_role("button", name="thread 1").click()
+    expect(said).to_have_text(re.compile("^No: thread 2.*0 of 1 right"))
+    context.close()
+
+
+def test_a_player_is_used_by_keyboard(opened, server):
+    """While the kernel is busy, keys play, step and answer, this is said, and nothing of the notebook changes."""
+    notebook = opened("player")
+    page = notebook.page
+    notebook.run("import conc_lab", PLAY)
+    player = notebook.cell(PLAY).locator(".conc-player")
+    said, clock = player.get_by_role("status"), player.locator(".clock")
+    notebook.start(BUSY)
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    player.get_by_role("button", name="Play").focus()
+    before = page.evaluate(CELLS)
+    page.keyboard.press("Space")
+    expect(clock).not_to_have_text(re.compile("^0 ms"))
+    page.keyboard.press("Space")
+    expect(said).to_have_text(re.compile("^Paused at"))
+    page.keyboard.press("ArrowRight")
+    expect(said).to_have_text(re.compile("ms: thread . .*runs"))
+    reach(page, "Ask me who runs next")
+    page.keyboard.press("Space")
+    player.get_by_role("button", name="Back").focus()
+    for key in (*"abcdmxyzjkf", "d", "d", "0", "0", "Enter", "ArrowDown", "ArrowUp", "ArrowLeft", "Delete"):
+        page.keyboard.press(key)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(said).to_have_text(re.compile("^Who runs next.*from 1 to 2"))
+    page.keyboard.press("2")
+    expect(said).to_have_text(re.compile("^Right: thread 2.*1 of 1 right"))
+    assert page.evaluate(CELLS) == before and player.locator(":focus").inner_text() == "Play"
+    (server.folder / "player" / "go").touch()
+    page.wait_for_function("() => window.cellsRun")
+
+
+@pytest.mark.slow
+def test_a_player_leaves_a_picture_behind(chromium, server):
+    """A live player hides its picture; in the notebook that is opened again the picture is all that is there."""
+    with chromium.new_context(viewport={"width": 1300, "height": 1600}) as context:
+        notebook = Notebook(context.new_page(), server, "player/player.ipynb")
+        notebook.run("import conc_lab", PLAY)
+        still, player = (notebook.page.locator(f".{name}") for name in ("conc-still", "conc-player"))
+        expect(player).to_be_visible()
+        expect(still).to_be_hidden()
+        notebook.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        notebook.page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+        server.ask("DELETE", f"api/kernels/{notebook.kernel()}")
+    with chromium.new_context(viewport={"width": 1300, "height": 1600}) as context:
+        page = Notebook(context.new_page(), server, "player/player.ipynb").page
+        expect(page.get_by_text("model not found")).to_have_count(1)
+        expect(page.get_by_text("model not found")).to_be_hidden()
+        still = page.locator(".conc-still img").first
+        expect(still).to_have_attribute("alt", re.compile("measured, 2 threads, count_primes"))
+        expect(still).to_be_visible()
+
+
 @pytest.mark.slow
 def test_a_chart_fits_the_page_and_its_theme(show):
-    """A chart is darkened with the page, and is no wider than the page has room for."""
+    """A chart has the paper of the page's theme, and is no wider than the page has room for."""
     notebook, panel = show(SHORT)
     press_run(panel)
-    page, chart = notebook.page, panel.locator("img").first
+    page, chart = notebook.page, panel.locator("img:visible").first
     size = page.viewport_size
     try:
-        for theme, filtered in (("JupyterLab Dark", "invert(0.92) hue-rotate(180deg)"), ("JupyterLab Light", "none")):
+        for theme, paper in (("JupyterLab Dark", "on-dark"), ("JupyterLab Light", "on-light")):
             page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
-            expect(chart).to_have_css("filter", filtered)
+            expect(chart).to_have_class(paper)
         page.set_viewport_size({"width": 800, "height": 1600})
 
         def fits():  # JupyterLab lays the page out anew a moment after its size has changed

@@ -96,8 +96,8 @@ def run(panel, runs, outcome):
 
 
 def pictures(panel):
-    """The chart and the table that the panel shows."""
-    return re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+    """The chart on light paper and the table that the panel shows."""
+    return re.findall("<img[^>]*on-light.*?>|<table.*?</table>", panel.page, re.DOTALL)
 
 
 def test_controls_come_from_the_signature(runs):
@@ -283,7 +283,7 @@ def test_the_run_before(runs):
     panel = Panel()
 
     def alts():
-        return re.findall(r'<img alt="Speedup[^"]*?(\d) threads', panel.page)
+        return re.findall(r'<img alt="Speedup[^"]*?(\d) threads[^>]*on-light', panel.page)
 
     def outcome(workers, end):
         def rounds(on_progress, on_round):

@@ -1,6 +1,8 @@
 """What all charts share: the picture and its place on a page, what is laid over it, the look, and figures in words."""
 
 import dataclasses
+import io
+import itertools
 import re
 import subprocess
 import sys
@@ -8,12 +10,16 @@ import threading
 
 import helpers
 import matplotlib
+import numpy
 import pandas
 import pytest
 from made import echo, memory, races, switches
 from made.results import TWO, TYPICAL, MadeBet, made
 from made.startup import made_startup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba_array
+from matplotlib.text import Text
+from PIL import Image
 
 from conc_lab.drawing import kit, picture, words
 from conc_lab.engine import experiment, kinds
@@ -26,15 +32,101 @@ def maker(name, chart=None):
     return getattr(experiment.part(name, "chart"), f"{chart or name}_chart")
 
 
-def test_every_chart_is_drawn():
-    """Every experiment has a table and a chart of its own name, and each of its charts is a picture with words."""
+@pytest.fixture(scope="module")
+def recorded_charts():
+    """{(experiment, chart): (its figure, its picture)} of a recording of each."""
+    found, finish = {}, kit.finish
+    with pytest.MonkeyPatch.context() as patch:
+        for name in experiment.names():
+            for chart in picture.charts(recording(name)):
+                figures = []
+                patch.setattr(kit, "finish", lambda figure, figures=figures: [figures.append(figure), finish(figure)])
+                drawn = picture.show(recording(name), chart)
+                found[name, chart] = figures[0], drawn
+    return found
+
+
+def contrast(one, other):
+    """WCAG's contrast of two colours, as red, green and blue from 0 to 1."""
+    linear = [
+        numpy.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in map(numpy.array, (one, other))
+    ]
+    dark, light = sorted(float(color @ [0.2126, 0.7152, 0.0722]) for color in linear)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def seen(artist, name, paper, theme):
+    """The colours of this name that an artist shows on its paper, mixed with that as it lets it through."""
+    colors = to_rgba_array(getattr(artist, f"get_{name}")(), artist.get_alpha())
+    opaque = colors[:, 3:] * colors[:, :3] + (1 - colors[:, 3:]) * paper
+    return theme(opaque)
+
+
+THEMES = {"light": lambda colors: colors, "dark": kit.dark}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_what_is_drawn_stands_out(recorded_charts, theme):
+    """In every chart each mark has a contrast of 3 and each text one of 4.5 against what it stands on."""
+    white, theme = numpy.ones((1, 3)), THEMES[theme]
+    (paper,) = theme(white)
+    for chart, (figure, _) in recorded_charts.items():
+        for ax in figure.axes:
+            cells = [cell for table in ax.tables for cell in table.get_celld().values()]
+            marks = [(line, ["color"] * (line.get_linestyle() != "None")) for line in ax.lines]
+            marks += [
+                (line, ["markerfacecolor", "markeredgecolor"]) for line in ax.lines if line.get_marker() != "None"
+            ]
+            marks += [(shape, ["facecolor", "edgecolor"]) for shape in [*ax.patches, *ax.collections]]
+            for artist, names in marks:
+                shown = [color for name in names for color in seen(artist, name, white, theme)]
+                assert not names or max(contrast(color, paper) for color in shown) >= 3, (chart, artist)
+            papers = [paper, *(seen(shape, "facecolor", white, theme)[0] for shape in [*cells, *ax.patches])]
+            papers = [color for color in papers if contrast(color, paper) < 3]  # tables' and boxes'
+            for text in [*figure.findobj(Text), *(cell.get_text() for cell in cells)]:
+                (color,) = seen(text, "color", white, theme)
+                on = papers if text.get_color() == "black" else [paper]  # a name in its line's colour
+                assert min(contrast(color, below) for below in on) >= 4.5, (chart, text)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_pictures_have_the_colours(recorded_charts, theme):
+    """What fills any place of a picture is paper or has a contrast of 3 to it; kinds have the theme's own colours."""
+    white = numpy.ones((1, 3))
+    (threads,) = THEMES[theme](to_rgba_array([kit.LOOKS["threads"]["color"]])[:, :3])
+    for (name, chart), (_, drawn) in recorded_charts.items():
+        image = Image.open(io.BytesIO(drawn.png if theme == "light" else drawn.dark))
+        pixels, colors = numpy.asarray(image), numpy.reshape(image.getpalette(), (-1, 3)) / 255
+        alike = (pixels[1:] == pixels[:-1])[:, 1:] & (pixels[:, 1:] == pixels[:, :-1])[1:]
+        inside = alike[1:, 1:] & alike[:-1, :-1]  # of a place of one colour: neither an edge nor a grid
+        counts = numpy.bincount(pixels[2:, 2:][inside], minlength=len(colors))
+        for color in colors[counts > pixels.size / 4000]:
+            ratio = contrast(color, THEMES[theme](white)[0])
+            assert name in ("faults", "sharing") or ratio < 1.05 or ratio >= 3, (chart, color)
+        if chart == "speedup":
+            assert numpy.abs(colors[counts > 0] - threads).sum(axis=1).min() < 0.02
+
+
+def test_a_growing_chart_keeps_its_size(recorded_charts):
+    """After the first round a chart is as large as after the last, so that nothing on the page moves."""
+    for (name, chart), (figure, _) in recorded_charts.items():
+        whole = recording(name)
+        if "round" in whole.frame:
+            first = dataclasses.replace(whole, rows=[row for row in whole.rows if row["round"] == 0])
+            (drawn, *_) = picture.charts(whole)[chart](first, None)
+            assert drawn.get_size_inches().tolist() == figure.get_size_inches().tolist(), (name, chart)
+
+
+def test_every_chart_is_drawn(recorded_charts):
+    """Every experiment has a table and a chart of its own name; each chart is two pictures with words and a title."""
     for name in experiment.names():
         recorded = recording(name)
         charts = list(picture.charts(recorded))
         assert name in charts and len(picture.table(recorded)), name
         for chart in charts:
-            drawn = picture.show(recorded, chart)
-            assert drawn.png.startswith(b"\x89PNG")
+            figure, drawn = recorded_charts[name, chart]
+            assert drawn.png[:4] == drawn.dark[:4] == b"\x89PNG" and drawn.png != drawn.dark
+            assert figure.get_suptitle()[:1].strip(), chart
             for text in (drawn.alt, drawn.sentence):
                 assert text.endswith(".") and not text.endswith("..") and "\n" not in text, text
                 assert not text[0].islower() and "nan" not in text and "None" not in text, text
@@ -57,11 +149,14 @@ def test_the_picture_on_a_page():
     """A chart is an image with alt text, its sentence and any recording under it; as text it is the sentence."""
     drawn = picture.show(made(TYPICAL))
     shown = drawn._repr_html_()
-    assert re.search(r'<img alt="Speedup of count_primes[^"]*" src="data:image/png;base64,', shown)
-    assert repr(drawn) == drawn.sentence and "<p>2 threads" in shown and shown.count("<img") == 1
+    images = re.findall(
+        r'<img alt="([^"]*)" class="(.*?)" width="720" height="(.*?)" src="data:image/png;base64,', shown
+    )
+    light, dark = [(drawn.alt, f"on-{theme}", "560") for theme in ("light", "dark")]
+    assert repr(drawn) == drawn.sentence and "<p>2 threads" in shown and images == [light, dark]
     both = picture.show(made(TYPICAL), recorded=made(TWO, usable=16))
     assert both.beside.alt.startswith("Recorded on 2026-01-31 with 16 usable CPUs, Linux, Python 3.14.0. Speedup of")
-    assert both._repr_html_().count("<img") == 2
+    assert both._repr_html_().count("<img") == 4
 
 
 def test_a_task_of_any_name():
@@ -69,7 +164,8 @@ def test_a_task_of_any_name():
     for task in ("<script>alert(1)</script>", 'x" onerror="alert(1)', "$\\frac$"):
         shown = picture.show(made(TWO, task=task), "speedup")._repr_html_()
         assert "<script" not in shown and '" onerror' not in shown and "<img" in shown, task
-    assert "<i>" not in picture.Picture(b"", "<i>", "<i>")._repr_html_()
+    drawn = dataclasses.replace(picture.show(made(TWO)), alt="<i>", sentence="<i>")
+    assert "<i>" not in drawn._repr_html_()
 
 
 def test_what_cannot_be_drawn():
@@ -164,12 +260,13 @@ def test_no_kind_of_worker_is_told_by_colour_alone():
     """No two kinds of worker have one marker or one colour, and none has the marker of a bet."""
     looks = [*kit.LOOKS.values(), kit.BET]
     assert kit.LOOKS.keys() == {"serial", "processes", *kinds.KINDS}
+    assert len(set(kit.ON_DARK)) == len(kit.LOOKS)
     for quality in ("marker", "color"):
         assert len({look[quality] for look in looks}) == len(looks), quality
 
 
-def test_a_legend_fits():
-    """However much is laid over a chart, its legend is not wider than the picture."""
+def test_all_text_fits():
+    """However much is laid over a chart, no text of it is wider than the picture, and no names of lines meet."""
     heavy, one = made_startup(imports={"asyncio": 20}), made(TYPICAL, control=1.2)
     every = made({(kind, 2): 1.5 for kind in kinds.KINDS}, task="zlib")
     for figure, *_ in (
@@ -181,11 +278,13 @@ def test_a_legend_fits():
     ):
         renderer = FigureCanvasAgg(figure).get_renderer()
         figure.draw(renderer)
-        legends = [legend for legend in (*figure.legends, *(ax.get_legend() for ax in figure.axes)) if legend]
-        assert legends
-        for legend in legends:
-            box = legend.get_window_extent(renderer)
-            assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+        legends = [ax.get_legend().get_texts() for ax in figure.axes if ax.get_legend()]
+        for text in itertools.chain(figure.texts, *legends, *(ax.texts for ax in figure.axes)):
+            box = text.get_window_extent(renderer)
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.x1, text
+        for ax in figure.axes:
+            names = sorted((name.get_window_extent(renderer) for name in ax.texts), key=lambda box: box.y0)
+            assert all(low.y1 < high.y0 + 4 for low, high in itertools.pairwise(names)), ax
 
 
 def test_a_bet_that_cannot_be_drawn_is_said():

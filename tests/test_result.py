@@ -240,7 +240,7 @@ OLD = {
         [SPEEDUP, SPEEDUP | {"kind": "serial"}],
         ("kind",),
         {"task": "sleep", "workers": [2], "kinds": ["threads", "fork"], "task_ms": 5.0, "rounds": 9},
-        [{"kind": "fork"}, {"kind": "serial"}],
+        [{"kind": "fork", "ran": None}, {"kind": "serial", "ran": None}],
         "fork",
     ),
     "startup": (

@@ -5,12 +5,13 @@ import json
 import math
 import os
 import re
+import sys
 
 import helpers
 import pytest
 from made.results import MACHINE, TYPICAL, MadeBet, made
 
-from conc_lab.drawing import kit, words
+from conc_lab.drawing import kit, picture, words
 from conc_lab.engine import kinds, pools
 from conc_lab.engine.errors import LabError
 from conc_lab.engine.result import Result
@@ -217,6 +218,28 @@ def test_rows_of_a_run():
         assert set(summary(result).rounds) == {params["rounds"]}
 
 
+def test_who_ran():
+    """The last round keeps every task: inside of the run, of no more workers than there are, within its CPU time."""
+    given = {"kinds": ["threads", "asyncio"], "workers": [3], "rounds": 2, "task_ms": 0.5}
+    for result in (helpers.real("speedup"), helpers.small(task="sleep", **given)):
+        for item in result.rows:
+            if item["round"] < result.params["rounds"] - 1 or item["cpu"] is not None:
+                assert item["ran"] is None
+                continue
+            workers, starts, ends, spent, cpus = zip(*item["ran"], strict=True)
+            assert len(workers) == item["tasks"] and list(starts) == sorted(starts)
+            assert all(start <= end for start, end in zip(starts, ends, strict=True))
+            assert starts[0] >= 0 and max(ends) <= 1000 * item["wall_s"] + 0.001
+            assert set(workers) == set(range(len(set(workers)))) and len(set(workers)) <= item["workers"]
+            for lane in set(workers):  # a worker does one task after the other
+                mine = [block for block in item["ran"] if block[0] == lane]
+                assert all(before[2] <= after[1] + 0.001 for before, after in itertools.pairwise(mine))
+            known = os.sched_getaffinity(0) if sys.platform == "linux" else {None}
+            assert set(cpus) <= known and (set(spent) == {None}) == (item["kind"] == "asyncio")
+            if item["kind"] != "asyncio":
+                assert sum(spent) <= 1000 * item["cpu_s"] + 0.001 * len(spent) or os.name == "nt"
+
+
 def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):
     """A run with three worker processes has the task done in three processes besides the child."""
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
@@ -280,7 +303,7 @@ def lines(ax, label):
 
 
 def test_speedup_chart():
-    """Speedup, cores busy and CPU cost stand above each other: medians strong, each with its kind's marker."""
+    """Speedup, cores busy and CPU cost stand above each other: medians large, each with its kind's marker and name."""
     result = made(TYPICAL | {("threads", 2): [1.0, 1.2, 1.4]}, rounds=3)
     top, busy, cost = axes(result)
     assert [ax.get_ylabel() for ax in (top, busy, cost)] == [
@@ -288,9 +311,13 @@ def test_speedup_chart():
     ]  # fmt: skip
     assert cost.get_xlabel() == "workers, each running count_primes"
     assert [tick.get_text() for tick in cost.get_xticklabels()] == ["1", "2"]
-    assert labels(top) == ["ideal on two CPUs", "threads", "processes (forkserver)"]
-    faint = [value for each in top.lines if each.get_alpha() == kit.FAINT["alpha"] for value in each.get_ydata()]
-    assert sorted(faint) == pytest.approx([1.0] * 7 + [1.2, 1.4, 1.9, 1.9, 1.9])
+    named = {text.get_text(): text for text in top.texts}
+    assert named.keys() == {"ideal on two CPUs", "threads", "processes (forkserver)"}
+    assert named["threads"].get_color() == kit.LOOKS["threads"]["color"]
+    small = [each for each in top.lines if each.get_markersize() == kit.SMALL["markersize"]]
+    assert sorted(value for each in small for value in each.get_ydata()) == pytest.approx(
+        [1.0] * 7 + [1.2, 1.4, 1.9, 1.9, 1.9]
+    )
     for ax, medians in ((top, [1.0, 1.2]), (busy, [1.0, 1.2]), (cost, [1.0, 1.0])):
         (threads,) = lines(ax, "threads")
         assert threads.get_ydata() == pytest.approx(medians)
@@ -421,6 +448,24 @@ def test_processes_that_got_no_second_cpu():
         assert not told or drawn.needs_recording(result)
 
 
+def test_headline():
+    """The most workers of each kind and what was bet on, with its range and all that keeps it from being sure."""
+    whole = made(TYPICAL | {("threads", 4): 1.3}, busy={("threads", 4): 1.0})
+    four = ("threads", "4 threads", "1.30×", "1.30× to 1.30× in nine rounds; in doubt")
+    two = ("threads", "2 threads", "1.00×", "1.00× to 1.00× in nine rounds; no gain")
+    processes = ("processes", "2 processes", "1.90×", "1.90× to 1.90× in nine rounds")
+    assert picture.headline(whole) == [four, processes]
+    assert picture.headline(whole, MadeBet(("threads", 2, 2.0))) == [two, four, processes]
+    few = picture.headline(made({("threads", 2): [1.0, 1.9]}, rounds=2))
+    assert few == [("threads", "2 threads", "1.45×", "1.00× to 1.90× in two rounds; too few rounds for a verdict")]
+    for result, title in (
+        (whole, "4 threads: 1.30× as fast (in doubt); 2 processes: 1.90× as fast"),
+        (made({("threads", 2): [1.0, 1.9]}, rounds=2), "2 threads: too few rounds for a verdict"),
+        (made({("threads", 2): SCATTERED}, busy={("threads", 2): 1.6}), "2 threads: the clock is too noisy to tell"),
+    ):
+        assert drawn.speedup_chart(result, None)[0].get_suptitle() == title
+
+
 def test_a_bet():
     """A committed bet is drawn where its number of workers is, with a marker of its own; others and none are not."""
     for points, drawn_at in (([("threads", 2, 1.5), ("threads", 64, 30.0)], [(1, 1.5)]), ([], [])):
@@ -428,5 +473,5 @@ def test_a_bet():
         top = figure.axes[0]
         found = lines(top, "your bet")
         assert [(round(each.get_xdata()[0]), each.get_ydata()[0]) for each in found] == drawn_at
-        assert ("your bet" in labels(top)) == alt.endswith("; your bet: 2 threads 1.50×.") == bool(points)
+        assert bool(top.get_legend()) == alt.endswith("; your bet: 2 threads 1.50×.") == bool(points)
         assert all(each.get_marker() not in [kit.LOOKS[kind]["marker"] for kind in kinds.KINDS] for each in found)

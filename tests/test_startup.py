@@ -291,12 +291,12 @@ def sentence(result, name="startup"):
 
 
 def test_every_start_is_drawn_under_its_median():
-    """Every start is a faint point, the median a strong one, on a logarithmic axis."""
+    """Every start is a small point, the median a large one, on a logarithmic axis."""
     ax = axes(made_startup({("threads", False): 0.1, ("spawn", False): [30, 40, 80]}, workers=[1]))
     assert ax.get_xscale() == "log" and [tick.get_text() for tick in ax.get_yticklabels()] == ["thread", "spawn"]
-    faint = [line for line in ax.lines if line.get_alpha() == kit.FAINT["alpha"]]
+    small = [line for line in ax.lines if line.get_markersize() == kit.SMALL["markersize"]]
     strong = [line for line in ax.lines if line.get_markersize() == kit.STRONG["markersize"]]
-    assert [len(line.get_xdata()) for line in faint] == [6, 6]
+    assert [len(line.get_xdata()) for line in small] == [6, 6]
     assert [line.get_xdata()[0] for line in strong] == pytest.approx([0.0001, 0.04])
     assert [text.get_text() for text in ax.texts] == ["100 µs or 1×", "40 ms or 400×"]
 

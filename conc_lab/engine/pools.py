@@ -69,10 +69,14 @@ class WorkerPool:
         with self._failures_told():
             return value(self.executor.submit(in_worker.call, function, args).result())
 
-    def map(self, task, calls, chunksize: int = 1) -> Iterator:
-        """The outcome of the task for each of the calls (tuples of arguments): a value or a `Failure`."""
+    def map(self, task, calls, chunksize: int = 1, noted: bool = False) -> Iterator:
+        """The outcome of the task for each of the calls (tuples of arguments): a value or a `Failure`.
+
+        noted: whether a value comes with its time and worker (see `in_worker.clocked`).
+        """
         is_asyncio = self.kind == "asyncio"
-        call = partial(in_worker.call_async, task.coroutine) if is_asyncio else partial(in_worker.call, task.function)
+        how = getattr(in_worker, ("noted" if noted else "call") + "_async" * is_asyncio)
+        call = partial(how, task.coroutine if is_asyncio else task.function)
         with self._failures_told():
             yield from self.executor.map(call, calls, chunksize=chunksize)
 

@@ -78,6 +78,7 @@ def row(kind, workers, wall_s, cpu_s, *, repeat=None, tasks=16, cpu=None):
         "voluntary_switches": None,
         "involuntary_switches": None,
         "results_equal": True,
+        "ran": None,
     }
 
 

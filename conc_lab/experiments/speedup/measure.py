@@ -8,7 +8,7 @@ cores busy / CPU cost (see `decompose`).
 import math
 import os
 from collections.abc import Iterator
-from time import perf_counter
+from time import perf_counter, perf_counter_ns
 
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
@@ -22,11 +22,12 @@ TASKS_PER_WORKER = 4
 # A limit on CPU time is a budget for each period, mostly 0.1 s: several workers may spend one together and be stopped
 # for the rest of the period. So they win up to one period, which must be little in the whole.
 LIMITED_S = 1
+NOTED = 2000  # tasks of a run, of which a row keeps who ran when
 
 COLUMNS = {"round": "int", "order": "int?", "repeat": "str?", "cpu": "int?", "kind": "str", "workers": "int"}
 COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s": "float", "cpu_s": "float"}
 COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
-COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?"}
+COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?", "ran": "list?"}
 SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
 COMPUTE = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
 RECORDED = {task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTE}
@@ -46,8 +47,9 @@ def speedup(
     serial runs of a round), cpu (the CPU a serial probe was pinned to, else None), tasks (more for more workers);
     setup_s (opening the workers up to their first answer), wall_s (first submit to last result), teardown_s; cpu_s
     (the workers' own CPU seconds within wall_s); voluntary_switches and involuntary_switches of the workers, None
-    where the platform does not count them; results_equal; and speedup, cores_busy, cpu_cost (see `decompose`). To
-    report costs a worker 20 to 60 µs of CPU time and 2 to 6 voluntary switches, which are counted in.
+    where the platform does not count them; results_equal; speedup, cores_busy, cpu_cost (see `decompose`); and ran, in
+    the last round (see `who_ran`). To report costs a worker 20 to 60 µs of CPU time and 2 to 6 voluntary switches,
+    which are counted in.
     Raises LabError when a task fails or a variant's results differ from the serial ones.
     """
     yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
@@ -63,13 +65,14 @@ def speedup(
         for number, place, (kind, size, repeat), progress in in_rounds(variants, rounds):
             count = fewest if repeat else max(fewest, TASKS_PER_WORKER * size)
             row = timed(found, args, expected, count, kind, size)
+            row |= {} if number == rounds - 1 else {"ran": None}
             rows.append({"round": number, "order": place, "repeat": repeat, "cpu": None} | row)
             if progress.round_done:
                 # Whether the CPUs are alike: a serial run tells the cost on one of them only.
                 for cpu in [cpus[(number * 2 + step) % len(cpus)] for step in range(min(2, len(cpus)))]:
                     with pools.pinned(cpu):
                         row = timed(found, args, expected, max(2, fewest // 4), "serial", 1)
-                    rows.append({"round": number, "order": None, "repeat": None, "cpu": cpu} | row)
+                    rows.append({"round": number, "order": None, "repeat": None, "cpu": cpu} | row | {"ran": None})
                 yield from decompose(rows)
                 rows = []
             yield progress
@@ -77,10 +80,36 @@ def speedup(
 
 def timed(task, args, expected, count, kind, workers):
     """The row of `count` tasks on a fresh pool; raises LabError where one returns something else than `expected`."""
-    row, outcomes = on_fresh_pool(kind, workers, task, args, lambda pool: list(pool.map(task, [args] * count)))
-    if not all(tasks.alike(pools.value(outcome, f"the task {task.name} raised"), expected) for outcome in outcomes):
+
+    def work(pool):
+        return perf_counter_ns(), list(pool.map(task, [args] * count, noted=True))
+
+    def prepare(pool):
+        pool.together(in_worker.clocked, bool, ())  # the first one takes milliseconds
+
+    row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work, prepare=prepare)
+    values, notes = zip(*(pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes), strict=True)
+    if not all(tasks.alike(value, expected) for value in values):
         raise LabError(f"{task.name} returned something else in a worker ({kind}) than before: no time is shown")
-    return row | {"tasks": count, "results_equal": True}
+    return row | {"tasks": count, "results_equal": True, "ran": who_ran(notes, start_ns)}
+
+
+def who_ran(notes: list, start_ns: int) -> list:
+    """[worker, start_ms, end_ms, cpu_ms, cpu] of each task, from the earliest start, of no more than `NOTED`.
+
+    notes: of the tasks, by `in_worker.clocked`; worker: 0, 1, … by their first starts; the times count from start_ns;
+    cpu_ms: the task's CPU time, None for asyncio. Tasks are noted in every round: all rounds have the same conditions.
+    """
+    notes = sorted(notes, key=lambda note: note[1])[:NOTED]
+    numbers = {who: number for number, who in enumerate(dict.fromkeys(note[0] for note in notes))}
+
+    def ms(ns):
+        return None if ns is None else round(ns / 1e6, 3)
+
+    return [
+        [numbers[who], ms(start - start_ns), ms(end - start_ns), ms(cpu_ns), cpu]
+        for who, start, end, cpu_ns, cpu in notes
+    ]
 
 
 def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda pool: None):

@@ -1,0 +1,64 @@
+"""`lab.play`: the last round of a measured timeline or speedup, played in slow motion."""
+
+import pandas
+
+from ..drawing import kit, words
+from ..drawing.player.player import MOST_LANES, Player, Track
+from ..engine.errors import LabError
+from ..engine.result import ODD, Result
+from ..engine.stats import where
+
+MOST_TRACKS = 6
+BLOCK = ["worker", "start_ms", "end_ms", "cpu_ms", "cpu"]
+NOTE = "A measured block says how much of it the worker ran. It does not say when, or who held a lock."
+
+
+def play(result: Result, task: str | None = None, kind: str | None = None, workers: int | None = None) -> Player:
+    """Play the last round of a timeline or a speedup, which may be a recording, in slow motion.
+
+    Of a timeline it plays every run, or those of this task and kind. Of a speedup it plays serial, and each kind at its
+    most workers (eight at most), or this kind and number of workers. Raises LabError where there is nothing to play.
+    """
+    if getattr(result, "experiment", None) not in ("timeline", "speedup"):
+        raise LabError("lab.play plays what lab.timeline(…) or lab.speedup(…) returned, or a recording of one of them")
+    asked = {"task": task, "kind": "processes" if kind == result.processes else kind, "workers": workers}
+    try:
+        runs = _runs(result, where(result.shown, round=result.frame["round"].max()))
+    except ODD as error:
+        raise LabError(f"these are not the rows of a whole {result.experiment} run ({error!r:.100})") from error
+    serial = runs.kind == "serial"
+    chosen = where(runs[~serial], **{name: value for name, value in asked.items() if value is not None})
+    if chosen.empty:
+        raise LabError("lab.play found no such task, kind of worker or number of workers in this result")
+    runs = kit.ordered(pandas.concat([runs[serial], chosen]), ["kind", "workers", "task"], kind=kit.LOOKS)
+    most = runs.groupby(["kind", "task"], sort=False).tail(1).head(MOST_TRACKS)
+    numbered = result.experiment == "speedup"
+    return Player([track(run.kind, run.workers, run.what, run.ran, numbered) for run in most.itertuples()])
+
+
+def _runs(result, last):
+    """A DataFrame with kind, workers, task, what (in words) and ran (BLOCKs) of each run of the last round."""
+    if result.experiment == "timeline":
+        runs = last.groupby(["kind", "task"])[BLOCK].apply(lambda rows: rows.values.tolist()).reset_index(name="ran")
+        return runs.assign(workers=last.worker.max() + 1, what=runs.task)
+    runs = last[last.ran.notna() & (last.repeat != "B") & (last.workers <= MOST_LANES)]
+    if runs.empty:
+        raise LabError("this speedup did not keep when its tasks ran: measure again to play it")
+    task = result.params["task"]
+    return runs.assign(task=task, what=runs.tasks.map(f"{{}} tasks of {task}".format))
+
+
+def track(kind, workers, what, rows, numbered=False):
+    """A track of BLOCKs; numbered: each is a task with a number."""
+    blocks = []
+    for number, (worker, start, end, cpu_ms, cpu) in enumerate(rows):
+        state, share = ("unknown", 0) if pandas.isna(cpu_ms) else ("runs", min(1, cpu_ms / max(end - start, 1e-9)))
+        cpu = None if pandas.isna(cpu) else int(cpu)
+        blocks.append((int(worker), start, end, state, share, cpu, number if numbered else None))
+    return Track(f"{words.name(kind, workers)}, {what}", lanes(kind, workers), blocks, note=NOTE)
+
+
+def lanes(kind: str, workers: int) -> list[tuple[str, str]]:
+    """(name, kind) of each worker, of no more than the player has lanes for."""
+    name = words.ONE.get(kind, kind)
+    return [(f"{name} {worker + 1}" if kind != "serial" else kind, kind) for worker in range(min(workers, MOST_LANES))]

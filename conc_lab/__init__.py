@@ -21,6 +21,7 @@ _HOMES = {
     "student.exercises": ("check",),
     "student.export": ("export",),
     "student.panel": ("panel",),
+    "student.play": ("play",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _EXPERIMENTS = [entry.name for entry in os.scandir(os.path.join(__path__[0], "experiments")) if entry.is_dir()]

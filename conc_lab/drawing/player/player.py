@@ -1,0 +1,101 @@
+"""The player of the living picture: who ran when, played in the page, modelled and measured on one time axis.
+
+A track is a few lanes (a worker each) and their blocks; player.js draws and plays it. Nothing comes back to the kernel:
+the player works while the kernel is busy. Where no widget can run, a still picture stands in its place.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import anywidget
+import traitlets
+from matplotlib.collections import PolyCollection
+
+from ...engine.errors import LabError
+from .. import kit, picture, words
+
+MOST_LANES = 8
+HATCHES = {"runs": "", "lock": "////", "cpu": "....", "waits": "", "unknown": ""}  # of a still, by a block's state
+# In JupyterLab the live player hides its still, and a player that is lost (a reopened notebook) hides its own error.
+CSS = """<style>
+.jp-OutputArea-child:has(.conc-still):has(+ .jp-OutputArea-child .conc-player),
+.jp-OutputArea-child:has(.conc-still) + .jp-OutputArea-child:not(:has(.conc-player)) {display: none}
+</style>"""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One run: lanes under a title, and what each of them does, block by block.
+
+    lanes: (name, kind) of each worker; blocks: (lane, start_ms, end_ms, state, share, cpu, task): state is one of
+    HATCHES ("lock" waits for the lock, "cpu" for a CPU, "waits" is a wait of the task's own, "unknown" is measured: not
+    running, and nothing says why), share the part of the block in which the worker ran, cpu the number of its CPU or
+    None, task the number of its task or None; lock: (lane, start_ms, end_ms) of who holds the lock, in a model;
+    note: a sentence to stand under the picture.
+    """
+
+    title: str
+    lanes: list
+    blocks: list
+    modelled: bool = False
+    lock: list | tuple = ()
+    note: str = ""
+
+    def __post_init__(self):
+        if not 1 <= len(self.lanes) <= MOST_LANES:
+            raise LabError(f"the player has one to {MOST_LANES} lanes a track, got {len(self.lanes)} in {self.title!r}")
+
+    @property
+    def end_ms(self) -> float:
+        return max(end for _, _, end, *_ in self.blocks)
+
+    def __str__(self):
+        """What the track is, how long it took and how many CPUs it kept busy, in words."""
+        used = sum(share * (end - start) for _, start, end, state, share, *_ in self.blocks if state == "runs")
+        took = f"{words.duration(self.end_ms / 1000)}, {used / self.end_ms:.2f} CPUs busy on average"
+        return f"{'model' if self.modelled else 'measured'}, {self.title}: {took}"
+
+
+class Player(anywidget.AnyWidget):
+    """Plays tracks under each other on one time axis; set `tracks` to play others in the same place."""
+
+    _esm = Path(__file__).with_name("player.js")
+    _css = Path(__file__).with_name("player.css")
+    tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [vars(track) for track in tracks])
+
+    def __init__(self, tracks, **layout):
+        super().__init__(tracks=sorted(tracks, key=lambda track: not track.modelled), **layout)
+
+    def _ipython_display_(self):
+        show(self, picture.drawn(still, self.tracks))
+
+
+def show(widget, instead: picture.Picture) -> None:
+    """Display a widget that is or holds a player, and a picture that stands in its place where no widget can run.
+
+    They are two outputs: of one output with both, a reopened notebook shows "model not found".
+    """
+    from IPython.display import HTML, display
+
+    display(HTML(f'{CSS}<div class="conc-still">{instead._repr_html_()}</div>'))
+    view = {"model_id": widget.model_id, "version_major": 2, "version_minor": 0}
+    display({"application/vnd.jupyter.widget-view+json": view, "text/html": "", "text/plain": ""}, raw=True)
+
+
+def still(tracks):
+    """A figure of the tracks below each other, its alt text and its sentence."""
+    lanes = [len(track.lanes) for track in tracks]
+    figure = kit.figure(0.6 + 0.5 * len(tracks) + 0.3 * sum(lanes))
+    axes = figure.subplots(len(tracks), squeeze=False, sharex=True, height_ratios=lanes)[:, 0]
+    for ax, track in zip(axes, tracks, strict=True):
+        for lane, start, end, state, share, *_ in track.blocks:
+            color, half = kit.LOOKS[track.lanes[lane][1]]["color"], 0.35 * max(share if state == "runs" else 1, 0.08)
+            sides = [(start, lane - half), (start, lane + half), (end, lane + half), (end, lane - half)]
+            face = color if state == "runs" else "none"
+            ax.add_collection(PolyCollection([sides], facecolor=face, edgecolor=color, hatch=HATCHES[state]))
+        kit.names(ax, [name for name, _ in track.lanes])
+        ax.set_xlim(0, max(track.end_ms for track in tracks))
+        ax.set_title(f"{'model' if track.modelled else 'measured'}: {track.title}", fontsize=10, loc="left")
+    axes[-1].set_xlabel("milliseconds; the thicker a block, the more of it the worker ran")
+    told = "; ".join(map(str, tracks))
+    return figure, f"Who ran when, block by block. {told}.", words.sentence(told)

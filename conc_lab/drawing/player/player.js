@@ -7,7 +7,7 @@ const HALF = 0.5; // of a measured block: from this share on its worker is said 
 const PLAY_S = 12; // about how long the whole takes at the speed that is set first
 const STEP_MS = 1200; // between two steps, where the reader asked for less motion
 const LEGEND = {
-  runs: "runs", thin: "thin: measured to run for a part of its block only, and when in it is unknown",
+  runs: "runs", thin: "thin: ran for a part of the block only; when in it, nobody knows",
   lock: "waits for the lock", cpu: "waits for a CPU", waits: "a wait of its own",
   unknown: "not running, reason unknown",
 };
@@ -24,7 +24,7 @@ function prepared(track) {
     lanes[lane].blocks.push({ lane, start, end, state, share, cpu, task });
   lanes.forEach((lane) => lane.blocks.sort((a, b) => a.start - b.start));
   const lock = track.lock.map(([lane, start, end]) => ({ lane, start, end })).sort((a, b) => a.start - b.start);
-  const label = `${track.modelled ? "model" : "measured"}: ${track.title}`;
+  const label = `${track.modelled ? "model" : "measured"}, ${track.title}`;
   return { ...track, label, lanes, lock, end: Math.max(0, ...lanes.map((lane) => lane.blocks.at(-1)?.end ?? 0)) };
 }
 
@@ -33,7 +33,7 @@ const runs = (block) => block.state === "runs" && block.share >= HALF;
 // What a worker does from the start of a block on, in words.
 function told(track, block, takes) {
   if (MEANT[block.state]) return MEANT[block.state];
-  if (block.state === "unknown" || block.share < 0.005) return "does not run, nobody knows why";
+  if (block.state === "unknown" || block.share < 0.005) return "does not run, reason unknown";
   const where = block.cpu === null ? "" : ` on CPU ${block.cpu}`;
   const part = track.modelled || block.share > 0.95 ? "" : ` for ${Math.round(100 * block.share)} % of this block`;
   return `${takes ? "takes the lock and " : ""}runs${part}${where}`;
@@ -44,19 +44,19 @@ function changes(track, eps) {
   const found = [], taken = new Set(track.lock.map(({ lane, start }) => `${lane} ${start}`));
   track.lanes.forEach(({ name, blocks }) => {
     let before = null, key = null;
-    const ends = (block) => (block.task === null ? "is done" : `ends task ${block.task + 1}`);
+    const lasts = new Map(blocks.map((block) => [block.task, block]));
+    const ends = (block) => block.task !== null && lasts.get(block.task) === block ? [`ends task ${block.task + 1}`] : [];
     for (const block of blocks) {
-      const takes = taken.has(`${block.lane} ${block.start}`);
+      const takes = taken.has(`${block.lane} ${block.start}`), gap = before && block.start - before.end > eps;
       const now = [block.state, runs(block), block.cpu, block.task].join();
-      const other = before && (before.task !== block.task || block.start - before.end > eps);
-      if (other && block.start - before.end > eps) found.push({ time: before.end, text: `${name} ${ends(before)}` });
-      if (other || takes || now !== key) {
-        const ended = other && before.task !== null && block.start - before.end <= eps ? `${ends(before)}, ` : "";
-        found.push({ time: block.start, text: `${name} ${ended}${told(track, block, takes)}` });
+      if (gap) found.push({ time: before.end, text: `${name} ${ends(before)[0] ?? "stops"}` });
+      if (gap || takes || now !== key) {
+        const news = [...(before && !gap ? ends(before) : []), told(track, block, takes)];
+        found.push({ time: block.start, text: `${name} ${news.join(", ")}` });
       }
       [before, key] = [block, now];
     }
-    if (before) found.push({ time: before.end, text: `${name} ${ends(before)}` });
+    if (before) found.push({ time: before.end, text: `${name} ${[...ends(before), "is done"].join(" and ")}` });
   });
   return found;
 }
@@ -178,6 +178,7 @@ function render({ model, el }) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let tracks, end, eps, events, questions, width, look, time = 0, rate = 1;
   let playing = null, asked = null, hits = 0, count = 0; // playing: what ends it; asked: the question that is open
+  let fresh = true; // whether the first step, at 0 ms, is still to come
 
   const x = (at) => LEFT + ((width - LEFT - RIGHT) * at) / end;
 
@@ -201,7 +202,7 @@ function render({ model, el }) {
     [hits, count] = [0, 0];
     close();
     say("Press Play, or Step.");
-    time = 0;
+    [time, fresh] = [0, true];
     paint();
   }
 
@@ -324,7 +325,7 @@ function render({ model, el }) {
   }
 
   function go(to) {
-    time = clamp(to, 0, end);
+    [time, fresh] = [clamp(to, 0, end), false];
     frame();
   }
 
@@ -336,7 +337,7 @@ function render({ model, el }) {
 
   function start() {
     if (asked) return say(`${question()} Answer first, or move the time.`);
-    if (time >= end) go(0);
+    if (time >= end) [time, fresh] = [0, true];
     play.textContent = "Pause";
     if (calm.matches) {
       const timer = setInterval(() => step() || stop(), STEP_MS);
@@ -399,7 +400,7 @@ function render({ model, el }) {
 
   // To the next change, or to the one before; false at the end.
   function step(forward = true) {
-    const next = forward ? events.find((each) => each.time > time + eps)
+    const next = forward ? events.find((each) => each.time > time + eps || fresh)
       : events.findLast((each) => each.time < time - eps);
     if (asked && forward) return say(`${question()} Answer first.`);
     if (asked) close();
@@ -407,7 +408,11 @@ function render({ model, el }) {
     if (halt) return open(halt);
     if (!next) {
       if (forward) finish();
-      else go(0);
+      else {
+        [time, fresh] = [0, true];
+        frame();
+        say("The beginning.");
+      }
       return false;
     }
     go(next.time);
@@ -417,8 +422,7 @@ function render({ model, el }) {
 
   const byHand = (forward) => {
     stop();
-    if (forward && time === 0 && said.textContent.startsWith("Press") && events[0]?.time <= eps) say(`0 ms: ${events[0].text}`);
-    else step(forward);
+    step(forward);
   };
   const toggle = () => {
     if (!playing) return start();
@@ -455,7 +459,9 @@ function render({ model, el }) {
     event.preventDefault();
   };
 
-  const theme = new MutationObserver(paint), size = new ResizeObserver(() => root.clientWidth !== width && paint());
+  // A moment later: while JupyterLab changes its theme, the page has no size.
+  const theme = new MutationObserver(() => requestAnimationFrame(paint));
+  const size = new ResizeObserver(() => root.clientWidth !== width && paint());
   theme.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
   size.observe(root);
   model.on("change:tracks", load);

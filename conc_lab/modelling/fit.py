@@ -17,7 +17,7 @@ from .simulation import NO_COSTS, Costs, Run, Work, simulate
 
 WORST = 0.15  # a kind of worker for which the model is off by more is refused
 STEPS = 12  # of a bisection
-UNTOLD = "the rows do not say how much of a task needs the lock: that takes two threads on two CPUs"
+UNTOLD = "only two threads on two CPUs can show how much of a task needs the lock"
 
 # What the model says of one variant. error: the worst one (modelled / measured - 1) where this kind was measured, at so
 # many points; refused: why its figures are not to be believed, or None.
@@ -92,7 +92,7 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     error = max(errors, key=abs)
     refused = known.untold if kind == "threads" else None
     if abs(error) > WORST:
-        refused = f"it is off by {error:+.0%} where {kind} were measured"
+        refused = f"it is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
     run = known.run(kind, workers, cpus, _measured(result).tasks.get((kind, workers)))
     return Prediction(run, workers * known.costs[kind].setup_s, error, len(errors), refused)
 

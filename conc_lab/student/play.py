@@ -37,7 +37,7 @@ def _timeline(result, last, asked):
     variants = rows[["kind", "task", "workers"]].drop_duplicates()
     columns = ["worker", "start_ms", "end_ms", "cpu_ms", "cpu"]
     return [
-        _track(kind, workers, task, where(rows, kind=kind, task=task)[columns].itertuples(index=False))
+        track(kind, workers, task, where(rows, kind=kind, task=task)[columns].itertuples(index=False))
         for kind, task, workers in kit.ordered(variants, ["kind", "task"], kind=kit.LOOKS).itertuples(index=False)
     ]
 
@@ -52,19 +52,22 @@ def _speedup(result, last, asked):
     rows = pandas.concat([rows[rows.kind == "serial"], chosen]) if len(chosen) else chosen
     most = kit.ordered(rows, ["kind", "workers"], kind=kit.LOOKS).groupby("kind", sort=False).tail(1)
     return [
-        _track(line.kind, line.workers, f"{line.tasks} tasks of {line.task}", line.ran, numbered=True)
+        track(line.kind, line.workers, f"{line.tasks} tasks of {line.task}", line.ran, numbered=True)
         for line in most.itertuples()
     ]
 
 
-def _track(kind, workers, what, rows, numbered=False):
+def track(kind, workers, what, rows, numbered=False):
     """A track of (worker, start_ms, end_ms, cpu_ms, cpu) rows; numbered: each row is a task with a number."""
     blocks = []
     for number, (worker, start, end, cpu_ms, cpu) in enumerate(rows):
         state, share = ("unknown", 0) if pandas.isna(cpu_ms) else ("runs", min(1, cpu_ms / max(end - start, 1e-9)))
         cpu = None if pandas.isna(cpu) else int(cpu)
         blocks.append((int(worker), start, end, state, share, cpu, number if numbered else None))
-    lanes = [
-        (f"{words.ONE.get(kind, kind)} {worker + 1}" if kind != "serial" else kind, kind) for worker in range(workers)
-    ]
-    return Track(f"{words.name(kind, workers)}, {what}", lanes, blocks, note=NOTE)
+    return Track(f"{words.name(kind, workers)}, {what}", lanes(kind, workers), blocks, note=NOTE)
+
+
+def lanes(kind: str, workers: int) -> list[tuple[str, str]]:
+    """(name, kind) of each worker, of no more than the player has lanes for."""
+    name = words.ONE.get(kind, kind)
+    return [(f"{name} {worker + 1}" if kind != "serial" else kind, kind) for worker in range(min(workers, MOST_LANES))]

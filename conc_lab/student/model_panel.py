@@ -1,0 +1,116 @@
+"""`lab.model`: the model in the player, with controls for workers and CPUs, and what was measured under it."""
+
+import ipywidgets as widgets
+
+from ..drawing import kit, picture, words
+from ..drawing.player import player
+from ..drawing.shell.shell import Shell
+from ..engine.errors import LabError
+from ..engine.parameters import Number, OneOf
+from ..engine.result import ODD, Result, recording
+from ..modelling import fit
+from ..modelling.simulation import Work
+from .play import lanes, track
+
+TASKS = {"computing in Python": Work(0.01), "hashing": Work(0, 0.01), "half waiting": Work(0.005, 0, 0.005)}
+TASKS |= {"waiting": Work(0, 0, 0.01)}
+KINDS = ("threads", "processes", "asyncio")
+NUMBERS = {1, 2, 4, 8, 16, 32, 64}
+RULES = "Nothing was measured for this: it follows from the rules alone. To check the model, call lab.model(result)."
+ONE_CPU = "One CPU does not show who waits for the lock, so the model is fitted to a recording from two."
+ONE_THREAD = "Coroutines share one thread: the lock in this picture is that thread."
+
+
+class Model(Shell):
+    """The model in the player: choose workers and CPUs; it says what they would do and how far to believe that.
+
+    result: of a speedup, to which the model is fitted (see `modelling.fit`), and which is played under it where the
+    same workers were measured; without one there are four made-up tasks of 10 ms to choose from. kind, workers, cpus:
+    what is chosen at first. Raises LabError for what cannot be modelled.
+    """
+
+    def __init__(self, result: Result | None = None, kind=None, workers: int | None = None, cpus: int | None = None):
+        self._result, self._note, self._points = result, "", {}
+        if result is not None:
+            self._fit()
+        likely = dict(sorted(self._points, key=lambda at: (at[1] <= player.MOST_LANES, at[1])))  # the last of each kind
+        kinds = [name for name in kit.LOOKS if name in (likely or KINDS)]
+        kind = OneOf(lambda: kinds, "").check("kind", kind or kinds[0])
+        self._task = widgets.Dropdown(options=TASKS, description="Task")
+        self._kind = widgets.Dropdown(options=kinds, value=kind, description="Kind")
+        self._workers = _choice("worker", workers or likely.get(kind, 2))
+        self._cpus = _choice("CPU", cpus or (fit.usable(self._result) if likely else 2))
+        self._player = player.Player([])
+        controls = [*([] if likely else [self._task]), self._kind, self._workers, self._cpus]
+        super().__init__([*controls, self.status, self._player], "The model")
+        for control in controls:
+            control.observe(self._update, "value")
+        self._update()
+
+    def _fit(self):
+        """Fit the model to the result, or to a recording of its task where one CPU does not tell."""
+        try:
+            fit.fitted(self._result)  # refuses what is none of a speedup
+            task, gil = self._result.params["task"], self._result.machine["gil"]
+            if fit.usable(self._result) == 1 and (found := recording("speedup", task=task, gil=gil)):
+                self._result, self._note = found, ONE_CPU
+            self._points = fit.points(self._result)
+        except ODD as error:
+            raise LabError(f"these are not the rows of a whole speedup run ({error!r:.100})") from error
+
+    def _update(self, _=None):
+        """Play what is chosen and say how far to believe it; where that is refused, play what was measured."""
+        at, below = (self._kind.value, self._workers.value, self._cpus.value), []
+        said = [f"{_variant(*at)}:"]
+        if self._points:
+            told = fit.predicted(self._result, *at)
+            if told.refused:
+                near = min(self._points, key=lambda point: (point[0] != at[0], abs(point[1] - at[1])))
+                at = *near, fit.usable(self._result)
+                said += [f"no figure, because {told.refused}. You see {_variant(*at)}, as measured."]
+            else:
+                said += [
+                    f"{words.times(told.run.speedup)} as fast as serial, and {words.duration(told.setup_s)} to start."
+                ]
+                said += [
+                    f"The model was fitted to this run. At {words.count(told.points, 'point')} with {at[0]}, it is off"
+                ]
+                said += [f"by {max(0.01, abs(told.error)):.0%} at most."]
+            rows = self._result.shown.query("kind == @at[0] and workers == @at[1]")
+            if len(rows):
+                here = words.count(fit.usable(self._result), "CPU")
+                said += [f"Measured on {here}: {words.times(rows.speedup.median())}.", self._note]
+            run = fit.predicted(self._result, *at).run
+            below = [track(*at[:2], "last round", ran, True) for ran in rows.ran.dropna() if at[1] <= player.MOST_LANES]
+        else:
+            run = fit.Fitted(self._task.value, {}).run(*at)
+            said += [f"{words.times(run.speedup)} as fast as serial.", RULES]
+        self._player.tracks = [_modelled(run, *at), *below]
+        self.say(" ".join(said))
+
+    def _ipython_display_(self):
+        player.show(self, picture.drawn(player.still, self._player.tracks))
+
+
+model = Model  # conc_lab's public name
+
+
+def _modelled(run, kind, workers, cpus):
+    """The track of a run of the model, of no more workers than the player has lanes."""
+    shown = lanes(kind, workers)
+    blocks, held = ([row for row in rows if row[0] < len(shown)] for rows in (run.blocks, run.held))
+    notes = [f"{len(shown)} of {workers} workers are shown."] * (len(shown) < workers) + [ONE_THREAD] * (
+        kind == "asyncio"
+    )
+    return player.Track(_variant(kind, workers, cpus), shown, blocks, True, held, " ".join(notes))
+
+
+def _variant(kind, workers, cpus):
+    return f"{words.name(kind, workers)} on {words.count(cpus, 'CPU')}"
+
+
+def _choice(what, chosen):
+    """Radios in a row for a number of these, with the one that is chosen among them."""
+    Number(1, max(NUMBERS), "").check(f"{what}s".lower(), chosen)
+    options = [(f"{number} {what}{'s' * (number > 1)}", number) for number in sorted(NUMBERS | {chosen})]
+    return widgets.RadioButtons(options=options, value=chosen, orientation="horizontal", layout={"width": "auto"})

@@ -91,7 +91,9 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     errors = [modelled / measured - 1 for (at, _), (measured, modelled) in points(result).items() if at == kind]
     error = max(errors, key=abs)
     refused = known.untold if kind == "threads" else None
-    if abs(error) > WORST:
+    if len(errors) < 2:
+        refused = f"{kind} were measured at one number of workers alone, which does not check it"
+    elif abs(error) > WORST:
         refused = f"it is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
     run = known.run(kind, workers, cpus, _measured(result).tasks.get((kind, workers)))
     return Prediction(run, workers * known.costs[kind].setup_s, error, len(errors), refused)

@@ -65,8 +65,8 @@ def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=N
 
     world, queue, blocks, held = simpy.Environment(), deque(range(tasks)), [], []
     one_thread = kind in ("asyncio", "serial")
-    # Where nothing is shared, a lock for each.
-    locks = [Turns(world, [0]) for _ in range(1 if one_thread or (kind == "threads" and gil) else workers)]
+    # A lock that nobody shares keeps nobody waiting, and is left out.
+    shared = Turns(world, [0]) if one_thread or (kind == "threads" and gil) else None
     free = Turns(world, range(cpus))
 
     def note(since, state, worker, task, cpu=None):
@@ -94,12 +94,11 @@ def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=N
                 lock.give_back(key)
 
     def worker(number):
-        lock = locks[number % len(locks)]
         while queue:
             task = queue.popleft()
             yield world.timeout(max(0, (task + 1) * costs.handover_s - world.now) + costs.handover_s)
-            yield from compute(work.bytecode_s * costs.cpu_cost, lock, number, task)
-            yield from compute(work.released_s * costs.cpu_cost, lock if one_thread else None, number, task)
+            yield from compute(work.bytecode_s * costs.cpu_cost, shared, number, task)
+            yield from compute(work.released_s * costs.cpu_cost, shared if one_thread else None, number, task)
             since = world.now
             yield world.timeout(work.waits_s)
             note(since, "waits", number, task)
@@ -108,4 +107,4 @@ def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=N
         world.process(worker(number))
     world.run()
     busy_s = sum(block.end_ms - block.start_ms for block in blocks if block.state == "runs") / 1e3
-    return Run(world.now, sum(work) * tasks / world.now, busy_s / world.now, blocks, held if len(locks) == 1 else [])
+    return Run(world.now, sum(work) * tasks / world.now, busy_s / world.now, blocks, held)

@@ -38,11 +38,12 @@ class Model(Shell):
         kind = OneOf(lambda: kinds, "").check("kind", kind or kinds[0])
         self._task = widgets.Dropdown(options=TASKS, description="Task")
         self._kind = widgets.Dropdown(options=kinds, value=kind, description="Kind")
-        self._workers = _choice("worker", workers or likely.get(kind, 2))
-        self._cpus = _choice("CPU", cpus or (fit.usable(self._result) if likely else 2))
+        self._workers = _choice("worker", workers, likely.get(kind, 2))
+        self._cpus = _choice("CPU", cpus, fit.usable(self._result) if likely else 2)
         self._player = player.Player([])
         controls = [*([] if likely else [self._task]), self._kind, self._workers, self._cpus]
-        super().__init__([*controls, self.status, self._player], "The model")
+        super().__init__(name="The model")
+        self.show([*controls, self.status, self._player])
         for control in controls:
             control.observe(self._update, "value")
         self._update()
@@ -55,38 +56,41 @@ class Model(Shell):
             if fit.usable(self._result) == 1 and (found := recording("speedup", task=task, gil=gil)):
                 self._result, self._note = found, ONE_CPU
             self._points = fit.points(self._result)
+            if not self._points:
+                raise ValueError("serial alone")
         except ODD as error:
             raise LabError(f"these are not the rows of a whole speedup run ({error!r:.100})") from error
 
     def _update(self, _=None):
-        """Play what is chosen and say how far to believe it; where that is refused, play what was measured."""
-        at, below = (self._kind.value, self._workers.value, self._cpus.value), []
-        said = [f"{_variant(*at)}:"]
-        if self._points:
-            told = fit.predicted(self._result, *at)
-            if told.refused:
-                near = min(self._points, key=lambda point: (point[0] != at[0], abs(point[1] - at[1])))
-                at = *near, fit.usable(self._result)
-                said += [f"no figure, because {told.refused}. You see {_variant(*at)}, as measured."]
-            else:
-                said += [
-                    f"{words.times(told.run.speedup)} as fast as serial, and {words.duration(told.setup_s)} to start."
-                ]
-                said += [
-                    f"The model was fitted to this run. At {words.count(told.points, 'point')} with {at[0]}, it is off"
-                ]
-                said += [f"by {max(0.01, abs(told.error)):.0%} at most."]
-            rows = self._result.shown.query("kind == @at[0] and workers == @at[1]")
-            if len(rows):
-                here = words.count(fit.usable(self._result), "CPU")
-                said += [f"Measured on {here}: {words.times(rows.speedup.median())}.", self._note]
-            run = fit.predicted(self._result, *at).run
-            below = [track(*at[:2], "last round", ran, True) for ran in rows.ran.dropna() if at[1] <= player.MOST_LANES]
-        else:
-            run = fit.Fitted(self._task.value, {}).run(*at)
-            said += [f"{words.times(run.speedup)} as fast as serial.", RULES]
+        """Play what is chosen, and say how far to believe it."""
+        chosen = self._kind.value, self._workers.value, self._cpus.value
+        at, run, said = self._checked(*chosen) if self._points else self._by_rules(*chosen)
+        below = []
+        if measured := self._points.get(at[:2]):
+            said += f" Measured on {words.count(fit.usable(self._result), 'CPU')}: {words.times(measured[0])}."
+            rows = self._result.shown.query("kind == @at[0] and workers == @at[1] <= @player.MOST_LANES")
+            below = [track(*at[:2], "last round", ran, True) for ran in rows.ran.dropna()]
         self._player.tracks = [_modelled(run, *at), *below]
-        self.say(" ".join(said))
+        self.say(f"{_variant(*chosen)}: {said} {self._note}".strip())
+
+    def _by_rules(self, *at):
+        """What is played, its run of the model, and what is said of it, where nothing was measured."""
+        run = fit.Fitted(self._task.value, {}).run(*at)
+        return at, run, f"{words.times(run.speedup)} as fast as serial. {RULES}"
+
+    def _checked(self, kind, workers, cpus):
+        """The same where there is a measurement; it is played where what is chosen is not believed."""
+        run, setup_s, error, count, refused = fit.predicted(self._result, kind, workers, cpus)
+        if not refused:
+            said = (
+                f"{words.times(run.speedup)} as fast as serial, and {words.duration(setup_s)} to start. The model was "
+            )
+            said += f"fitted to this run. At {words.count(count, 'point')} with {kind}, it is off by "
+            return (kind, workers, cpus), run, f"{said}{max(0.01, abs(error)):.0%} at most."
+        near = min((number for name, number in self._points if name == kind), key=lambda number: abs(number - workers))
+        at = kind, near, fit.usable(self._result)
+        said = f"no figure, because {refused}. You see {_variant(*at)}, which was measured."
+        return at, fit.predicted(self._result, *at).run, said
 
     def _ipython_display_(self):
         player.show(self, picture.drawn(player.still, self._player.tracks))
@@ -109,8 +113,9 @@ def _variant(kind, workers, cpus):
     return f"{words.name(kind, workers)} on {words.count(cpus, 'CPU')}"
 
 
-def _choice(what, chosen):
+def _choice(what, chosen, default):
     """Radios in a row for a number of these, with the one that is chosen among them."""
+    chosen = default if chosen is None else chosen
     Number(1, max(NUMBERS), "").check(f"{what}s".lower(), chosen)
     options = [(f"{number} {what}{'s' * (number > 1)}", number) for number in sorted(NUMBERS | {chosen})]
     return widgets.RadioButtons(options=options, value=chosen, orientation="horizontal", layout={"width": "auto"})

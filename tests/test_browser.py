@@ -28,7 +28,13 @@ LONG = "lab.panel(workers=[1, 2], task_ms=50, rounds=99)"  # a minute and more, 
 QUIET = 'lab.panel(task="sleep", workers=[2], task_ms=5000)'  # 80 s without an event: its pipe's end goes unnoticed
 OWN_TASK = "%%task digits\ndef digits():\n    return sum(map(int, str(2**500)))"
 CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
-PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL)
+PLAY = 'lab.play(lab.recording("timeline"), task="count_primes", kind="threads")'
+BUSY = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
+PANELS = ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL, PLAY, BUSY)
+CELLS = """() => {
+  const { model, activeCellIndex } = window.jupyterapp.shell.currentWidget.content;
+  return JSON.stringify([activeCellIndex, model.toJSON().cells.map(cell => [cell.cell_type, cell.source])]);
+}"""
 
 
 def missing_browser():
@@ -243,6 +249,60 @@ def test_the_kernel_is_free_while_a_panel_runs(show):
     notebook.run("1 + 1")
     expect(notebook.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")
     assert in_session(session) and button(panel, "Stop").is_enabled()
+
+
+def test_a_player_is_used_by_keyboard(panels_page, server):
+    """While the kernel is busy, keys play, step and answer, this is said, and nothing of the notebook changes."""
+    page = panels_page.page
+    for call in ("import conc_lab", PLAY):
+        panels_page.run(call)
+    player = panels_page.cell(PLAY).locator(".conc-player")
+    said, clock = player.get_by_role("status"), player.locator(".clock")
+    panels_page.start(BUSY)
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    player.get_by_role("button", name="Play").focus()
+    before = page.evaluate(CELLS)
+    page.keyboard.press("Space")
+    expect(clock).not_to_have_text(re.compile("^0 ms"))
+    page.keyboard.press("Space")
+    expect(said).to_have_text(re.compile("^Paused at"))
+    page.keyboard.press("ArrowRight")
+    expect(said).to_have_text(re.compile("ms: thread . .*runs"))
+    reach(page, "Ask me who runs next")
+    page.keyboard.press("Space")
+    player.get_by_role("button", name="Back").focus()
+    for key in (*"abcdmxyzjkf", "d", "d", "0", "0", "Enter", "ArrowDown", "ArrowUp", "ArrowLeft", "Delete"):
+        page.keyboard.press(key)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(said).to_have_text(re.compile("^Who runs next.*from 1 to 2"))
+    page.keyboard.press("2")
+    expect(said).to_have_text(re.compile("^Right: thread 2.*1 of 1 right"))
+    assert page.evaluate(CELLS) == before and player.locator(":focus").inner_text() == "Play"
+    (server.folder / "go").touch()
+    page.wait_for_function("() => window.cellsRun")
+
+
+@pytest.mark.slow
+def test_a_player_leaves_a_picture_behind(opened, server):
+    """A live player hides its picture; in the notebook that is opened again the picture is all that is there."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import conc_lab as lab\n" + PLAY)])
+    made.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(made, server.folder / "played.ipynb")
+    notebook = opened("played.ipynb")
+    notebook.run()
+    still, player = (notebook.page.locator(f".{name}") for name in ("conc-still img", "conc-player"))
+    expect(player).to_be_visible()
+    expect(still).to_be_hidden()
+    notebook.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    notebook.page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+    notebook.page.close()
+    server.end_kernels()
+    page = opened("played.ipynb").page
+    expect(page.get_by_text("model not found")).to_have_count(1)
+    expect(page.get_by_text("model not found")).to_be_hidden()
+    expect(page.locator(".conc-still img")).to_have_attribute("alt", re.compile("measured, 2 threads, count_primes"))
+    expect(page.locator(".conc-still img")).to_be_visible()
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ from .simulation import NO_COSTS, Costs, Run, Work, simulate
 
 WORST = 0.15  # a kind of worker for which the model is off by more is refused
 STEPS = 12  # of a bisection
-UNTOLD = "only two threads on two CPUs can show how much of a task needs the lock"
+TWO = 1.2  # times as busy as serial: from there on, two workers had a CPU each
+UNTOLD = "the workers had no second CPU to themselves (there is one, or others used it, or a limit): measure again"
 
 # What the model says of one variant. error: the worst one (modelled / measured - 1) where this kind was measured, at so
 # many points; refused: why its figures are not to be believed, or None.
@@ -28,7 +29,7 @@ Prediction = namedtuple("Prediction", "run setup_s error points refused")
 class Fitted:
     """The model with the figures of one result: its task and {kind: its costs}.
 
-    untold: why it is not known how much of the computing needs the lock (then all of it is said to), or None.
+    untold: why the result tells nothing of several CPUs, or None; then all computing counts as bytecode.
     """
 
     work: Work
@@ -49,12 +50,13 @@ def fitted(result: Result) -> Fitted:
         raise LabError("the model is fitted to what lab.speedup(…) returned, or to a recording of it")
     measured, cpus, gil = _measured(result), usable(result), result.machine["gil"]
     alone, costs = measured.loc["serial", 1], {}
-    waits_s = max(0, alone.wall_s - alone.cpu_s) if character(result.frame) in ("waits", "mixed") else 0
+    nature, busiest = character(result.frame), measured.cores_busy.max()
+    waits_s = max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0
     for kind, rows in measured.drop(index="serial", level="kind").groupby("kind"):
         workers = rows.index.get_level_values("workers")
         costs[kind] = Costs((rows.setup_s / workers).median(), 0, _cost(rows.cpu_cost[workers > 1].median()))
     threads = [workers for kind, workers in measured.index if kind == "threads" and workers > 1]
-    untold = UNTOLD if gil and (cpus < 2 or not threads) else None
+    untold = None if nature != "starved" and busiest > TWO * alone.cores_busy else UNTOLD
     known = Fitted(Work(alone.wall_s - waits_s, 0, waits_s), costs, gil, untold)
     if threads and gil and not untold:
         point, computes_s = measured.loc["threads", min(threads)], known.work.bytecode_s
@@ -90,7 +92,7 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     known = fitted(result)
     errors = [modelled / measured - 1 for (at, _), (measured, modelled) in points(result).items() if at == kind]
     error = max(errors, key=abs)
-    refused = known.untold if kind == "threads" else None
+    refused = known.untold
     if len(errors) < 2:
         refused = f"{kind} were measured at one number of workers alone, which does not check it"
     elif abs(error) > WORST:

@@ -16,8 +16,9 @@ TASKS = {"computing in Python": Work(0.01), "hashing": Work(0, 0.01), "half wait
 TASKS |= {"waiting": Work(0, 0, 0.01)}
 KINDS = ("threads", "processes", "asyncio")
 NUMBERS = {1, 2, 4, 8, 16, 32, 64}
+WIDE, NARROW = {"width": "18em"}, {"width": "11em"}
 RULES = "Nothing was measured for this: it follows from the rules alone. To check the model, call lab.model(result)."
-ONE_CPU = "One CPU does not show who waits for the lock, so the model is fitted to a recording from two."
+RECORDED = "Your run had no second CPU to itself, so the model is fitted to a recording from two CPUs."
 ONE_THREAD = "Coroutines share one thread: the lock in this picture is that thread."
 
 
@@ -36,28 +37,27 @@ class Model(Shell):
         likely = dict(sorted(self._points, key=lambda at: (at[1] <= player.MOST_LANES, at[1])))  # the last of each kind
         kinds = [name for name in kit.LOOKS if name in (likely or KINDS)]
         kind = OneOf(lambda: kinds, "").check("kind", kind or kinds[0])
-        self._task = widgets.Dropdown(options=TASKS, description="Task")
-        self._kind = widgets.Dropdown(options=kinds, value=kind, description="Kind")
-        self._workers = _choice("worker", workers, likely.get(kind, 2))
+        self._task = widgets.Dropdown(options=TASKS, description="Task", layout=WIDE)
+        self._kind = widgets.Dropdown(options=kinds, value=kind, description="Kind", layout=WIDE)
+        self._workers = _choice("Worker", workers, likely.get(kind, 2))
         self._cpus = _choice("CPU", cpus, fit.usable(self._result) if likely else 2)
         self._player = player.Player([])
         controls = [*([] if likely else [self._task]), self._kind, self._workers, self._cpus]
         super().__init__(name="The model")
-        self.show([*controls, self.status, self._player])
+        self.show([widgets.HBox(controls, layout={"flex_flow": "row wrap"}), self.status, self._player])
         for control in controls:
             control.observe(self._update, "value")
         self._update()
 
     def _fit(self):
-        """Fit the model to the result, or to a recording of its task where one CPU does not tell."""
+        """Fit the model to the result, or to a recording of its task where it tells nothing of several CPUs."""
         try:
-            fit.fitted(self._result)  # refuses what is none of a speedup
-            task, gil = self._result.params["task"], self._result.machine["gil"]
-            if fit.usable(self._result) == 1 and (found := recording("speedup", task=task, gil=gil)):
-                self._result, self._note = found, ONE_CPU
+            if untold := fit.fitted(self._result).untold:
+                task, gil = self._result.params["task"], self._result.machine["gil"]
+                self._result, self._note = recording("speedup", task=task, gil=gil), RECORDED
+            if not self._result:
+                raise LabError(f"there is nothing to fit the model to: {untold}")
             self._points = fit.points(self._result)
-            if not self._points:
-                raise ValueError("serial alone")
         except ODD as error:
             raise LabError(f"these are not the rows of a whole speedup run ({error!r:.100})") from error
 
@@ -114,8 +114,7 @@ def _variant(kind, workers, cpus):
 
 
 def _choice(what, chosen, default):
-    """Radios in a row for a number of these, with the one that is chosen among them."""
+    """A list of numbers of these, with the one that is chosen among them; it tells a screen reader its name."""
     chosen = default if chosen is None else chosen
     Number(1, max(NUMBERS), "").check(f"{what}s".lower(), chosen)
-    options = [(f"{number} {what}{'s' * (number > 1)}", number) for number in sorted(NUMBERS | {chosen})]
-    return widgets.RadioButtons(options=options, value=chosen, orientation="horizontal", layout={"width": "auto"})
+    return widgets.Dropdown(options=sorted(NUMBERS | {chosen}), value=chosen, description=f"{what}s", layout=NARROW)

@@ -16,7 +16,7 @@ TASKS = {"computing in Python": Work(0.01), "hashing": Work(0, 0.01), "half wait
 TASKS |= {"waiting": Work(0, 0, 0.01)}
 KINDS = ("threads", "processes", "asyncio")
 NUMBERS = {1, 2, 4, 8, 16, 32, 64}
-WIDE, NARROW = {"width": "18em"}, {"width": "11em"}
+WIDE, NARROW = {"width": "20em"}, {"width": "11em"}
 RULES = "Nothing was measured for this: it follows from the rules alone. To check the model, call lab.model(result)."
 RECORDED = "Your run had no second CPU to itself, so the model is fitted to a recording from two CPUs."
 ONE_THREAD = "Coroutines share one thread: the lock in this picture is that thread."
@@ -85,7 +85,7 @@ class Model(Shell):
             said = (
                 f"{words.times(run.speedup)} as fast as serial, and {words.duration(setup_s)} to start. The model was "
             )
-            said += f"fitted to this run. At {words.count(count, 'point')} with {kind}, it is off by "
+            said += f"fitted to {words.count(count, 'measured point')} with {kind}, and is off there by "
             return (kind, workers, cpus), run, f"{said}{max(0.01, abs(error)):.0%} at most."
         near = min((number for name, number in self._points if name == kind), key=lambda number: abs(number - workers))
         at = kind, near, fit.usable(self._result)
@@ -103,9 +103,8 @@ def _modelled(run, kind, workers, cpus):
     """The track of a run of the model, of no more workers than the player has lanes."""
     shown = lanes(kind, workers)
     blocks, held = ([row for row in rows if row[0] < len(shown)] for rows in (run.blocks, run.held))
-    notes = [f"{len(shown)} of {workers} workers are shown."] * (len(shown) < workers) + [ONE_THREAD] * (
-        kind == "asyncio"
-    )
+    notes = [ONE_THREAD] if kind == "asyncio" else []
+    notes += [f"{len(shown)} of {workers} workers are shown."] if len(shown) < workers else []
     return player.Track(_variant(kind, workers, cpus), shown, blocks, True, held, " ".join(notes))
 
 

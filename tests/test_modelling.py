@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import random
+import re
 
 import pytest
 from made.results import made
@@ -100,6 +101,7 @@ def test_fitted():
             assert found.costs[kind].cpu_cost == pytest.approx(cost.cpu_cost, rel=0.01)
             assert found.costs[kind].handover_s == pytest.approx(cost.handover_s, abs=0.00005), (work, kind)
         assert all(modelled == pytest.approx(measured, rel=0.05) for measured, modelled in fit.points(result).values())
+        assert fit.predicted(result, "threads", 2, 2).high < 1.1 * fit.predicted(result, "threads", 2, 2).low
         told, true = fit.predicted(result, "processes", 8, 16), known.run("processes", 8, 16)
         assert told.refused is None and told.run.speedup == pytest.approx(true.speedup, rel=0.03)
 
@@ -147,6 +149,10 @@ def test_the_panel():
     (model,) = shown._player.tracks
     assert len(model.lanes) == 8 and model.note == "8 of 16 workers are shown."
     assert {block.worker for block in model.blocks} == set(range(8))
+    hashing = lab.model(result_of(fit.Fitted(Work(0, 0.01), {})), workers=16, cpus=16)
+    assert re.match(
+        r"16 threads on 16 CPUs: 3.\d+× to 16× as fast as serial\. The measurement does", hashing.status.said
+    )
     shown._kind.value = "processes"
     assert shown.status.said.startswith("16 processes on eight CPUs: no figure, because it is 25% too high")
     assert shown._player.tracks[0].title == "4 processes on two CPUs"  # the nearest that was measured

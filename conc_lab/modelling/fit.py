@@ -17,23 +17,27 @@ from .simulation import NO_COSTS, Costs, Run, Work, simulate
 
 WORST = 0.15  # a kind of worker for which the model is off by more is refused
 STEPS = 12  # of a bisection
+NOISE = 0.03  # by so much cores busy differ from run to run
 TWO = 1.2  # times as busy as serial: from there on, two workers had a CPU each
 UNTOLD = "the workers had no second CPU to themselves (there is one, or others used it, or a limit): measure again"
 
-# What the model says of one variant. error: the worst one (modelled / measured - 1) where this kind was measured, at so
-# many points; refused: why its figures are not to be believed, or None.
-Prediction = namedtuple("Prediction", "run setup_s error points refused")
+# What the model says of one variant. low, high: its speedup with the greatest and the least share under the lock that
+# the rows allow; error: the worst one (modelled / measured - 1) of this kind, at so many points; refused: why its
+# figures are not to be believed, or None.
+Prediction = namedtuple("Prediction", "run low high setup_s error points refused")
 
 
 @dataclass(frozen=True)
 class Fitted:
     """The model with the figures of one result: its task and {kind: its costs}.
 
+    possible: the same task with the least and the greatest share under the lock that the rows allow;
     untold: why the result tells nothing of several CPUs, or None; then all computing counts as bytecode.
     """
 
     work: Work
     costs: dict
+    possible: tuple = ()
     gil: bool = True
     untold: str | None = None
 
@@ -51,23 +55,31 @@ def fitted(result: Result) -> Fitted:
     measured, cpus, gil = _measured(result), usable(result), result.machine["gil"]
     alone, costs = measured.loc["serial", 1], {}
     nature, busiest = character(result.frame), measured.cores_busy.max()
-    waits_s = max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0
+    waits_s = float(max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0)
     for kind, rows in measured.drop(index="serial", level="kind").groupby("kind"):
         workers = rows.index.get_level_values("workers")
         costs[kind] = Costs((rows.setup_s / workers).median(), 0, _cost(rows.cpu_cost[workers > 1].median()))
     threads = [workers for kind, workers in measured.index if kind == "threads" and workers > 1]
     untold = None if nature != "starved" and busiest > TWO * alone.cores_busy else UNTOLD
-    known = Fitted(Work(alone.wall_s - waits_s, 0, waits_s), costs, gil, untold)
+    known = Fitted(Work(float(alone.wall_s) - waits_s, 0, waits_s), costs, (), gil, untold)
     if threads and gil and not untold:
         point, computes_s = measured.loc["threads", min(threads)], known.work.bytecode_s
+        others = measured.xs(min(threads), level="workers").cores_busy.max()
 
         def locked(share):
-            return replace(known, work=Work(share * computes_s, (1 - share) * computes_s, waits_s))
+            return Work(share * computes_s, (1 - share) * computes_s, waits_s)
 
-        def held_up(share):  # by cores busy: what a task costs is another figure
-            return locked(share).run(*point.name, cpus, point.tasks).cores_busy <= point.cores_busy
+        def share(off):  # by cores busy, not the speedup: what a task costs is another figure
+            def held_up(share):
+                run = replace(known, work=locked(share)).run(*point.name, cpus, point.tasks)
+                return run.cores_busy <= point.cores_busy * (1 + off)
 
-        known = locked(_least(held_up, 1))
+            return _least(held_up, 1)
+
+        # Where no other kind was busier, it was not the lock that held threads up.
+        free = point.cores_busy >= (1 - NOISE) * others
+        best, *possible = (locked(0.0 if free and off >= 0 else share(off)) for off in (0, NOISE, -NOISE))
+        known = replace(known, work=best, possible=(*possible,))
     for kind, cost in costs.items():
         point = measured.loc[[kind]].iloc[0]
 
@@ -75,7 +87,7 @@ def fitted(result: Result) -> Fitted:
             here = {point.name[0]: Costs(cost.setup_s, handover_s, _cost(point.cpu_cost))}
             return replace(known, costs=here).run(*point.name, cpus, point.tasks).speedup <= point.speedup
 
-        costs[kind] = cost._replace(handover_s=_least(slow, alone.wall_s))
+        costs[kind] = cost._replace(handover_s=_least(slow, float(alone.wall_s)))
     return known
 
 
@@ -97,8 +109,11 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
         refused = f"{kind} were measured at one number of workers alone, which does not check it"
     elif abs(error) > WORST:
         refused = f"it is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
-    run = known.run(kind, workers, cpus, _measured(result).tasks.get((kind, workers)))
-    return Prediction(run, workers * known.costs[kind].setup_s, error, len(errors), refused)
+    tasks = _measured(result).tasks.get((kind, workers))
+    works = (known.work, *known.possible)
+    run, *others = (replace(known, work=work).run(kind, workers, cpus, tasks) for work in works)
+    speeds = sorted(each.speedup for each in (run, *others))
+    return Prediction(run, speeds[0], speeds[-1], workers * known.costs[kind].setup_s, error, len(errors), refused)
 
 
 def usable(result: Result) -> int:

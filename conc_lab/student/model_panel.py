@@ -19,6 +19,7 @@ NUMBERS = {1, 2, 4, 8, 16, 32, 64}
 WIDE, NARROW = {"width": "20em"}, {"width": "11em"}
 RULES = "Nothing was measured for this: it follows from the rules alone. To check the model, call lab.model(result)."
 RECORDED = "Your run had no second CPU to itself, so the model is fitted to a recording from two CPUs."
+OPEN = "The measurement does not tell how much of a task needs the lock. "
 ONE_THREAD = "Coroutines share one thread: the lock in this picture is that thread."
 
 
@@ -80,16 +81,17 @@ class Model(Shell):
 
     def _checked(self, kind, workers, cpus):
         """The same where there is a measurement; it is played where what is chosen is not believed."""
-        run, setup_s, error, count, refused = fit.predicted(self._result, kind, workers, cpus)
-        if not refused:
-            said = (
-                f"{words.times(run.speedup)} as fast as serial, and {words.duration(setup_s)} to start. The model was "
-            )
-            said += f"fitted to {words.count(count, 'measured point')} with {kind}, and is off there by "
-            return (kind, workers, cpus), run, f"{said}{max(0.01, abs(error)):.0%} at most."
+        told = fit.predicted(self._result, kind, workers, cpus)
+        if not told.refused:
+            wide = told.high > (1 + fit.WORST) * told.low
+            size = f"{words.times(told.low)} to {words.times(told.high)}" if wide else words.times(told.run.speedup)
+            said = f"{size} as fast as serial. {OPEN * wide}To start them takes {words.duration(told.setup_s)} more. "
+            said += f"The model was fitted to {words.count(told.points, 'measured point')} with {kind}, "
+            said += f"and is off there by {max(0.01, abs(told.error)):.0%} at most."
+            return (kind, workers, cpus), told.run, said
         near = min((number for name, number in self._points if name == kind), key=lambda number: abs(number - workers))
         at = kind, near, fit.usable(self._result)
-        said = f"no figure, because {refused}. You see {_variant(*at)}, which was measured."
+        said = f"no figure, because {told.refused}. You see {_variant(*at)}, which was measured."
         return at, fit.predicted(self._result, *at).run, said
 
     def _ipython_display_(self):

@@ -17,7 +17,7 @@ MEASURE = """async ([source, style, tracks]) => {
   document.head.append(Object.assign(document.createElement("style"), { textContent: style }));
   const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const { default: { render } } = await import(address), start = performance.now();
-  render({ model: { get: () => tracks, on() {}, off() {} }, el: document.body });
+  render({ model: { get: (name) => ({ tracks, hues: {} })[name], on() {}, off() {} }, el: document.body });
   const first = performance.now() - start, gaps = [];
   document.querySelectorAll("button")[1].click();
   await new Promise((done) => {

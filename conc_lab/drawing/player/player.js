@@ -157,6 +157,7 @@ function render({ model, el }) {
   const root = add(el, "div", "", { className: "conc-player" });
   root.setAttribute("role", "group");
   const canvas = add(root, "canvas"), legend = add(root, "div", "", { className: "legend" });
+  const notes = add(root, "div", "", { className: "notes" });
   const controls = add(root, "div", "", { className: "controls" });
   const back = add(controls, "button", "Back"), play = add(controls, "button", "Play");
   const forth = add(controls, "button", "Step");
@@ -172,7 +173,6 @@ function render({ model, el }) {
   answers.setAttribute("aria-label", "Who runs next?");
   const said = add(root, "p", "", { className: "said" });
   said.setAttribute("role", "status");
-  const notes = add(root, "div", "", { className: "notes" });
 
   const ctx = canvas.getContext("2d"), still = document.createElement("canvas");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -193,7 +193,7 @@ function render({ model, el }) {
     const fitting = rates.filter((each) => end / each > 2 && end / each < 240);
     speeds.replaceChildren(...fitting.map((each) => new Option(`1 s here is ${ms(each)} there`, each)));
     speeds.value = rate = fitting.find((each) => end / each <= PLAY_S) ?? fitting.at(-1);
-    root.setAttribute("aria-label", `Player of ${tracks.length > 1 ? `${tracks.length} runs` : tracks[0].label}`);
+    root.setAttribute("aria-label", `Player: ${tracks.map((track) => track.label).join("; ")}`);
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `Who ran when: ${tracks.map((track) => `${track.label}, ${track.lanes.length} ` +
       `lane${track.lanes.length > 1 ? "s" : ""}, ${ms(track.end)}`).join("; ")}. Step says in words what changes.`);
@@ -201,7 +201,8 @@ function render({ model, el }) {
     for (const note of new Set(tracks.map((track) => track.note).filter(Boolean))) add(notes, "p", note);
     [hits, count] = [0, 0];
     close();
-    say("Press Play, or Step.");
+    answers.replaceChildren();
+    say("Press Play or Step. The arrow keys step, too.");
     [time, fresh] = [0, true];
     paint();
   }
@@ -210,9 +211,10 @@ function render({ model, el }) {
 
   // The blocks, names, titles and the axis, as they are before anything plays.
   function paint() {
-    width = Math.round(root.clientWidth);
+    width = canvas.clientWidth;
     if (!width) return; // not on the page yet
     const style = getComputedStyle(root), value = (name) => style.getPropertyValue(name).trim(), dpr = devicePixelRatio;
+    const dark = document.body.matches("[data-jp-theme-light=false], .vscode-dark");
     look = { text: value("--text"), grey: value("--grey"), paper: value("--paper"), line: value("--line") };
     let y = 0, shortest = Infinity;
     for (const track of tracks) {
@@ -237,7 +239,7 @@ function render({ model, el }) {
       pen.fillStyle = look.line;
       pen.fillRect(x(at), HEAD, 1, y - HEAD - GAP);
       pen.textAlign = "center";
-      write(ms(+at.toPrecision(6)), x(at), y + 4, 60, look.text, 11);
+      write(ms(+at.toPrecision(6)), Math.min(x(at), width - 24), y + 4, 60, look.text, 11);
     }
     const seen = new Map(); // the states that occur, by the legend's names: a block of each
     for (const track of tracks) {
@@ -251,7 +253,7 @@ function render({ model, el }) {
       write(badge, 6.5, track.top + 14, 99, look.text, 11, "bold");
       write(track.title, long + 8, track.top + 14, width - long - 250, look.text, 13, "bold");
       track.lanes.forEach(({ name, kind, blocks }, lane) => {
-        const top = track.lanesTop + lane * LANE, hue = value(`--${kind}`) || look.grey;
+        const top = track.lanesTop + lane * LANE, hue = model.get("hues")[kind]?.[dark ? 1 : 0] ?? look.grey;
         write(name, 0, top + LANE / 2, LEFT - 8, look.text);
         pen.fillStyle = look.line;
         pen.fillRect(LEFT, top + LANE - 1, width - LEFT - RIGHT, 1);
@@ -461,7 +463,7 @@ function render({ model, el }) {
 
   // A moment later: while JupyterLab changes its theme, the page has no size.
   const theme = new MutationObserver(() => requestAnimationFrame(paint));
-  const size = new ResizeObserver(() => root.clientWidth !== width && paint());
+  const size = new ResizeObserver(() => canvas.clientWidth !== width && paint());
   theme.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
   size.observe(root);
   model.on("change:tracks", load);

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anywidget
+import numpy
 import traitlets
 from matplotlib.collections import PolyCollection
 
@@ -16,6 +17,7 @@ from .. import kit, picture, words
 
 MOST_LANES = 8
 HATCHES = {"runs": "", "lock": "////", "cpu": "....", "waits": "", "unknown": ""}  # of a still, by a block's state
+HUES = {kind: (kit.LOOKS[kind]["color"], dark) for kind, dark in zip(kit.LOOKS, kit.ON_DARK, strict=True)}
 # In JupyterLab the live player hides its still, and a player that is lost (a reopened notebook) hides its own error.
 CSS = """<style>
 .jp-OutputArea-child:has(.conc-still):has(+ .jp-OutputArea-child .conc-player),
@@ -46,14 +48,14 @@ class Track:
             raise LabError(f"the player has one to {MOST_LANES} lanes a track, got {len(self.lanes)} in {self.title!r}")
 
     @property
-    def end_ms(self) -> float:
-        return max(end for _, _, end, *_ in self.blocks)
+    def label(self) -> str:
+        return f"{'model' if self.modelled else 'measured'}, {self.title}"
 
     def __str__(self):
         """What the track is, how long it took and how many CPUs it kept busy, in words."""
+        end_ms = max(end for _, _, end, *_ in self.blocks)
         used = sum(share * (end - start) for _, start, end, state, share, *_ in self.blocks if state == "runs")
-        took = f"{words.duration(self.end_ms / 1000)}, {used / self.end_ms:.2f} CPUs busy on average"
-        return f"{'model' if self.modelled else 'measured'}, {self.title}: {took}"
+        return f"{self.label}: {words.duration(end_ms / 1000)}, {used / end_ms:.2f} CPUs busy on average"
 
 
 class Player(anywidget.AnyWidget):
@@ -61,6 +63,7 @@ class Player(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("player.js")
     _css = Path(__file__).with_name("player.css")
+    hues = traitlets.Dict(HUES).tag(sync=True)
     tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [vars(track) for track in tracks])
 
     def __init__(self, tracks, **layout):
@@ -88,14 +91,18 @@ def still(tracks):
     figure = kit.figure(0.6 + 0.5 * len(tracks) + 0.3 * sum(lanes))
     axes = figure.subplots(len(tracks), squeeze=False, sharex=True, height_ratios=lanes)[:, 0]
     for ax, track in zip(axes, tracks, strict=True):
-        for lane, start, end, state, share, *_ in track.blocks:
-            color, half = kit.LOOKS[track.lanes[lane][1]]["color"], 0.35 * max(share if state == "runs" else 1, 0.08)
-            sides = [(start, lane - half), (start, lane + half), (end, lane + half), (end, lane - half)]
-            face = color if state == "runs" else "none"
-            ax.add_collection(PolyCollection([sides], facecolor=face, edgecolor=color, hatch=HATCHES[state]))
+        lane, start, end, state, share, *_ = map(numpy.array, zip(*track.blocks, strict=True))
+        hues = numpy.array([kit.LOOKS[kind]["color"] for _, kind in track.lanes])[lane]
+        half = 0.35 * numpy.where(state == "runs", share.clip(0.1), 1)
+        sides = [(start, lane - half), (start, lane + half), (end, lane + half), (end, lane - half)]
+        for name, hatch in HATCHES.items():
+            shapes, colors = numpy.transpose(sides, (2, 0, 1))[state == name], hues[state == name]
+            face = colors if name == "runs" else "none"
+            ax.add_collection(PolyCollection(shapes, facecolor=face, edgecolor=colors, hatch=hatch))
         kit.names(ax, [name for name, _ in track.lanes])
-        ax.set_xlim(0, max(track.end_ms for track in tracks))
-        ax.set_title(f"{'model' if track.modelled else 'measured'}: {track.title}", fontsize=10, loc="left")
-    axes[-1].set_xlabel("milliseconds; the thicker a block, the more of it the worker ran")
+        ax.set_title(track.label, fontsize=10, loc="left")
+        ax.autoscale(axis="x", tight=True)
+    waits = "\nhatched: it waits for the lock; dotted: for a CPU" * tracks[0].modelled
+    axes[-1].set_xlabel(f"milliseconds; the thicker a block, the more of it the worker ran{waits}")
     told = "; ".join(map(str, tracks))
     return figure, f"Who ran when, block by block. {told}.", words.sentence(told)

@@ -31,7 +31,7 @@ Prediction = namedtuple("Prediction", "run low high setup_s error points refused
 class Fitted:
     """The model with the figures of one result: its task and {kind: its costs}.
 
-    possible: the same task with the least and the greatest share under the lock that the rows allow;
+    possible: the task with the least, and with the greatest share under the lock that the rows allow;
     untold: why the result tells nothing of several CPUs, or None; then all computing counts as bytecode.
     """
 

@@ -20,9 +20,8 @@ def main() -> None:
         worst, where = max(found, key=lambda each: abs(each[0]))
         off = [abs(error) for error, _ in found]
         above = sum(error > fit.WORST for error in off)
-        print(
-            f"{kind}: {len(off)} points, median {median(off):.1%}, worst {worst:+.1%} ({where}), {above} off by more than {fit.WORST:.0%}"
-        )
+        said = f"median {median(off):.1%}, worst {worst:+.1%} ({where}), {above} off by more than {fit.WORST:.0%}"
+        print(f"{kind}: {len(off)} points, {said}")
 
 
 if __name__ == "__main__":

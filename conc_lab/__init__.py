@@ -20,6 +20,7 @@ _HOMES = {
     "student.elsewhere": ("expect",),
     "student.exercises": ("check",),
     "student.export": ("export",),
+    "student.model_panel": ("model",),
     "student.panel": ("panel",),
     "student.play": ("play",),
     "student.scheduler": ("scheduler",),

@@ -134,7 +134,8 @@ def test_nothing_imports_upwards():
     above = ["claim_table", "student", "ipywidgets"]
     measuring = [*above, "drawing", "pandas", "matplotlib"]
     rooms = {
-        "engine/*": [*above, "drawing", "matplotlib"],
+        "engine/*": [*above, "drawing", "modelling", "matplotlib"],
+        "modelling/*": [*above, "drawing", "experiments", "matplotlib"],
         "drawing/*": [*above, r"experiments\."],
         "experiments/*/*": above,
         "experiments/*/measure": measuring,
@@ -143,7 +144,7 @@ def test_nothing_imports_upwards():
     for pattern, forbidden in rooms.items():
         words = "|".join(forbidden)
         paths = list((ROOT / "conc_lab").glob(f"{pattern}.py"))
-        assert len(paths) > 3, pattern
+        assert len(paths) > 2, pattern
         for path in paths:
             text = path.read_text(encoding="utf-8")
             found = re.findall(

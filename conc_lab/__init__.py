@@ -21,6 +21,8 @@ _HOMES = {
     "student.exercises": ("check",),
     "student.export": ("export",),
     "student.panel": ("panel",),
+    "student.scheduler": ("scheduler",),
+    "student.web_server": ("web_server",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _EXPERIMENTS = [entry.name for entry in os.scandir(os.path.join(__path__[0], "experiments")) if entry.is_dir()]

@@ -44,10 +44,10 @@ class Run:
             cure = "open the notebook where it is now; make room, or set TMPDIR to a folder that can be written to"
             raise LabError(f"{gone}: {cure}") from error
         pipes = dict.fromkeys(("stdin", "stderr"), subprocess.PIPE)  # stdin: its closing ends the watchdog
-        environment = _environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
+        variables = environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_printed)]
         try:
-            self._process = helper.start("engine.child", spec, **pipes, env=environment, start_new_session=True)
+            self._process = helper.start("engine.child", spec, **pipes, env=variables, start_new_session=True)
             self.pid = self._process.pid  # also its session's and its process group's
             for reader in self._readers:
                 reader.start()
@@ -160,7 +160,7 @@ def alive(session: int, mark: str | None = None, spared: str = "") -> list:
     return found
 
 
-def _environment():
+def environment() -> dict[str, str]:
     """The kernel's, with one BLAS thread, unbuffered prints, and conc_lab importable if it is not installed.
 
     Bytecode is kept whatever the kernel does: each spawned worker would compile our modules, which takes 0.6 MB.

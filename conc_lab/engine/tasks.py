@@ -170,9 +170,11 @@ def _calibrated(function, smallest=1):
 
 @contextlib.contextmanager
 def _prepare_http(seconds):
+    import subprocess
+
     from . import helper
 
-    with helper.start("engine.http_server") as server, contextlib.ExitStack() as ending:
+    with helper.start("engine.http_server", stdin=subprocess.PIPE) as server, contextlib.ExitStack() as ending:
         ending.callback(server.kill)
         yield (helper.heard(server, "the loopback server"), seconds)
 

@@ -51,7 +51,7 @@ def advise(
     items: Number(1, 10**9, "how many items are to be done") = 10_000,
     kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes", *here(["interpreters"])),
     task_ms: Number(0.1, 1000, "milliseconds an item of a built-in task takes alone", whole=False) = 10,
-    within_s: Number(1, 60, "seconds for measuring", whole=False) = ByProfile(2, 12, 12),
+    within_s: Number(1, 60, "seconds for measuring", whole=False) = ByProfile(2, 8, 12),
 ) -> Iterator[dict | Progress]:
     """Predict how long this many items take on each kind of worker, and say which to use; one row is one batch.
 

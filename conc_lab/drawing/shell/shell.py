@@ -1,0 +1,46 @@
+"""The shell around a group of controls: its name, its keys, its focus, and one line that a screen reader announces."""
+
+from pathlib import Path
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+
+from .style import CSS
+
+
+class Status(anywidget.AnyWidget):
+    """The line of a shell; in the page it looks after the whole group."""
+
+    _esm, _css = Path(__file__).with_name("shell.js"), CSS
+    name, said = (traitlets.Unicode().tag(sync=True) for _ in range(2))
+
+
+class Shell(widgets.VBox):
+    """A group of controls, called `name` by a screen reader. No key that is pressed in it edits the notebook.
+
+    `status` is its line: put it among the children, else it comes last. `default` is the button that Enter presses in
+    the group's fields and radios.
+    """
+
+    def __init__(self, children=(), name: str = "", default: widgets.Button | None = None, **how):
+        self.status = Status(name=name)
+        super().__init__(**how)
+        self.add_class("conc-lab-shell")
+        if default:
+            default.add_class("conc-lab-default")
+        self.show(children)
+
+    def show(self, children) -> None:
+        """Have these children, and the line."""
+        self.children = [*children, *([] if self.status in children else [self.status])]
+
+    def say(self, text: str) -> None:
+        """Show the text in the line, in place of what it said before."""
+        self.status.said = text
+
+    def focus(self, control: widgets.DOMWidget) -> None:
+        """Give the focus to a control of the group, if it is nowhere or in the group."""
+        name = f"conc-lab-control-{control.model_id}"
+        control.add_class(name)
+        self.status.send({"focus": name})

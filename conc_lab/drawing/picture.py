@@ -73,6 +73,23 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
 
 
+def headline(result: Result, bet=None) -> list[tuple] | None:
+    """The few figures that the result comes to: (kind of worker or None, label, figure, detail) each, all texts.
+
+    A bet adds the variants that it is about, with `words.name` as their labels. By default it is the first line of each
+    kind in a summary that names all its lines and their figures; None where a table says it better.
+    """
+    module = _module(result)
+    if hasattr(module, "headline"):
+        found = module.headline(result, bet)
+    elif "figure" in (lines := module.summary(result)) and lines.name.is_unique:
+        first = lines.drop_duplicates("kind")
+        found = zip(first.kind, first.name, first.figure, [""] * len(first), strict=True)
+    else:
+        return None
+    return [(kind if kind in kit.LOOKS else None, *texts) for kind, *texts in found]
+
+
 def _recorded_beside(result):
     """A recording of the same case, where the result cannot show its point: on one CPU, or by what its module says."""
     module, params = _module(result), result.params

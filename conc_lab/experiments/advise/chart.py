@@ -98,6 +98,12 @@ def agreement(result: Result, chosen) -> tuple[int, int]:
     return sum(each[chosen] <= 1.2 * each.min() for each in seconds), len(seconds)
 
 
+def headline(result: Result, bet=None):
+    """Of each kind what it is predicted to take for the wanted number of items."""
+    lines, what = best(result, result.params["items"]), f"predicted for {words.items(result.params['items'])}"
+    return [(line.kind, line.name, words.duration(line.predicted_s), what) for line in lines.itertuples()]
+
+
 def advise_chart(result: Result, bet):
     """Predicted seconds of each kind against items on log scales, where the choice changes, and the advice."""
     items, task = result.params["items"], result.params["task"]

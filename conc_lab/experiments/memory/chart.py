@@ -56,6 +56,12 @@ def summary(result: Result):
     return lines
 
 
+def headline(result: Result, bet=None):
+    """Of each kind and touch what one worker more adds."""
+    lines, by = where(summary(result), workers=max(result.params["workers"])), meter(result.frame).upper()
+    return [(line.kind, line.name, f"{megabytes(line.each_bytes)} MB", f"each, by {by}") for line in lines.itertuples()]
+
+
 def memory_chart(result: Result, bet):
     """What was added above what one worker has to itself, against workers; a column for each touch."""
     lines, by, row = summary(result), meter(result.frame).upper(), result.rows[0]

@@ -26,6 +26,12 @@ def summary(result: Result):
     return lines.assign(name=lines.kind + ", " + lines.way.replace(WAYS), figure=figures)
 
 
+def headline(result: Result, bet=None):
+    """What was lost where nothing guards a count or two locks."""
+    lines = summary(result).query("way in ['none', 'opposite order']")
+    return zip(lines.kind, lines.method + ", " + lines.kind, lines.figure, lines.way.replace(WAYS), strict=True)
+
+
 def races_chart(result: Result, bet):
     """A panel for each method that was measured: what was counted and what was lost, of what was expected.
 

@@ -22,6 +22,8 @@ CHEAPER = "the rows do not say why"
 HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
+REMARKS = {"no gain": "no gain", "as busy": "no gain to be seen", "too few": "too few rounds to tell"}  # by direction
+REMARKS |= {"unclear": "too noisy to tell"}
 PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#949494"}  # greys: a hue is a kind of worker's
 
 
@@ -129,6 +131,24 @@ def speedup_chart(result: Result, bet):
     told = [_verdict(line, waits) for line in lines.groupby("kind", sort=False).tail(1).itertuples()]
     told += [ONE_BLAS] * (getattr(TASKS.get(task), "extension", None) == "NumPy")
     return figure, alt, words.sentence(*told)
+
+
+def headline(result: Result, bet=None):
+    """Of each kind the most workers, and those bet on: its speedup; its range, and what keeps that from being sure."""
+    lines, points = summary(result), [(kind, workers) for kind, workers, _ in getattr(bet, "points", ())]
+    asked = pandas.Series([place in points for place in zip(lines.kind, lines.workers, strict=True)], lines.index)
+    lines = lines[asked | ~lines.duplicated("kind", keep="last")]
+    return [(line.kind, line.name, words.times(line.speedup), _range(line)) for line in lines.itertuples()]
+
+
+def _range(line):
+    span = f"{words.times(line.low)} to {words.times(line.high)} in {words.count(line.rounds, 'round')}"
+    return "; ".join([span, *filter(None, [_remark(line)])])
+
+
+def _remark(line):
+    """What is to be said of a line beside its speedup: that it is no gain, or unsure; None where it is clear."""
+    return REMARKS.get(line.direction, "its cause is in doubt" if line.doubt else None)
 
 
 def setup_chart(result: Result, bet):

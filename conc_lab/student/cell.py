@@ -9,7 +9,7 @@ from ..engine import experiment as experiments
 from ..engine import parameters, run
 from ..engine.errors import LabError
 from ..engine.result import Result
-from .shown import Shown
+from .shown import shown
 
 
 def experiment_call(name: str) -> Callable[..., Result]:
@@ -43,12 +43,17 @@ def _in_cell(bet, *what):
 
     line, chart = (display(HTML(""), display_id=True) for _ in range(2))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
-    there = Shown(bet, lambda html: chart.update(HTML(html)))
+    show = getattr(bet, "met", lambda result, draw, whole=False: draw(result))
+
+    def draw(result):
+        chart.update(HTML(shown(result, bet)))
+
+    events |= {"on_round": lambda result: show(result, draw)}
     try:
-        result = run.run(*what, **events, on_round=there.show)
+        result = run.run(*what, **events)
     finally:
         line.update(HTML(""))
-    there.show(result, whole=True)  # rows may have come after the last round, and some experiments have none
+    show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     try:
         result.keep()
     except LabError as error:

@@ -50,7 +50,8 @@ def _several(parameter, value, title, on_change):
 
     def read():
         typed = [word for field in fields for word in field.value.replace(",", " ").split()]
-        return list(map(parameters.parsed, [chip.description for chip in chips if chip.value] + typed))
+        found = list(map(parameters.parsed, [chip.description for chip in chips if chip.value] + typed))
+        return sorted(found, key=lambda value: (isinstance(value, str), value)) if fields else found
 
     return row, read
 

@@ -22,7 +22,7 @@ from ..engine.result import KEPT
 from .cell import kernel, progress_text
 from .controls import control
 from .job import Job
-from .shown import Shown, provenance, room
+from .shown import provenance, room, shown
 
 BUTTON = {False: ("Run", "play", "primary"), True: ("Stop", "stop", "danger")}  # by whether it runs
 AT_ONCE = {"Run": progress_text(0, "starting", None), "Stop": "Stopping."}  # said before the kernel has heard of it
@@ -42,7 +42,7 @@ class Panel(Shell):
         for before in list(_PANELS):
             if self._cell and before._cell == self._cell:
                 before._job.stop()
-        self._function, self._job = experiments.function(experiment), Job(self._changed)
+        self._function, self._bet, self._job = experiments.function(experiment), bet, Job(self._changed)
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
         parameters.checked(self._function, initial)
         self._run, self._save = _button("", "", self._on_run), _button("Save result", "save", self._on_save)
@@ -55,7 +55,6 @@ class Panel(Shell):
             later.add_class("conc-lab-later")
         code = widgets.HTML(folded("Show the code", _code(inspect.getsource(self._function))))
         self._below = [buttons, self.status, self._detail, self._chart, self._source, code, self._table, self._before]
-        self._there = Shown(bet, lambda text: setattr(self._chart, "value", text))
         self._set, self._more = set(initial), widgets.HTML(folded("More settings", ""))
         self.show_controls(initial)
         self._chart.value = room(experiment, self.values().get("task"))
@@ -88,7 +87,7 @@ class Panel(Shell):
         except LabError as error:
             box.add_class("conc-lab-invalid")
             self.say(f"{error}.", "bad")
-        self._show_source()
+        self._show_source(self._job.has_rounds)
 
     def _on_run(self, _):
         if self._job.state == "running":
@@ -111,16 +110,22 @@ class Panel(Shell):
         except LabError as error:
             self.say(f"Not saved: {error}.", "bad")
 
+    def _draw(self, result):
+        self._chart.value = shown(result, self._bet)
+
     def _changed(self, job, what):
         """Called by the job, mostly in its own thread, whenever something of it has changed."""
         if "result" in what:
             if self._source.value and not job.has_rounds:
                 self._before.value = folded("The run before", self._chart.value)
+            getattr(self._bet, "met", lambda result, draw: draw(result))(job.result, self._draw)
             table = picture.table(job.result).to_html(index=False, border=0, justify="left")
             self._table.value = folded("Table", f'<div style="overflow: auto; white-space: nowrap">{table}</div>')
-        if "result" in what or job.state == "done":
-            self._there.show(job.result, whole=job.state == "done")
+        if job.state == "done" and hasattr(self._bet, "met"):
+            self._bet.met(job.result, self._draw, whole=True)
         self._show_state()
+        if what != {"progress"}:
+            self._show_source(job.has_rounds or "result" in what)
 
     def _show_state(self):
         job, error, running = self._job, self._job.error, self._job.state == "running"
@@ -132,14 +137,13 @@ class Panel(Shell):
         stopped = f"Stopped; the chart shows {kept}." if job.result else "Stopped."
         said = {"idle": "Ready.", "running": progress_text(*job.progress), "done": "Done.", "cancelled": stopped}
         self.say(said.get(job.state) or f"Not measured: {error}.", "bad" if error else "")
-        self._show_source()
 
-    def _show_source(self):
+    def _show_source(self, has_rounds):
         """Say where the chart comes from, in amber where the controls say something else by now."""
         if not self._job.result:
             return
         warning, running = "", self._job.state == "running"
-        if running and not self._job.has_rounds:
+        if running and not has_rounds:
             warning = "This is the run before, until the first round is complete."
         elif not self._agree():
             warning = f"The controls have changed since{' this run began' if running else ': press Run'}."
@@ -159,8 +163,8 @@ panel = Panel  # conc_lab's public name
 
 def offer_tasks() -> None:
     """Let the panels that are shown offer the student's new task, too; what is chosen in them stays."""
-    for shown in list(_PANELS):
-        shown.show_controls(shown.values())
+    for each in list(_PANELS):
+        each.show_controls(each.values())
 
 
 def _unordered(params):

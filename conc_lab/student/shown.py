@@ -3,7 +3,6 @@
 import datetime
 import html
 import struct
-from collections.abc import Callable
 from functools import cache
 
 from ..drawing import kit, picture, words
@@ -12,26 +11,6 @@ from ..engine.result import Result, recording
 
 MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "D": "◆", "P": "✚"}  # of a chart, as text
 PLAIN = str.maketrans("", "", "[]'")
-
-
-class Shown:
-    """Where the results of a cell or panel are shown: put(html) replaces what is there, with the bet laid over it."""
-
-    def __init__(self, bet, put: Callable[[str], None]):
-        self._bet, self._put, self._drawn = bet, put, None
-
-    def show(self, result: Result, whole: bool = False) -> None:
-        """Draw the rows so far, or the whole result; a bet of a lesson hears of them and may have them drawn again."""
-        if hasattr(self._bet, "met"):
-            self._bet.met(result, self.draw, whole)
-        else:
-            self.draw(result)
-
-    def draw(self, result: Result) -> None:
-        """Draw the result, unless it stands there with the same bet."""
-        if self._drawn != (drawn := (result, getattr(self._bet, "words", ""))):
-            self._put(shown(result, self._bet))
-            self._drawn = drawn
 
 
 def shown(result: Result, bet=None) -> str:
@@ -45,10 +24,8 @@ def shown(result: Result, bet=None) -> str:
 
 def _item(kind, *texts):
     look, (label, figure, *more) = kit.LOOKS.get(kind), [html.escape(text or "") for text in texts]
-    mark = (
-        f'<span aria-hidden="true" style="--conc-mark: {look["color"]}">{MARKS[look["marker"]]}</span>' if look else ""
-    )
-    return f"<p>{mark} {label} <b>{figure}</b><br><small>{'; '.join(filter(None, more))}</small></p>"
+    mark = look and f'<span aria-hidden="true" style="--conc-mark: {look["color"]}">{MARKS[look["marker"]]}</span>'
+    return f"<p>{mark or ''} {label} <b>{figure}</b><br><small>{'; '.join(filter(None, more))}</small></p>"
 
 
 def provenance(result: Result) -> str:
@@ -65,7 +42,5 @@ def room(experiment: str, task: str | None) -> str:
     """HTML as high as the chart will be, by that of a recording; to draw this also gets the first chart out sooner."""
     recorded = recording(experiment, task) or recording(experiment)
     size = struct.unpack(">II", picture.show(recorded).png[16:24]) if recorded else (3, 2)
-    space = (
-        f'<div class="conc-lab-room" style="aspect-ratio: {size[0]} / {size[1]}">Press Run: the chart comes here.</div>'
-    )
-    return f'<div class="conc-lab"><div class="conc-lab-headline"></div>{space}<p></p></div>'
+    shape = f'class="conc-lab-room" style="aspect-ratio: {size[0]} / {size[1]}"'
+    return f'<div class="conc-lab"><div {shape}>Press Run: the chart comes here.</div><p></p></div>'

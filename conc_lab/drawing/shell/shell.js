@@ -48,7 +48,7 @@ function keep(group, name, press) {
     event.preventDefault();
     event.target.dispatchEvent(new Event("change", { bubbles: true }));
     button.click();
-  });
+  }, true); // before the field, which keeps its keys to itself
   group.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;

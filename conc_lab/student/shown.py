@@ -10,6 +10,10 @@ from ..drawing.shell.style import STYLE
 from ..engine.result import Result, recording
 
 MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "D": "◆", "P": "✚"}  # of a chart, as text
+COLORS = {
+    kind: f"--conc-mark: {look['color']}; --conc-on-dark: {dark}"
+    for (kind, look), dark in zip(kit.LOOKS.items(), kit.ON_DARK, strict=True)
+}
 PLAIN = str.maketrans("", "", "[]'")
 
 
@@ -23,9 +27,9 @@ def shown(result: Result, bet=None) -> str:
 
 
 def _item(kind, *texts):
-    look, (label, figure, *more) = kit.LOOKS.get(kind), [html.escape(text or "") for text in texts]
-    mark = look and f'<span aria-hidden="true" style="--conc-mark: {look["color"]}">{MARKS[look["marker"]]}</span>'
-    return f"<p>{mark or ''} {label} <b>{figure}</b><br><small>{'; '.join(filter(None, more))}</small></p>"
+    label, figure, *more = (html.escape(text or "") for text in texts)
+    mark = f'<span aria-hidden="true" style="{COLORS[kind]}">{MARKS[kit.LOOKS[kind]["marker"]]}</span>' if kind else ""
+    return f"<p>{mark} {label} <b>{figure}</b><br><small>{'; '.join(filter(None, more))}</small></p>"
 
 
 def provenance(result: Result) -> str:

@@ -108,7 +108,7 @@ def run(panel, runs, outcome):
 
 def pictures(panel):
     """The chart and the table that the panel shows."""
-    return re.findall("<img.*?>|<table.*?</table>", panel.page, re.DOTALL)
+    return re.findall('<img class="on-light".*?>|<table.*?</table>', panel.page, re.DOTALL)
 
 
 def test_controls_come_from_the_signature(runs):
@@ -332,7 +332,7 @@ def test_the_run_before(runs):
     panel = Panel()
 
     def alts():
-        return re.findall(r'<img alt="Speedup[^"]*?(\d) threads', panel.page)
+        return re.findall(r'class="on-light" alt="Speedup[^"]*?(\d) threads', panel.page)
 
     def outcome(workers, end):
         def rounds(on_progress, on_round):

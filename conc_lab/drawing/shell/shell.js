@@ -42,9 +42,9 @@ function keep(group, name, press) {
       document.body.dispatchEvent(new KeyboardEvent("keydown", event));
     }
     if (event.key !== "Enter") return;
-    if (event.target.matches("button") && event.repeat) event.preventDefault(); // the key is held
+    if (event.repeat) event.preventDefault(); // the key is held
     const button = group.querySelector("button.conc-lab-default:not([disabled], .mod-danger)");
-    if (!button || !event.target.matches("input:not([type=checkbox])")) return;
+    if (event.repeat || !button || !event.target.matches("input:not([type=checkbox])")) return;
     event.preventDefault();
     event.target.dispatchEvent(new Event("change", { bubbles: true }));
     button.click();
@@ -52,8 +52,8 @@ function keep(group, name, press) {
   group.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    const again = event.detail > 1 || (button.matches(".conc-lab-default") && performance.now() - turned < MEANT_BEFORE);
-    if (!press(button.textContent.trim(), again)) event.stopPropagation();
+    const late = event.isTrusted && button.matches(".conc-lab-default") && performance.now() - turned < MEANT_BEFORE;
+    if (!press(button.textContent.trim(), late || event.detail > 1)) event.stopPropagation();
   }, true);
   mend();
   return () => observer.disconnect();

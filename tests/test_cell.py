@@ -1,6 +1,7 @@
 """conc_lab.student.cell: an experiment as a call, in a notebook and outside."""
 
 import inspect
+import re
 import subprocess
 import sys
 import threading
@@ -128,6 +129,7 @@ def test_in_a_notebook(page, monkeypatch):
     assert lab.speedup(task="sha256", bet=bet, timeout_s=7) == made(TWO, rounds=2)
     assert seen[0] == ['<span role="status">50%: round 1 of &lt;2&gt;</span>', ""]
     assert "median of one round" in seen[1][1] and "your bet: " in seen[1][1]
+    assert re.search("2 threads <b>[^<]*×</b><br><small>[^<]*; you bet 2×</small>", seen[1][1])
     line, chart = page.now()
     assert line == "" and "median of two rounds" in chart
 

@@ -16,6 +16,7 @@ from conc_lab.engine.errors import Busy, LabError, RunStopped
 from conc_lab.engine.result import load
 from conc_lab.student import own_task
 from conc_lab.student import panel as panels
+from conc_lab.student.shown import room
 
 
 class Panel:
@@ -264,6 +265,13 @@ def test_where_the_chart_comes_from(runs):
     assert seen[0].startswith("This is the run before") and seen[1] == ""
     assert seen[2] == "The controls have changed since this run began."
     assert warning() == "The controls have changed since: press Run."
+
+
+def test_the_room_of_the_chart():
+    """Before the first run there is a frame of the shape of a recording's chart, for the task if there is one."""
+    for task, shape in (("count_primes", "560"), ("sleep", "360"), ("own_tasks:fine", "560")):
+        (width, height) = map(int, re.findall(r"aspect-ratio: (\d+) / (\d+)", room("speedup", task))[0])
+        assert f"{720 * height / width:.0f}" == shape, task
 
 
 def test_a_run_without_a_round(runs, folder):

@@ -51,14 +51,14 @@ class Panel(Shell):
         self.add_class("conc-lab-panel")
         buttons = widgets.HBox([self._run, self._save, self._end_other], layout={"flex_flow": "wrap"})
         self._detail, self._chart, self._source, self._table, self._before = (widgets.HTML() for _ in range(5))
-        for later in (self._source, self._table, self._before):
+        for later in (self._source.add_class("conc-lab-source"), self._table, self._before):
             later.add_class("conc-lab-later")
         code = widgets.HTML(folded("Show the code", _code(inspect.getsource(self._function))))
         self._below = [buttons, self.status, self._detail, self._chart, self._source, code, self._table, self._before]
         self._set, self._more = set(initial), widgets.HTML(folded("More settings", ""))
         self.show_controls(initial)
-        self._chart.value = room(experiment, self.values().get("task"))
         self._show_state()
+        self._show_source(False)
         _PANELS.add(self)
 
     def show_controls(self, values):
@@ -141,6 +141,7 @@ class Panel(Shell):
     def _show_source(self, has_rounds):
         """Say where the chart comes from, in amber where the controls say something else by now."""
         if not self._job.result:
+            self._chart.value = room(self._function.__name__, self.values().get("task"))
             return
         warning, running = "", self._job.state == "running"
         if running and not has_rounds:

@@ -32,7 +32,7 @@ function keep(group, name, press) {
       }
     });
     const now = group.querySelector("button.conc-lab-default")?.textContent ?? "";
-    if (now !== label) [label, turned] = [now, performance.now()];
+    if (now !== label) [label, turned] = [now, label && performance.now()];
   };
   const observer = new MutationObserver(mend);
   observer.observe(group, { childList: true, subtree: true, attributeFilter: ["class"] });

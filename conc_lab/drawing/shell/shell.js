@@ -36,6 +36,8 @@ function keep(group, name, press) {
   };
   const observer = new MutationObserver(mend);
   observer.observe(group, { childList: true, subtree: true, attributeFilter: ["class"] });
+  const leaving = new AbortController(); // the line may be shown anew in the same group
+  const capture = { capture: true, signal: leaving.signal };
   group.addEventListener("keydown", (event) => {
     if (event.key === "s" && (event.ctrlKey || event.metaKey)) { // saves the notebook: JupyterLab hears it elsewhere
       event.preventDefault();
@@ -48,15 +50,15 @@ function keep(group, name, press) {
     event.preventDefault();
     event.target.dispatchEvent(new Event("change", { bubbles: true }));
     button.click();
-  }, true); // before the field, which keeps its keys to itself
+  }, capture); // before the field, which keeps its keys to itself
   group.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
     const late = event.isTrusted && button.matches(".conc-lab-default") && performance.now() - turned < MEANT_BEFORE;
     if (!press(button.textContent.trim(), late || event.detail > 1)) event.stopPropagation();
-  }, true);
+  }, capture);
   mend();
-  return () => observer.disconnect();
+  return () => { observer.disconnect(); leaving.abort(); };
 }
 
 function render({ model, el }) {

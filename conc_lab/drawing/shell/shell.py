@@ -40,8 +40,7 @@ class Shell(widgets.VBox):
 
     def say(self, text: str, tone: str = "") -> None:
         """Show the text in the line, in place of what it said before; tone: "good", "bad", "warn" or none."""
-        with self.status.hold_sync():
-            self.status.said, self.status.tone = text, tone
+        self.status.tone, self.status.said = tone, text
 
     def focus(self, control: widgets.DOMWidget) -> None:
         """Give the focus to a control of the group, if it is nowhere or in the group."""

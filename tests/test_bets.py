@@ -371,7 +371,7 @@ def test_the_marks_of_speedups():
     bet.commit(0)
     bet.met(hashed(0.98, usable=1), draw, whole=True)
     assert "2 threads 0.98×. – not testable here: with one usable CPU" in bet.headline
-    right = bet.reveal().split("<li>")[1]
+    right = bet.reasons().children[-1].value.split("<li>")[1]
     assert "not testable here; in general ✓ right" in right  # by the rows, and whatever the machine
 
 

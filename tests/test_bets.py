@@ -263,6 +263,7 @@ def test_the_widget_of_numbers():
     assert [(item.description, item.value) for item in inputs] == [("2 threads: ×", ""), ("2 processes: ×", "")]
     button.click()
     assert "Give each a number from 0.01 to 10000" in said() and bet.answer is None
+    assert not any(item.continuous_update for item in inputs)  # else Enter overtakes the keys that were pressed before
     inputs[0].value, inputs[1].value = " 1 ", "1.9"
     button.click()
     assert bet.answer == [1, 1.9] and "stands" in said()

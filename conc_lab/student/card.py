@@ -66,7 +66,9 @@ def _inputs(bet):
     if "steps" in bet.question:  # no slider: ipywidgets' sliders have no name that a screen reader could say
         steps = [(f"{step:,}×", step) for step in bet.question["steps"]]
         return [widgets.Dropdown(options=steps, value=given[0], description=f"{names[0]}:", **look)]
-    look["placeholder"] = "a number"  # texts: ipywidgets' fields for numbers begin with one, and that is no bet
+    # Texts: ipywidgets' fields for numbers begin with one, and that is no bet. If a field sent each key, it would hold
+    # the last ones back until the kernel has answered, and the press that commits would overtake them.
+    look |= {"placeholder": "a number", "continuous_update": False}
     values = zip(names, given, strict=True)
     return [widgets.Text(str(value or ""), description=f"{name}: ×", **look) for name, value in values]
 

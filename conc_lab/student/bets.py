@@ -147,9 +147,8 @@ class Bet:
     @property
     def chosen(self) -> int | None:
         """The option that was chosen, or the range that the number lies in; None where there is neither."""
-        if not self.parts or self.answer is None:
-            return None
-        return self.answer if self.options else self._closest(self.answer[0])
+        numbers = self.answer and self.parts and not self.options
+        return self._closest(self.answer[0]) if numbers else self.answer if self.options else None
 
     @property
     def ready(self) -> bool:
@@ -239,7 +238,8 @@ class Bet:
                 low, high, why = LEAST, MOST, TOO_FEW
             elif one_cpu or line.get("doubt"):
                 high, why = max(high, workers), ONE_CPU if one_cpu else line.doubt
-            told.append(f"{words.name(line.kind, workers)} {words.times(middle)}")
+            times = words.times(middle) if middle < 100 else f"{words.digits(middle)}×"
+            told.append(f"{words.name(line.kind, workers)} {times}")
             if self.parts:
                 near = {self._closest(value, values) for value in (low, middle, high)}
                 near = range(len(self.parts)) if why == TOO_FEW else near

@@ -50,7 +50,10 @@ class Card(Shell):
             self.say(words.sentence(str(error)))
 
     def _repr_mimebundle_(self, **how):
-        text = f"{self._bet.TITLE}: {self._bet.question['question']}\n{self.status.said}"
+        options = [
+            f"{letter}. {option['text']}" for letter, option in zip(LETTERS, self._bet.options or (), strict=False)
+        ]
+        text = "\n".join([f"{self._bet.TITLE}: {self._bet.question['question']}", *options, self.status.said])
         shown = {"text/plain": text, "text/html": f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'}
         return super()._repr_mimebundle_(**how) | shown
 

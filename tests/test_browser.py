@@ -164,24 +164,30 @@ def test_a_lesson_runs(opened, server):
 
 
 def test_a_panel_is_run_and_stopped_by_keyboard(show):
-    """Enter on Run draws a chart with its alt text; Enter on Stop ends a run, leaves no process, and Run is back."""
+    """Enter twice on Run runs it once; a field refuses a number and keeps it; Enter there runs, Enter on Stop ends."""
     notebook, panel = show(SHORT)
+    status, rounds, press = panel.get_by_role("status"), panel.get_by_label("Rounds"), notebook.page.keyboard.press
     button(panel, "Run").focus()
-    notebook.page.keyboard.press("Enter")
-    expect(panel.get_by_role("status")).to_have_text("Done.", timeout=RUN_MS)
-    expect(panel.locator("img").first).to_have_attribute(
-        "alt", re.compile("^Speedup of count_primes .*2 processes", re.DOTALL)
-    )
+    press("Enter")
+    press("Enter")
+    expect(status).to_have_text("Done.", timeout=RUN_MS)
+    alt = re.compile("^Speedup of count_primes .*2 processes", re.DOTALL)
+    expect(panel.locator("img").first).to_have_attribute("alt", alt)
+    panel.locator("summary", has_text="More settings").press("Enter")
     panel.get_by_label("Task ms").fill("50")
-    panel.get_by_label("Rounds").fill("99")
-    reach(notebook.page, "Run")
-    notebook.page.keyboard.press("Enter")
-    session = begun(notebook, panel)
+    rounds.fill("0")
+    rounds.press("Enter")
+    expect(status).to_have_text("Not measured: rounds must be a whole number between 1 and 9999, got 0.")
+    expect(rounds).to_have_attribute("aria-invalid", "true")
+    expect(rounds).to_have_value("0")
+    rounds.fill("99")
+    rounds.press("Enter")
+    session = begun(notebook, panel, "round 1 of 99")
     reach(notebook.page, "Stop")
-    notebook.page.keyboard.press("Enter")
-    expect(panel.get_by_role("status")).to_contain_text("Stopped", timeout=RUN_MS)
+    press("Enter")
+    expect(status).to_contain_text("Stopped", timeout=RUN_MS)
     assert gone(session) and notebook.server.runs() == []
-    expect(button(panel, "Run")).to_be_enabled()
+    expect(button(panel, "Run")).to_be_focused()
 
 
 @pytest.mark.slow
@@ -204,7 +210,8 @@ def test_every_control_is_reached_by_tab_and_named(show):
     """Tab goes from the first control of a panel through every other, and each has an accessible name."""
     notebook, panel = show(SHORT)
     press_run(panel)  # so that Save and the folded table are there
-    panel.get_by_label("Task", exact=True).focus()
+    panel.locator("summary", has_text="More settings").press("Enter")
+    panel.get_by_role("radio").first.focus()
     reached = []
     while notebook.page.evaluate("() => document.activeElement.closest('.conc-lab-panel') !== null"):
         reached.append(focused(notebook.page))
@@ -213,9 +220,12 @@ def test_every_control_is_reached_by_tab_and_named(show):
     names = [name for _, name in reached]
     assert all(names), reached
     offered = parameters.described(experiment.function("speedup"))["kinds"].annotation.of.options()
-    wanted = ["Task", "Workers", *kinds.here(offered), "Task ms", "Rounds"]
-    wanted += ["Run", "Save result", "Table", "Show the code"]
+    wanted = ["computes in Python", "Task", "1", "2", "4", "8", "others", *kinds.here(offered)]
+    wanted += ["More settings", "Task ms", "Rounds", "Run", "Save result", "Show the code", "Table"]
     assert [name.split(" ", 1)[-1] if "\uf000" <= name[0] <= "\uf8ff" else name for name in names] == wanted
+
+    for role, name in (("radiogroup", "Type of task"), ("group", "Workers"), ("group", "Kinds")):
+        expect(panel.get_by_role(role, name=name)).to_be_visible()
 
 
 def reach(page, label):
@@ -271,6 +281,19 @@ def test_a_chart_fits_the_page_and_its_theme(show):
 
 
 @pytest.mark.slow
+def test_nothing_moves_while_a_chart_grows(show):
+    """What follows a panel stays where it is from before the first run until after a second one."""
+    _, panel = show(SHORT)
+    panel.get_by_label("waits", exact=True).check()  # of computing, a busy machine's chart has a recording below it
+    expect(panel.get_by_label("Task", exact=True)).to_have_value("sleep (a timer)")
+    place = "e => e.getBoundingClientRect().bottom - e.closest('.jp-Cell').getBoundingClientRect().top"
+    before = panel.evaluate(place)
+    for _ in range(2):
+        press_run(panel)
+        assert abs(panel.evaluate(place) - before) <= 2
+
+
+@pytest.mark.slow
 def test_an_interrupted_cell(panels_page):
     """An interrupt of a cell that measures shows one sentence, leaves no process, and the next cell runs."""
     panels_page.run("import conc_lab")
@@ -308,7 +331,8 @@ def test_a_cell_becomes_a_task(show):
     notebook, panel = show(SHORT)
     notebook.run(OWN_TASK)
     expect(notebook.cell(OWN_TASK).locator(".jp-OutputArea-output")).to_contain_text("digits is a task now")
-    panel.get_by_label("Task", exact=True).select_option("your own: digits")
+    panel.get_by_label("your own", exact=True).check()
+    expect(panel.get_by_label("Task", exact=True)).to_have_value("digits")
     press_run(panel)
     expect(panel.locator("img").first).to_have_attribute("alt", re.compile("^Speedup of digits "))
 

@@ -1,32 +1,61 @@
-"""What all charts share: the look of each kind of worker, figures and axes.
+"""What all charts share: the look of each kind of worker, figures and axes, and their colours on dark paper.
 
-Colours are Okabe and Ito's, which colour-blind readers can tell apart; each kind of worker has a marker
-of its own too.
+Colours are near those of Okabe and Ito, but dark enough to be read as text on white paper; colour-blind readers can
+tell them apart, and each kind of worker has a marker of its own, too. A hue means a kind of worker in every chart.
 """
 
+from itertools import pairwise
+
+import numpy
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 LOOKS = {
-    "serial": {"color": "#555555", "marker": "d"},
-    "threads": {"color": "#0072B2", "marker": "o"},
-    "processes": {"color": "#D55E00", "marker": "s"},
-    "asyncio": {"color": "#009E73", "marker": "X"},
-    "interpreters": {"color": "#CC79A7", "marker": "v"},
-    "fork": {"color": "#E69F00", "marker": "^"},
-    "forkserver": {"color": "#56B4E9", "marker": "D"},
-    "spawn": {"color": "#882255", "marker": "P"},
+    "serial": {"color": "#222222", "marker": "d"},
+    "threads": {"color": "#0072C8", "marker": "o"},
+    "processes": {"color": "#B8500F", "marker": "s"},
+    "asyncio": {"color": "#10824F", "marker": "X"},
+    "interpreters": {"color": "#B3209F", "marker": "v"},
+    "fork": {"color": "#4F3F05", "marker": "^"},
+    "forkserver": {"color": "#2416A1", "marker": "D"},
+    "spawn": {"color": "#732653", "marker": "P"},
 }
-STRONG = {"linewidth": 2.2, "markersize": 8}  # medians
-FAINT = {"linestyle": "", "alpha": 0.4, "markersize": 5, "markeredgewidth": 0}  # every run, under its median
+ON_DARK = ["#CECECE", "#3988AC", "#EE6A0C", "#1CCA84", "#FF85EF", "#E9D063", "#876FF3", "#FF2350"]  # in this order
+INK, PAPER = 0.92, 0.07  # lightness of what is black and white on light paper
+STRONG = {"linewidth": 2.2, "markersize": 9, "markeredgecolor": "white", "markeredgewidth": 0.5}  # medians
+SMALL = {"linestyle": "", "markersize": 4, "markeredgewidth": 0}  # every run, under its median
 BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 
 
-def figure(height: float = 4.8) -> Figure:
-    """An empty figure as wide as a page, `height` inches high."""
-    return Figure(figsize=(7.2, height), layout="constrained")
+GRID = {"color": "#DDDDDD"}
+APART = 13  # points between the names of lines that end close together
+DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
+
+
+def figure(height: float = 4.8, title: str = "") -> Figure:
+    """An empty figure as wide as a page, `height` inches high, with a title: what came out, as far as its sentence."""
+    whole = Figure(figsize=(7.2, height), dpi=DPI, layout="constrained")
+    whole.suptitle(title[:1].upper() + title[1:], x=0.01, ha="left", fontsize=11, weight="bold", wrap=True)
+    return whole
+
+
+def dark(colors):
+    """What stands for these colours on dark paper, where white is nearly black; colors, and the result: n × 3, 0 to 1.
+
+    A kind's colour becomes the one it has there, in mixtures with white, too: those are edges and tints. Of other
+    colours the lightness is turned over, and the differences of red, green and blue stay.
+    """
+    gone, ways = 1 - colors, 1 - to_rgba_array([look["color"] for look in LOOKS.values()])[:, :3]
+    share = gone @ ways.T / (ways**2).sum(axis=1)  # of a kind's colour in each
+    off = numpy.linalg.norm(gone[:, None] - share[..., None] * ways, axis=2)
+    kind, each = off.argmin(axis=1), range(len(colors))
+    mixed = PAPER + share[each, kind][:, None] * (to_rgba_array(ON_DARK)[kind, :3] - PAPER)
+    lightness = (colors.max(axis=1) + colors.min(axis=1)) / 2
+    turned = colors + (INK - (1 + INK - PAPER) * lightness)[:, None]
+    return numpy.where(off.min(axis=1)[:, None] < 0.04, mixed, turned).clip(0, 1)
 
 
 def finish(figure):
@@ -41,17 +70,17 @@ def finish(figure):
         text.set_parse_math(False)  # a task's name may hold a $
 
 
-def strips(lines, rows, column, say, looks=None):
-    """Axes with a strip for each of `lines`: every run faint, the median strong, its range, and its figure in words.
+def strips(lines, rows, column, say, title, looks=None):
+    """Axes with a strip for each of `lines`: every run small, the median strong, its range, and its figure in words.
 
     lines: a DataFrame with name, kind, `column` (the median), low, high, figure, and what tells its runs among the
     `rows` from others; looks: of each line, by default that of its kind.
     """
-    ax = figure(1.2 + 0.36 * len(lines)).add_subplot()
+    ax = figure(1.5 + 0.36 * len(lines), title).add_subplot()
     runs = lines.drop(columns=column).reset_index(names="line").merge(rows).groupby("line")[column]
     for line, look in zip(lines.itertuples(), looks or map(LOOKS.get, lines.kind), strict=True):
         at, every = line.Index, runs.get_group(line.Index)
-        ax.plot(every, [at] * len(every), **look, **FAINT)
+        ax.plot(every, [at] * len(every), **look, **SMALL)
         ax.plot([line.low, line.high], [at, at], color=look["color"], linewidth=1.5)
         ax.plot(getattr(line, column), at, **look, **STRONG)
         ax.annotate(line.figure, (every.max(), at), (10, 0), textcoords="offset points", va="center", fontsize=10)
@@ -62,12 +91,12 @@ def strips(lines, rows, column, say, looks=None):
     return ax
 
 
-def cells(frame, color):
+def cells(frame, color, title):
     """A figure with the table of a DataFrame of texts, whose index names the lines; color(cell) is a cell's paper."""
     lines = [["", *frame.columns], *frame.itertuples()]
     papers = [["none"] * len(lines[0]), *(["none", *map(color, cells)] for _, *cells in lines[1:])]
     letters = sum(max(map(len, column)) + 2 for column in zip(*lines, strict=True))
-    ax = figure(0.29 * len(lines)).add_subplot()
+    ax = figure(0.3 + 0.29 * len(lines), title).add_subplot()
     ax.figure.set_figwidth(max(7.2, 0.073 * letters))
     table = ax.table(lines, papers, cellLoc="left", bbox=(0, 0, 1, 1))
     table.auto_set_column_width(range(len(lines[0])))
@@ -79,9 +108,26 @@ def cells(frame, color):
     return ax.figure
 
 
-def legend(ax, columns):
-    """A legend above the axes, where a label that several lines have stands once."""
-    labelled = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+def ends(ax):
+    """Name the labelled lines where they end, in their colours; names that would meet are pushed apart."""
+    ax.autoscale_view()  # which matplotlib leaves until it draws
+    lines = [line for line in ax.lines if line.get_label()[0] != "_" and line.get_linestyle() != "None"]
+    lines = sorted(lines, key=lambda line: line.get_ydata()[-1])
+    ends = [ax.transData.transform(line.get_xydata()[-1])[1] * 72 / DPI for line in lines]
+    places = list(ends)
+    for low, high in 50 * list(pairwise(range(len(lines)))):
+        short = max(0, APART - places[high] + places[low]) / 2
+        places[low], places[high] = places[low] - short, places[high] + short
+    for line, end, place in zip(lines, ends, places, strict=True):
+        look = {"color": line.get_color(), "fontsize": 10, "va": "center", "annotation_clip": False}
+        at = {"xycoords": ("axes fraction", "data"), "xytext": (6, place - end), "textcoords": "offset points"}
+        ax.annotate(line.get_label(), (1, line.get_ydata()[-1]), **at, **look)
+
+
+def legend(ax, columns, *only):
+    """A legend above the axes, of these labels or all of them, where one that several lines have stands once."""
+    labels = zip(*reversed(ax.get_legend_handles_labels()), strict=True)
+    labelled = {label: handle for label, handle in labels if not only or label in only}
     place = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0)}
     ax.legend(labelled.values(), labelled, ncols=columns, frameon=False, fontsize=10, **place)
 
@@ -95,8 +141,8 @@ def names(ax, lines):
 def columns(ax, names):
     """The x axis as columns with these names."""
     ax.set_xticks(range(len(names)), names)
-    ax.set_xlim(-0.4, len(names) - 0.6)
-    ax.grid(axis="y", alpha=0.3)
+    ax.set_xlim(-0.4, len(names) - 0.8)  # the names of lines follow
+    ax.grid(axis="y", **GRID)
 
 
 def log(ax, axis, say, ticks=None, base=10):
@@ -108,7 +154,7 @@ def log(ax, axis, say, ticks=None, base=10):
     which.set_major_locator(FixedLocator(ticks) if ticks else powers)
     which.set_minor_locator(NullLocator())
     which.set_major_formatter(lambda value, _: say(value))
-    ax.grid(axis=axis, alpha=0.3)
+    ax.grid(axis=axis, **GRID)
 
 
 def dodge(kind):
@@ -116,7 +162,7 @@ def dodge(kind):
     return {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}.get(kind, 0)
 
 
-def bars(lines, by, column, hatched, what, sharex=False):
+def bars(lines, by, column, hatched, what, title, sharex=False):
     """A figure with a panel for each value of `by`, and its alt text; what: what the bars are.
 
     lines: a DataFrame with `by`, kind, name, `column`, `hatched` and figure. A line is a bar of `column` with `hatched`
@@ -125,9 +171,9 @@ def bars(lines, by, column, hatched, what, sharex=False):
     """
     panels = lines.groupby(by, sort=False)
     sizes = panels.size()
-    whole = figure(0.6 + 0.6 * len(sizes) + 0.3 * len(lines))
+    whole = figure(0.9 + 0.6 * len(sizes) + 0.3 * len(lines), title)
     axes = whole.subplots(len(sizes), 1, sharex=sharex, squeeze=False, height_ratios=2 + sizes)[:, 0]
-    for ax, (title, each) in zip(axes, panels, strict=True):
+    for ax, (name, each) in zip(axes, panels, strict=True):
         places, first, second = range(len(each)), each[column].fillna(0), each[hatched].fillna(0)
         look = {"color": [LOOKS[kind]["color"] for kind in each.kind], "edgecolor": "white"}
         ax.barh(places, first, 0.7, **look)
@@ -135,7 +181,7 @@ def bars(lines, by, column, hatched, what, sharex=False):
         for place, text in enumerate(each.figure):
             ax.text(1.02, place, text, va="center", fontsize=10, transform=ax.get_yaxis_transform())
         names(ax, each.name)
-        ax.set_title(title, loc="left", fontsize=11)
+        ax.set_title(name, loc="left", fontsize=11)
         ax.set_xticks([])
     ax.set_xlabel(what)
     return whole, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."

@@ -8,40 +8,51 @@ import base64
 import dataclasses
 import html
 import io
+import struct
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 from ..engine import experiment
 from ..engine.errors import LabError
 from ..engine.result import ODD, Result, recording
 from . import kit, words
 
-DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
+WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
 UNITS = (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms"))  # of a column, and as a table shows them
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
-# JupyterLab says on <body> which theme is on; elsewhere the picture keeps its light paper.
+# JupyterLab and VS Code say on <body> which theme is on; elsewhere the picture has light paper.
 CSS = """<style>
-.conc-lab img {max-width: 100%; width: 720px; height: auto; border-radius: 4px}
+.conc-lab img {max-width: 100%; height: auto; border-radius: 4px}
 .conc-lab p {max-width: 720px; margin: .4em 0}
-[data-jp-theme-light="false"] .conc-lab img {filter: invert(.92) hue-rotate(180deg)}
+.conc-lab .on-dark, :is([data-jp-theme-light="false"], .vscode-dark) .conc-lab .on-light {display: none}
+:is([data-jp-theme-light="false"], .vscode-dark) .conc-lab .on-dark {display: inline}
 </style>"""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawn chart: `png` bytes, its alt text, the sentence that says what it shows, and one to stand beside it."""
+    """A drawn chart: `png` bytes on white paper and `dark` ones, alt text, the sentence, and one to stand beside it."""
 
     png: bytes
+    dark: bytes
     alt: str
     sentence: str
     beside: "Picture | None" = None
 
     def _repr_html_(self) -> str:
-        image = f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{base64.b64encode(self.png).decode()}">'
-        here = f'{CSS}<div class="conc-lab">{image}<p>{html.escape(self.sentence)}</p></div>'
+        width, height = struct.unpack(">2I", self.png[16:24])
+        images, size = "", f'width="{WIDE}" height="{WIDE * height // width}"'  # which the page reserves
+        for theme, png in (("light", self.png), ("dark", self.dark)):
+            data = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            images += f'<img class="on-{theme}" alt="{html.escape(self.alt)}" {size} src="{data}">'
+        here = f'{CSS}<div class="conc-lab">{images}<p>{html.escape(self.sentence)}</p></div>'
         return here + (self.beside._repr_html_() if self.beside else "")
 
     def __repr__(self) -> str:
@@ -69,8 +80,30 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
         raise LabError(odd, traceback.format_exc()) from error
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
-        picture = Picture(picture.png, f"{picture.alt} Your bet: {answer}.", f"{picture.sentence} Your bet: {answer}.")
+        picture = _said(picture, after=f" Your bet: {answer}.")
     return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
+
+
+def _said(picture, before="", after=""):
+    """The picture with more words."""
+    return dataclasses.replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
+
+
+def headline(result: Result, bet=None) -> list[tuple] | None:
+    """The few figures that the result comes to: (kind of worker or None, label, figure, detail) each, all texts.
+
+    A bet adds the variants that it is about, with `words.name` as their labels. By default it is the first line of each
+    kind in a summary that names all its lines and their figures; None where a table says it better.
+    """
+    module = _module(result)
+    if hasattr(module, "headline"):
+        found = module.headline(result, bet)
+    elif "figure" in (lines := module.summary(result)) and lines.name.is_unique:
+        first = lines.drop_duplicates("kind")
+        found = zip(first.kind, first.name, first.figure, [""] * len(first), strict=True)
+    else:
+        return None
+    return [(kind if kind in kit.LOOKS else None, *texts) for kind, *texts in found]
 
 
 def _recorded_beside(result):
@@ -85,11 +118,11 @@ def _recorded_beside(result):
 
 
 def _of_recording(recorded, chart):
-    facts, picture = recorded.machine, show(recorded, chart)
+    facts = recorded.machine
     python = facts["python"] if facts["gil"] else f"{facts['python']} without the GIL"
     whence = f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
     whence += f"{facts['system']}, Python {python}. "
-    return Picture(picture.png, whence + picture.alt, whence + picture.sentence)
+    return _said(show(recorded, chart), before=whence)
 
 
 def drawn(maker, *args) -> Picture:
@@ -97,8 +130,18 @@ def drawn(maker, *args) -> Picture:
     with _LOCK:
         figure, alt, sentence = maker(*args)
         kit.finish(figure)
-        figure.savefig(buffer := io.BytesIO(), format="png", dpi=DPI, metadata={"Software": None})
-    return Picture(buffer.getvalue(), alt, sentence)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
+    image = image.quantize(COLOURS, Image.Quantize.FASTOCTREE)  # a quarter of the bytes, and each colour to change once
+    light, palette = _png(image), numpy.reshape(image.getpalette(), (-1, 3))
+    image.putpalette((255 * kit.dark(palette / 255)).round().astype("uint8").tobytes())
+    return Picture(light, _png(image), alt, sentence)
+
+
+def _png(image):
+    image.save(buffer := io.BytesIO(), "png")
+    return buffer.getvalue()
 
 
 def table(result: Result):

@@ -93,11 +93,11 @@ def _chart(axis, frame):
     lines = spread(shown, "value", "cpus", "system", "kind").rename(columns={"median": "value"})
     lines["name"] = lines.cpus.map(lambda cpus: words.count(cpus, "CPU")) + ", " + lines.system + ": " + lines.kind
     lines["figure"] = lines.value.map(words.times) + lines.runs.map(lambda files: f" ({words.count(files, 'file')})")
-    ax = kit.strips(lines, shown, "value", "{:g}×".format)
-    ax.axvline(1, **kit.REFERENCE, zorder=0)
     title = axis.format(case, words.count(workers, "worker"))
+    parts = [f"medians of {words.count(shown.file.nunique(), 'file')}, each file a small mark"]
+    ax = kit.strips(lines, shown, "value", "{:g}×".format, parts[0])
+    ax.axvline(1, **kit.REFERENCE, zorder=0)
     ax.set_xlabel(title)
-    parts = [f"medians of {words.count(shown.file.nunique(), 'file')}, each file a faint mark"]
     if doubted := shown[shown.doubt.notna()].file.nunique():
         parts.append(f"in {doubted} of them the size is in doubt: CPUs were unlike or slowed down, or had other work")
     alt = words.sentence(f"medians, {title}", "; ".join(lines.name + " " + lines.figure))

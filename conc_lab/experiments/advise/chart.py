@@ -99,6 +99,12 @@ def agreement(result: Result, chosen) -> tuple[int, int]:
     return sum(each[chosen] <= 1.2 * each.min() for each in seconds), len(seconds)
 
 
+def headline(result: Result, bet=None):
+    """Of each kind what it is predicted to take for the wanted number of items."""
+    lines, what = best(result, result.params["items"]), f"predicted for {words.items(result.params['items'])}"
+    return [(line.kind, line.name, words.duration(line.predicted_s), what) for line in lines.itertuples()]
+
+
 def advise_chart(result: Result, bet):
     """Predicted seconds of each kind against items on log scales, where the choice changes, and the advice."""
     items, task = result.params["items"], result.params["task"]
@@ -107,16 +113,18 @@ def advise_chart(result: Result, bet):
     seconds = predicted_s(lines, numpy.union1d(steps, [items]))
     choice = choices(seconds)
     changes = choice[choice != choice.shift()]
-    ax = kit.figure(4.2).add_subplot()
+    chosen = lines.loc[choice[items]]
+    found = f"for {words.items(items)}: {chosen['name']}, predicted {words.duration(chosen.predicted_s)}"
+    ax = kit.figure(4.2, found).add_subplot(xlim=(1, seconds.index[-1]))
     for line in lines.itertuples():
-        # Threads often lie on the loop's line: that one is wide and theirs broken, so that both are seen.
-        look = {"linewidth": 4, "alpha": 0.5} if line.kind == "serial" else {"linewidth": 2, "dashes": (3, 2)}
+        # Threads often lie on the loop's line: that one is thin and theirs broken, so that both are seen.
+        look = {"linewidth": 1} if line.kind == "serial" else {"linewidth": 2.5, "dashes": (3, 2)}
         look |= kit.LOOKS[line.kind] | {"markersize": 8, "markevery": [seconds.index.get_loc(items)]}
         ax.plot(seconds[line.Index], **look, label=line.name.replace(line.kind, words.label(line.kind, result)))
     kit.log(ax, "x", "{:,.0f}".format, [100**power for power in range(7)])
     kit.log(ax, "y", words.duration)
     ax.set(xlabel=f"items of {task}; marked: {items:,}", ylabel="predicted time")
-    kit.legend(ax, 3)
+    kit.ends(ax)
     ranges = ", ".join(f"{lines.kind[variant]} from {number:,} on" for number, variant in changes.items())
     times = lines.name + " " + lines.predicted_s.map(words.duration)
     gains = " (" + lines.speedup.map(words.times) + " as fast as serial, "
@@ -124,7 +132,7 @@ def advise_chart(result: Result, bet):
     times += gains.where(lines.kind != "serial", "")
     told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
     told = told, f"up to {words.items(AHEAD * items)} the choice is {ranges}"
-    return ax.figure, words.sentence(*told), words.sentence(*_advice(result, lines.loc[choice[items]]), *told)
+    return ax.figure, words.sentence(*told), words.sentence(*_advice(result, chosen), *told)
 
 
 def _advice(result, chosen):

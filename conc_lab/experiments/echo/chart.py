@@ -36,7 +36,7 @@ def echo_chart(result: Result, bet):
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 2
     why = f"at {us(longest.interval_us)} the echo waited for about one interval: the thread keeps the GIL that long"
     sentence = words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
-    return *round_trips(result, lines, looks), sentence
+    return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}", looks), sentence
 
 
 @decides("echo")

@@ -52,7 +52,8 @@ def faults_chart(result: Result, bet):
     for reason, cases in lines.groupby(result.frame.reason, sort=False):
         parts.append(f"not shown here, because {reason}: {_cases(cases)}")
     sentence = words.sentence(*parts or ["every caller gets the error, and all else goes on"])
-    return kit.cells(table, lambda cell: COLORS[cell[:1]]), alt, sentence
+    title = "what became of everybody when one of two workers failed"
+    return kit.cells(table, lambda cell: COLORS[cell[:1]], title), alt, sentence
 
 
 def _cases(cases):

@@ -55,4 +55,4 @@ def interval_chart(result: Result, bet):
     if len(intervals) == 1:
         told = "one interval alone shows no difference: measure with two or more"
     sentence = words.sentence(told, *result.frame.reason.dropna().unique())
-    return *kit.bars(lines, "panel", "median", "hatched", what), sentence
+    return *kit.bars(lines, "panel", "median", "hatched", what, told), sentence

@@ -56,13 +56,20 @@ def summary(result: Result):
     return lines
 
 
+def headline(result: Result, bet=None):
+    """Of each kind and touch what one worker more adds."""
+    lines, by = where(summary(result), workers=max(result.params["workers"])), meter(result.frame).upper()
+    return [(line.kind, line.name, f"{megabytes(line.each_bytes)} MB", f"each, by {by}") for line in lines.itertuples()]
+
+
 def memory_chart(result: Result, bet):
     """What was added above what one worker has to itself, against workers; a column for each touch."""
     lines, by, row = summary(result), meter(result.frame).upper(), result.rows[0]
     touches, workers, size = result.params["touch"], sorted(result.params["workers"]), row["data_bytes"] / MB
     shown = {"added_bytes": f"added to the\nmachine, MB ({by})", "worker_uss_bytes": "one worker's\nown, MB (USS)"}
     shown = {column: label for column, label in shown.items() if lines[column].notna().any()}
-    figure = kit.figure(1.6 + 1.8 * len(shown))
+    ends = lines.figure[[lines.each_bytes.idxmin(), lines.each_bytes.idxmax()]]
+    figure = kit.figure(1.6 + 1.8 * len(shown), f"memory added: {'; '.join(ends.unique())}")
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for ax, (column, touch) in zip(axes.flat, product(shown, touches), strict=True):
         for kind, line in where(lines, touch=touch).dropna(subset=column).groupby("kind", sort=False):
@@ -71,11 +78,10 @@ def memory_chart(result: Result, bet):
             ax.axhline(size, **kit.REFERENCE, label="the size of the data")
         ax.set(xlabel=f"workers ({touch})" if size else "workers", ylabel=shown[column])
         ax.label_outer()
-        ax.grid(axis="y", alpha=0.3)
+        ax.grid(axis="y", **kit.GRID)
     for ax in axes[:, 0]:
-        ax.set(xticks=workers, xlim=(0, workers[-1] * 1.1), ylim=(0, max(1, ax.get_ylim()[1])))
-    look = {"loc": "outside upper center", "ncols": 3, "frameon": False, "fontsize": 10}
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), **look)
+        ax.set(xticks=workers, xlim=(0, workers[-1] * 1.02), ylim=(0, max(1, ax.get_ylim()[1])))
+    kit.ends(axes[0, -1])
     told = "; ".join(lines.name + " " + lines.added_bytes.map(megabytes) + " MB")
     alt = f"Memory added to the machine by workers, by {by}, medians of {words.rounds(result)}: {told}."
     one = "one worker more adds" if len(workers) > 1 else "each worker adds, its helpers included"
@@ -92,8 +98,9 @@ def meters_chart(result: Result, bet):
     bars = bars.assign(hatched=0, figure=bars.bytes.map(megabytes) + " MB")
     farthest = (lines.rss_added_bytes - lines.added_bytes).idxmax()
     told = ", ".join(f"{megabytes(sizes[farthest])} MB by {by}" for by, sizes in sums.items())
-    drawn = kit.bars(bars, "meter", "bytes", "hatched", "memory added, summed over the processes", sharex=True)
-    return *drawn, words.sentence(f"{lines.name[farthest]} added {told}", "RSS counts a shared page in each process")
+    found, what = f"{lines.name[farthest]} added {told}", "memory added, summed over the processes"
+    drawn = kit.bars(bars, "meter", "bytes", "hatched", what, found, sharex=True)
+    return *drawn, words.sentence(found, "RSS counts a shared page in each process")
 
 
 @decides("C8")

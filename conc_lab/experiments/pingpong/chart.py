@@ -31,9 +31,9 @@ def medians(result: Result, by: list[str], variants: list[tuple]) -> pandas.Data
     return pandas.DataFrame(variants, columns=by).merge(lines.assign(figure=lines.round_trip_us.map(us)))
 
 
-def round_trips(result: Result, lines: pandas.DataFrame, looks: list | None = None):
+def round_trips(result: Result, lines: pandas.DataFrame, title: str, looks: list | None = None):
     """The figure with a strip for each line, and its alt text."""
-    ax = kit.strips(lines, result.frame, "round_trip_us", us, looks)
+    ax = kit.strips(lines, result.frame, "round_trip_us", us, title, looks)
     ax.set_xlabel("round trip, there and back (each step multiplies)")
     return ax.figure, f"Round trips, medians of the runs. {'; '.join(lines.name + ': ' + lines.figure)}."
 
@@ -64,7 +64,7 @@ def pingpong_chart(result: Result, bet):
     if len(two):
         least, most = words.times(min(two / one)), words.times(max(two / one))
         parts.append(f"on two CPUs instead of one, a round trip took {least} to {most} as long")
-    return *round_trips(result, lines), words.sentence(*parts)
+    return *round_trips(result, lines, parts[-1]), words.sentence(*parts)
 
 
 @decides("C13")

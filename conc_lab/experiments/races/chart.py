@@ -41,7 +41,9 @@ def races_chart(result: Result, bet):
     if not bare.lost.all():
         parts.append(NO_PROMISE)
     counted = lines.drop_duplicates("method").what
-    figure, alt = kit.bars(lines, "method", "counted", "lost", "; ".join(map(BARS.get, counted.unique())))
+    worst = bare.loc[bare.lost.nlargest(1).index]  # none where all is guarded
+    found = [*worst.method + ", " + worst.name + ": " + worst.figure, *parts][0]
+    figure, alt = kit.bars(lines, "method", "counted", "lost", "; ".join(map(BARS.get, counted.unique())), found)
     for what, ax in dict(zip(counted, figure.axes, strict=True)).items():  # the last panel of each
         ax.set_xlabel(BARS[what])
     return figure, alt, words.sentence(*parts)

@@ -26,7 +26,8 @@ def summary(result: Result):
 def sharing_chart(result: Result, bet):
     """The table: a line for each thing, a column for each kind of worker."""
     alt = f"A table of what a worker shares with the program that started it. {words.table(summary(result))}"
-    return kit.cells(summary(result), COLORS.get), alt, sharing_sentence(result)
+    title = "what a worker shares with the program that started it"
+    return kit.cells(summary(result), COLORS.get, title), alt, sharing_sentence(result)
 
 
 def sharing_sentence(result: Result) -> str:
@@ -59,7 +60,7 @@ def boxes_chart(result: Result, bet):
     """One thread, and two workers of each kind, below each other; the y axis counts lines of text."""
     if "threads" not in summary(result):
         raise LabError("the boxes show what threads share and others do not: run it with threads among the kinds")
-    figure, bottom, parts = kit.figure(), 0, []
+    figure, bottom, parts = kit.figure(title="what is common to workers, and what each has to itself"), 0, []
     ax = figure.add_subplot(xlim=(0, 1), xticks=[], yticks=[], frame_on=False)
     for workers, kind in [(1, "threads"), *((2, kind) for kind in summary(result))]:
         title, levels = words.name(kind, workers), boxes(result, kind, workers)
@@ -68,7 +69,7 @@ def boxes_chart(result: Result, bet):
         inside = (f"{'each ' * (number > 1)}{box}: {', '.join(lines)}" for box, number, lines in levels)
         parts.append(f"{title} – {'; '.join(inside)}")
     ax.set_ylim(bottom, 0)
-    figure.set_figheight(0.19 * bottom)
+    figure.set_figheight(0.19 * bottom + 0.3)
     return figure, f"Boxes in boxes. {words.sentence(*parts)}", sharing_sentence(result)
 
 

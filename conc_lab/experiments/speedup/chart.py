@@ -22,6 +22,8 @@ CHEAPER = "the rows do not say why"
 HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
+REMARKS = {"no gain": "no gain", "as busy": "no gain to be seen, but the clock is too noisy to be sure"}  # by direction
+REMARKS |= {"too few": "too few rounds for a verdict", "unclear": "the clock is too noisy to tell"}
 PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#949494"}  # greys: a hue is a kind of worker's
 
 
@@ -83,9 +85,9 @@ def _doubt(result, nature, alone, line):
 
 
 def plot_speedup(result: Result, ax, bets) -> None:
-    """What stands beside the medians of the speedup: every round faint, their interval, the ideal, and the bets."""
+    """What stands beside the medians of the speedup: every round small, their interval, the ideal, and the bets."""
     for kind, rows in _placed(result, result.shown[result.shown.kind != "serial"]).groupby("kind"):
-        ax.plot(rows["at"], rows.speedup, **kit.LOOKS[kind] | kit.FAINT)
+        ax.plot(rows["at"], rows.speedup, **kit.LOOKS[kind] | kit.SMALL)
     lines = _placed(result, summary(result))
     ax.vlines(lines["at"], lines.low, lines.high, [kit.LOOKS[kind]["color"] for kind in lines.kind])
     usable, workers = capacity(result.machine), sorted(result.params["workers"])
@@ -116,19 +118,39 @@ def speedup_chart(result: Result, bet):
     lines, task, waits = summary(result), result.params["task"], character(result.frame) == "waits"
     bets = [point for point in (bet.points if bet else ()) if point[1] in result.params["workers"]]
     heights = (3,) if waits else (3, 1, 1)
-    figure = kit.figure(2.6 + len(heights))
+    last = lines.groupby("kind", sort=False).tail(1)
+    found = [_said(line, f"{words.times(line.speedup)} as fast", " (in doubt)") for line in last.itertuples()]
+    figure = kit.figure(2.6 + len(heights), "; ".join(last.name + ": " + found))
     axes = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     plot_speedup(result, axes[0], bets)
     for column, ax in zip(LABELS, axes, strict=False):
         plot_medians(result, ax, column)
-    kit.legend(axes[0], 3)
+    kit.ends(axes[0])
+    kit.legend(axes[0], 1, "your bet")
     axes[-1].set_xlabel(f"workers, each running {task}")
     said = [*(lines.name + " " + lines.speedup.map(words.times))]
     said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
     alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
-    told = [_verdict(line, waits) for line in lines.groupby("kind", sort=False).tail(1).itertuples()]
+    told = [_verdict(line, waits) for line in last.itertuples()]
     told += [ONE_BLAS] * (getattr(TASKS.get(task), "extension", None) == "NumPy")
     return figure, alt, words.sentence(*told)
+
+
+def headline(result: Result, bet=None):
+    """Of each kind the most workers, and those bet on: its speedup; its range, and what keeps that from being sure."""
+    lines, asked = summary(result), [words.name(kind, workers) for kind, workers, _ in getattr(bet, "points", ())]
+    lines = lines[~lines.duplicated("kind", keep="last") | lines.name.isin(asked)]
+    details = [f"{_span(line)}; {_said(line, '', 'in doubt')}".removesuffix("; ") for line in lines.itertuples()]
+    return zip(lines.kind, lines.name, lines.speedup.map(words.times), details, strict=True)
+
+
+def _said(line, size, doubt):
+    """The size where the direction is clear, with the doubt if there is one; else what to say instead."""
+    return REMARKS.get(line.direction) or size + doubt * bool(line.doubt)
+
+
+def _span(line):
+    return f"{words.times(line.low)} to {words.times(line.high)} in {words.count(line.rounds, 'round')}"
 
 
 def setup_chart(result: Result, bet):
@@ -137,18 +159,18 @@ def setup_chart(result: Result, bet):
     rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * tasks / rows.tasks, teardown=rows.teardown_s)
     medians = by_variant(rows)[["setup", "run", "teardown"]].median().reset_index()
     medians["name"] = medians["said"] = list(map(words.name, medians.kind, medians.workers))
-    ax, left = kit.figure(1.4 + 0.34 * len(medians)).add_subplot(), 0
+    what = f"{tasks} tasks of {result.params['task']}"
+    figure = kit.figure(1.7 + 0.34 * len(medians), f"the time of {what}")
+    ax, left = figure.add_subplot(xlabel=f"milliseconds for {what}"), 0
     for phase, color in PHASES.items():
         width = 1000 * medians[phase]
         ax.barh(medians.index, width, left=left, color=color, edgecolor="white", label=phase)
         left += width
         medians["said"] += f", {phase} " + medians[phase].map(words.duration)
     kit.names(ax, medians.name)
-    what = f"{tasks} tasks of {result.params['task']}"
-    ax.set_xlabel(f"milliseconds for {what}")
     kit.legend(ax, 3)
     most = medians.groupby("kind", sort=False).said.last()
-    return ax.figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most)
+    return figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most)
 
 
 def needs_recording(result: Result) -> bool:
@@ -159,14 +181,9 @@ def needs_recording(result: Result) -> bool:
 
 def _verdict(line, waits):
     """What one line of the summary says."""
-    span = f"({words.times(line.low)} to {words.times(line.high)} in {words.count(line.rounds, 'round')})"
-    size = f"{words.times(line.speedup)} as fast as serial {span}"
-    told = {
-        "no gain": f"no gain, {size}",
-        "as busy": f"no gain to be seen, but the clock is too noisy to be sure {span}",
-        "too few": f"too few rounds for a verdict {span}",
-        "unclear": f"the clock is too noisy to tell {span}",
-    }.get(line.direction, size + UNSURE * bool(line.doubt))
+    size, span = f"{words.times(line.speedup)} as fast as serial ({_span(line)})", f" ({_span(line)})"
+    more = {"no gain": f", {size}", "faster": "", "slower": ""}.get(line.direction, span)
+    told = _said(line, size, UNSURE) + more
     why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 

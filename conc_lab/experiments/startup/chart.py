@@ -47,8 +47,13 @@ def summary(result: Result):
 def startup_chart(result: Result, bet):
     """Time until all have answered, on a log scale, for each variant; a bet is how many threads' time spawn takes."""
     lines, until = summary(result), "time until all have answered"
+    imported, least = result.params["main_imports"], lines.workers.min()
+    plain, heavy = (where(lines, workers=least, main_imports=main) for main in ("nothing", imported))
+    what = "to a worker's first answer" if least == 1 else f"until {words.count(least, 'worker')} have answered"
+    parts = [f"time {what}: {', '.join(starts := plain.way + ' ' + plain.figure)}"]
+    found = f"time {what}: {'; '.join(dict.fromkeys(starts.iloc[[0, -1]]))}"
     strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.answer_s, high=lines.answer_s)
-    ax = kit.strips(strips, result.frame, "answer_s", words.duration)
+    ax = kit.strips(strips, result.frame, "answer_s", words.duration, found)
     ax.set_xlabel(until)
     told = list(lines.name + ": " + lines.figure)
     spawned = where(lines, kind="spawn", workers=1, main_imports="nothing").dropna(subset="thread_s")
@@ -59,10 +64,6 @@ def startup_chart(result: Result, bet):
         told.append(f"your bet: {words.duration(seconds)}")
     kit.legend(ax, 1)
     alt = f"{until.capitalize()}, or times that of as many threads, medians of {words.rounds(result)}"
-    imported, least = result.params["main_imports"], lines.workers.min()
-    plain, heavy = (where(lines, workers=least, main_imports=main) for main in ("nothing", imported))
-    what = "to a worker's first answer" if least == 1 else f"until {words.count(least, 'worker')} have answered"
-    parts = [f"time {what}: {', '.join(plain.way + ' ' + plain.figure)}"]
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
         parts.append(f"import {imported} in the main file adds: {', '.join(more)}")
@@ -80,16 +81,18 @@ def breakeven_chart(result: Result, bet):
     lines = lines.assign(together=[1 if gil and kind == "threads" else max(1, min(most, cpus)) for kind in lines.kind])
     lines["pays_s"] = lines.setup_s / (1 - 1 / lines.together).clip(lower=0)
     lines["pays"] = lines.way + (" from " + lines.pays_s.map(words.duration)).where(lines.pays_s < numpy.inf, " never")
-    ax, works = kit.figure(4.2).add_subplot(), numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
+    found = f"when starting workers pays, at best: {lines.pays[lines.pays_s.idxmin()]}"
+    ax = kit.figure(4.4, found).add_subplot()
+    works = numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
     for place, line in enumerate(lines.itertuples()):
-        look = kit.LOOKS[line.kind] | {"alpha": 0.5 if line.cold else 1}
+        look = kit.LOOKS[line.kind] | {"linestyle": "--" if line.cold else "-"}
         speedup = works / (works / line.together + line.setup_s)
         ax.plot(works, speedup, **look, markevery=(4 * place, 40), markersize=5, label=line.pays)
         ax.plot(line.pays_s, 1, **look, markersize=10)
     ax.axhline(1, color="#555555", linewidth=1)
     ax.set(xmargin=0, ylim=(0, None), xlabel="time of the whole work in serial", ylabel="best speedup\n(serial = 1)")
     ax.yaxis.set_major_formatter("{x:g}×")
-    ax.grid(axis="y", alpha=0.3)
+    ax.grid(axis="y", **kit.GRID)
     kit.log(ax, "x", words.duration)
     kit.legend(ax, 2)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."

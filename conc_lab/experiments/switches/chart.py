@@ -29,7 +29,8 @@ def switches_chart(result: Result, bet):
     texts = [f"median voluntary switches of one worker: {'; '.join(each)}"] if each else []
     sentence = words.sentence(*texts, *result.frame.reason.dropna().unique())
     what = f"median switches of one worker (hatched: involuntary); waiting is {waits:,} waits"
-    return *kit.bars(lines, "work", *COUNTS, what, sharex=True), sentence
+    found = (lines.name + " " + lines.work + ": " + lines.figure)[lines.voluntary_switches.fillna(0).idxmax()]
+    return *kit.bars(lines, "work", *COUNTS, what, found, sharex=True), sentence
 
 
 @decides("C9")

@@ -51,9 +51,11 @@ def summary(result: Result):
 
 def timeline_chart(result: Result, bet):
     """A panel for each task and kind of worker, with the lanes of the last round: tasks below each other."""
-    lines, parts, shown = summary(result), [], SHOWN_BLOCKS * result.params["block_ms"]
+    lines, shown = summary(result), SHOWN_BLOCKS * result.params["block_ms"]
     last = where(result.shown, round=result.frame["round"].max()).query("start_ms < @shown")
-    figure = kit.figure(0.7 + 1.35 * lines.task.nunique())
+    parts = [f"{words.name(kind, WORKERS)} with {task} {percent(share)}" for task, kind, share in lines.to_numpy()]
+    found = f"both at the same time, at least: {'; '.join(parts[: lines.kind.nunique()])}"
+    figure = kit.figure(1.1 + 1.35 * lines.task.nunique(), found)
     axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
         rows = where(last, task=task, kind=kind)
@@ -65,7 +67,6 @@ def timeline_chart(result: Result, bet):
         kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
         ax.set_xlim(0, shown)
         ax.set_title(f"{task}\nat the same time: at least {percent(share)}", fontsize=10)
-        parts.append(f"{words.name(kind, WORKERS)} with {task} {percent(share)}")
     figure.supxlabel("milliseconds; the thicker a block, the more of it the worker ran", fontsize=11)
     told = f"Both ran at the same time for at least this share of the time, median of {words.rounds(result)}: "
     told += f"{'; '.join(parts)}."

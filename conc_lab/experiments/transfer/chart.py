@@ -7,8 +7,7 @@ from ...engine.result import Result, once
 from ...engine.stats import where
 from .measure import BLOCKS, CHANNELS
 
-LOOKS = {"new block": {"color": "#009E73", "marker": "^"}, "same block": {"color": "#E69F00", "marker": "D"}}
-STYLES = {"forkserver": "--", "spawn": ":"}  # of lines, where several start methods were asked for
+LOOKS = {"new block": {"marker": "^", "linestyle": "--"}, "same block": {"marker": "D", "linestyle": ":"}}
 BY = ["channel", "kind", "size_bytes", "chunk"]
 REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 
@@ -43,20 +42,23 @@ def chunks_chart(result: Result, bet):
 
 
 def _drawn(result, column, across, up, phrase, say):
-    """Seconds against `column`, every round faint and the median strong; the sentence has the ends of the lines.
+    """Seconds against `column`, every round small and the median strong; the sentence has the ends of the lines.
 
     across, up: what the axes are; phrase: how a duration is said with what `say` makes of the column.
     """
-    ax, medians, ends = kit.figure().add_subplot(xlabel=across, ylabel=up), [], []
     lines = summary(result).dropna(subset=column)
     if lines.empty:
         why = "a chunksize is for a pool of processes, and each channel for some of the kinds only"
         raise LabError(f"this run has no figures by the {across}: {why}")
+    worst = lines.loc[lines.handover_s.idxmax()]
+    found = phrase.format(words.duration(worst.handover_s), say(worst[column]))
+    figure, medians, ends = kit.figure(5.1, f"{worst.channel} to {words.label(worst.kind, result)}: {found}"), [], []
+    ax = figure.add_subplot(xlabel=across, ylabel=up)
     for (kind, channel), line in lines.groupby(["kind", "channel"], sort=False):
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
         name = f"{channel} to {words.label(kind, result)}"
-        ax.plot(rows[column], rows.handover_s, **look, **kit.FAINT)
-        ax.plot(line[column], line.handover_s, **look, **kit.STRONG, linestyle=STYLES.get(kind, "-"), label=name)
+        ax.plot(rows[column], rows.handover_s, **look | kit.SMALL)
+        ax.plot(line[column], line.handover_s, **look, **kit.STRONG, label=name)
         told = list(map(phrase.format, line.handover_s.map(words.duration), line[column].map(say)))
         medians.append(f"{name}: {', '.join(told)}")
         ends.append(f"{name}: {', '.join(dict.fromkeys((told[0], told[-1])))}")
@@ -67,7 +69,7 @@ def _drawn(result, column, across, up, phrase, say):
     kit.log(ax, "y", words.duration)
     kit.legend(ax, 2)
     alt = words.sentence(f"{up} against {across}, medians: {'; '.join(medians)}")
-    return ax.figure, alt, words.sentence("; ".join(ends))
+    return figure, alt, words.sentence("; ".join(ends))
 
 
 @decides("C14")

@@ -5,10 +5,8 @@ gives the answer away. What the student bet or answered is kept in my_work/bets.
 """
 
 import contextlib
-import html
 import json
 import math
-import string
 import threading
 from bisect import bisect
 from dataclasses import dataclass
@@ -25,12 +23,11 @@ from ..engine.stats import character, where
 
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
-LETTERS = string.ascii_uppercase
+LETTERS = "ABCDEFGH"
 LEAST, MOST = 0.01, 10_000  # what a number bet may be
 NEAR = 1.2  # a number has held if it is at most so many times as large, or as small, as what was measured
 HELD = {True: "✓ it held", False: "✗ it did not", None: "– not testable here"}
 RIGHT = {True: "✓ right", False: "✗ wrong"}
-COLORS = {"✓": "good", "✗": "bad", "–": "warn"}
 CHARTS = 4  # so many of the newest are drawn again when the bet changes
 
 
@@ -82,11 +79,7 @@ class Bet:
 
     @property
     def points(self) -> list[tuple[str, int, float]]:
-        if self.answer is None:
-            return []
-        if self.options:
-            return _points(self.options[self.answer], machine())
-        return [(*place, value) for place, value in zip(self.places, self.answer, strict=True)]
+        return [] if self.answer is None else self._points(self.answer, machine())
 
     @property
     def words(self) -> str:
@@ -116,9 +109,8 @@ class Bet:
                 draw(result)
             self._charts = dict([*self._charts.items(), (draw, result)][-CHARTS:])
             if self.seen(result):
-                self.result, first = result if whole else self.result, not self.ran
-                self.ran = True
-                if first:
+                self.result, self.ran, new = result if whole else self.result, True, not self.ran
+                if new:
                     self._keep()
         self._refresh()
 
@@ -155,9 +147,8 @@ class Bet:
     @property
     def chosen(self) -> int | None:
         """The option that was chosen, or the range that the number lies in; None where there is neither."""
-        if self.options or self.answer is None or not self.parts:
-            return self.answer if self.options else None
-        return self._closest(self.answer[0])
+        numbers = self.answer and self.parts and not self.options
+        return self._closest(self.answer[0]) if numbers else self.answer if self.options else None
 
     @property
     def ready(self) -> bool:
@@ -181,23 +172,6 @@ class Bet:
             why = f": {why}" if why and mark == HELD[None] else ""
             said += f"Your machine: {figure}." + f" {mark}{why}." * bool(mark)
         return said + self.problem
-
-    def reveal(self) -> str:
-        """HTML of every option with its reason, and whether it held here and is right; "" before it may be shown."""
-        if not self.ready:
-            return ""
-        held, rows = self.seen(self.result)[2] if self.result else [], []
-        parts = [(part["text"], part["holds"], part["reason"]) for part in self.parts]
-        parts = parts or [(words.name(*place), here, "") for place, here in zip(self.places, held, strict=False)]
-        for index, (text, right, reason) in enumerate(parts):
-            mine = f" ({self.MINE})" * (index == self.chosen)
-            sign = HELD[held[index]] if held else RIGHT[right]
-            if held and held[index] is not right:
-                sign += f"; in general {RIGHT[right]}"
-            color = f'style="color: var(--conc-{COLORS[sign[0]]})"'
-            rows.append(f"<li><b>{html.escape(text)}{mine}</b><br><b {color}>{sign}.</b> {html.escape(reason)}</li>")
-        kind, reason = "A" if self.options else "1", html.escape(self.question.get("reason", ""))
-        return f'<ol type="{kind}">{"".join(rows)}</ol><p>{reason}</p>'
 
     def reasons(self):
         """The reasons, which show themselves as soon as there are a bet and the rows that it is about."""
@@ -235,8 +209,14 @@ class Bet:
             return [LEAST <= number <= MOST and number in steps for number in answer] == [True] * len(self.places)
         return False
 
+    def _points(self, answer, facts):
+        """The points of an answer, with the values of the facts that they name."""
+        numbers = [(*place, value) for place, value in zip(self.places, answer, strict=True)] if self.places else ()
+        points = numbers or self.options[answer]["points"]
+        return [(*place, facts[value] if isinstance(value, str) else value) for *place, value in points]
+
     def _numbers(self, answer):
-        return ", ".join(f"{words.name(*place)} {value:,g}×" for place, value in zip(self.places, answer, strict=True))
+        return ", ".join(f"{words.name(*place)} {value:,g}×" for *place, value in self._points(answer, {}))
 
     def _short(self, answer):
         """An answer in few words: an option's letter, or the numbers."""
@@ -250,7 +230,7 @@ class Bet:
         rows = {"column": "speedup"} | self.question.get("rows", {})
         column, told, held, why = rows.pop("column"), [], [], ""
         one_cpu = result.machine["usable_cpus"] == 1 and column == "speedup" and character(result.frame) != "waits"
-        values = [_points(option, result.machine)[0][2] for option in self.options or ()]
+        values = [self._points(index, result.machine)[0][2] for index in range(len(self.options or ()))]
         for number, (kind, workers) in enumerate(self.places or [self.options[0]["points"][0][:2]]):
             line = where(lines, **{"kind": kind, "workers": workers} | rows).iloc[0]
             low, middle, high = line.low, line[column], line.high
@@ -258,7 +238,8 @@ class Bet:
                 low, high, why = LEAST, MOST, TOO_FEW
             elif one_cpu or line.get("doubt"):
                 high, why = max(high, workers), ONE_CPU if one_cpu else line.doubt
-            told.append(f"{words.name(line.kind, workers)} {words.times(middle)}")
+            times = words.times(middle) if middle < 100 else f"{words.digits(middle)}×"
+            told.append(f"{words.name(line.kind, workers)} {times}")
             if self.parts:
                 near = {self._closest(value, values) for value in (low, middle, high)}
                 near = range(len(self.parts)) if why == TOO_FEW else near
@@ -284,11 +265,6 @@ class Question(Bet):
 
 
 bet, question = cache(Bet), cache(Question)  # conc_lab's public names: shown twice, a bet is the same
-
-
-def _points(option, facts):
-    """The points of an option, with the facts that they name."""
-    return [(*place, facts[value] if isinstance(value, str) else value) for *place, value in option["points"]]
 
 
 @cache

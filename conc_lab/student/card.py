@@ -8,7 +8,9 @@ from ..drawing import words
 from ..drawing.shell.shell import Shell
 from ..engine.errors import LabError
 from ..engine.parameters import parsed
-from .bets import LETTERS
+from .bets import HELD, LETTERS, RIGHT
+
+COLORS = {"✓": "good", "✗": "bad", "–": "warn"}
 
 
 class Card(Shell):
@@ -19,30 +21,20 @@ class Card(Shell):
 
     def __init__(self, bet, asks: bool = True):
         self._bet, self._asks, self._below = bet, asks, widgets.HTML()
-        what = (
-            {"description": bet.BUTTON, "icon": "lock"} if asks else {"description": "Show the reasons without a bet"}
-        )
-        self._button = widgets.Button(**what, button_style="primary" * asks, layout={"width": "max-content"})
+        look = {"icon": "lock" * asks, "button_style": "primary" * asks, "layout": {"width": "max-content"}}
+        self._button = widgets.Button(description=bet.BUTTON if asks else "Show the reasons without a bet", **look)
         self._button.on_click(self._on_commit if asks else lambda _: bet.tell())
         super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=self._button)
         self.add_class("conc-lab-card")
         title = widgets.HTML(f"<b>{bet.TITLE}.</b> {html.escape(bet.question['question'])}")
         self._inputs = _inputs(bet) if asks else []
-        self.show(
-            [
-                *[title] * asks,
-                *self._inputs,
-                *[self._button] * asks,
-                self.status,
-                *[self._button] * (not asks),
-                self._below,
-            ]
-        )
+        above = [title, *self._inputs, self._button, self.status] if asks else [self.status, self._button]
+        self.show([*above, self._below])
         self.refresh()
 
     def refresh(self) -> None:
         """Show the bet's state."""
-        reasons, bet = self._bet.reveal(), self._bet
+        bet, reasons = self._bet, _reasons(self._bet) if self._bet.ready else ""
         if self._asks and bet.result and reasons:
             reasons = f"<details{' open' * bet.late}><summary>Reasons</summary>{reasons}</details>"
         if not self._asks:
@@ -58,7 +50,10 @@ class Card(Shell):
             self.say(words.sentence(str(error)))
 
     def _repr_mimebundle_(self, **how):
-        text = f"{self._bet.TITLE}: {self._bet.question['question']}\n{self.status.said}"
+        options = [
+            f"{letter}. {option['text']}" for letter, option in zip(LETTERS, self._bet.options or (), strict=False)
+        ]
+        text = "\n".join([f"{self._bet.TITLE}: {self._bet.question['question']}", *options, self.status.said])
         shown = {"text/plain": text, "text/html": f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'}
         return super()._repr_mimebundle_(**how) | shown
 
@@ -69,12 +64,29 @@ def _inputs(bet):
     names, given = [words.name(*place) for place in bet.places], bet.answer or [None] * len(bet.places)
     if bet.options:
         options = [(f"{LETTERS[index]}. {option['text']}", index) for index, option in enumerate(bet.options)]
-        return [widgets.RadioButtons(options=options, value=bet.answer, layout={"width": "max-content"})]
+        look = {"description": bet.TITLE, "layout": {"width": "max-content"}}
+        return [widgets.RadioButtons(options=options, value=bet.answer, **look)]
     if "steps" in bet.question:  # no slider: ipywidgets' sliders have no name that a screen reader could say
         steps = [(f"{step:,}×", step) for step in bet.question["steps"]]
         return [widgets.Dropdown(options=steps, value=given[0], description=f"{names[0]}:", **look)]
-    look["placeholder"] = "a number"  # texts: ipywidgets' fields for numbers begin with one, and that is no bet
-    return [
-        widgets.Text(str(value or ""), description=f"{name}: ×", **look)
-        for name, value in zip(names, given, strict=True)
-    ]
+    # Texts: ipywidgets' fields for numbers begin with one, and that is no bet. If a field sent each key, it would hold
+    # the last ones back until the kernel has answered, and the press that commits would overtake them.
+    look |= {"placeholder": "a number", "continuous_update": False}
+    values = zip(names, given, strict=True)
+    return [widgets.Text(str(value or ""), description=f"{name}: ×", **look) for name, value in values]
+
+
+def _reasons(bet):
+    """HTML of every option with its reason, whether it held by the rows and whether it is right; or of every number."""
+    held, rows = bet.seen(bet.result)[2] if bet.result else [], []
+    parts = [(part["text"], part["holds"], part["reason"]) for part in bet.parts]
+    parts = parts or [(words.name(*place), here, "") for place, here in zip(bet.places, held, strict=False)]
+    for index, (text, right, reason) in enumerate(parts):
+        mine = f" ({bet.MINE})" * (index == bet.chosen)
+        sign = HELD[held[index]] if held else RIGHT[right]
+        if held and held[index] is not right:
+            sign += f"; in general {RIGHT[right]}"
+        color = f'style="color: var(--conc-{COLORS[sign[0]]})"'
+        rows.append(f"<li><b>{html.escape(text)}{mine}</b><br><b {color}>{sign}.</b> {html.escape(reason)}</li>")
+    tag = 'ol type="A"' if bet.options else "ul"
+    return f"<{tag}>{''.join(rows)}</{tag[:2]}><p>{html.escape(bet.question.get('reason', ''))}</p>"

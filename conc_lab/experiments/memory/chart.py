@@ -128,7 +128,7 @@ def what_reading_copies(kept: Result) -> Verdict:
     if lines.empty:
         return Verdict("cannot tell", "this system has no fork", "no forked worker")
     before, after = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
-    figure = f"a forked worker had {before:.0%} of that size to itself before it read the data, {after:.0%} after"
+    figure = f"a forked worker had {before:.0%} of the data's size to itself before it read them, {after:.0%} after"
     word = (
         "before" if before >= 0.5 else "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
     )

@@ -99,8 +99,8 @@ def growth_with_size(moved: Result) -> Verdict:
     """How many times as long the largest object takes as the smallest, by reference and by pickle."""
     medians = moved.shown.pivot_table("handover_s", "size_bytes", ["kind", "channel"], "median").iloc[[0, -1]]
     ratios = [medians[channel].iloc[1] / medians[channel].iloc[0] for channel in (REFERENCE, PICKLE)]
-    figure = "{} in place of {}: {} as long to the thread, {} to the process"
-    figure = figure.format(*map(words.size, medians.index[::-1]), *map(words.times, ratios))
+    figure = "{} in place of {}: {}× as long to the thread, {}× to the process"
+    figure = figure.format(*map(words.size, medians.index[::-1]), *map(words.digits, ratios))
     grow = {(True, True): "both", (False, True): "process", (False, False): "neither"}
     word = grow.get(tuple(ratio >= TENFOLD for ratio in ratios), "cannot tell")
     far = medians.index[1] >= 10_000 * medians.index[0]

@@ -5,11 +5,10 @@ import json
 import pytest
 from made.inventory import TIMES, answered, made
 
-from conc_lab.drawing.shell.shell import Shell
 from conc_lab.engine.errors import LabError
 from conc_lab.student.class_results import gather
 from conc_lab.student.gain import gain
-from conc_lab.student.inventory import DATA, ITEMS, KEPT, UNKNOWN, Inventory, load, questions
+from conc_lab.student.inventory import DATA, FORMS, ITEMS, KEPT, UNKNOWN, Inventory, load
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +20,7 @@ def folder(tmp_path, monkeypatch):
 
 def answer_all(inventory, letter=None):
     """Answer every question with this letter, or with the right one."""
-    for item, one in questions(inventory.asked["form"]).items():
+    for item, one in FORMS[inventory.asked["form"]].items():
         inventory.answer(item, letter or one["holds"])
     return inventory
 
@@ -34,9 +33,9 @@ def test_the_questions():
     for one in DATA["items"]:
         assert one["a"]["holds"] != one["b"]["holds"] and one["a"]["options"] != one["b"]["options"]
     for form in "ab":
-        holds = [one["holds"] for one in questions(form).values()]
+        holds = [one["holds"] for one in FORMS[form].values()]
         assert sorted(holds) == sorted("ABCD" * 3)
-        for item, one in questions(form).items():
+        for item, one in FORMS[form].items():
             assert list(one["options"]) == [*"ABCD", UNKNOWN], item
             assert len(set(one["options"].values())) == 5 and one["idea"].endswith("."), item
             assert "`" not in "".join(one["options"].values()), item  # radios show it as it is
@@ -110,13 +109,13 @@ def test_the_cards():
     KEPT.parent.mkdir()
     KEPT.write_text(json.dumps(made(before=[ITEMS[0], ITEMS[1]])))
     inventory = Inventory("after")
-    box = _cards(inventory)
-    *cards, last = [child for child in box.children if isinstance(child, Shell)]
+    _, room, last = _cards(inventory).children
+    cards = room.children
     assert [card.status.name for card in cards] == [f"Question {number} of 12" for number in range(1, 13)]
     button, _, report = last.children
     button.click()
     assert last.status.said.startswith("answer all twelve first") and report.value == ""
-    for card, (item, one) in zip(cards, questions("b").items(), strict=True):
+    for card, (item, one) in zip(cards, FORMS["b"].items(), strict=True):
         assert report.value == "" and len(card.children[1].options) == 5
         card.children[1].value = UNKNOWN if item == ITEMS[3] else "C" if item == ITEMS[1] else one["holds"]
     assert load(KEPT)["after"]["answers"] == inventory.asked["answers"] and "12 of 12, kept" in last.status.said

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import pandas
 
 from ..drawing import words
-from .inventory import questions, right
+from .inventory import FORMS, right
 
 FEWEST = 5  # students: an interval of fewer says hardly more than that it is wide
 
@@ -33,7 +33,7 @@ class Gain:
 def gain(pairs: list[tuple[dict, dict]]) -> Gain:
     """The gain of one student or more, each the pair of what was handed in before and after (see inventory.load)."""
     old, new = (
-        pandas.DataFrame([{one["idea"]: key in right(asked) for key, one in questions("a").items()} for asked in time])
+        pandas.DataFrame([{one["idea"]: key in right(asked) for key, one in FORMS["a"].items()} for asked in time])
         for time in zip(*pairs, strict=True)
     )
     students, room, change = len(pairs), 12 - old.sum(axis=1), new.sum(axis=1) - old.sum(axis=1)

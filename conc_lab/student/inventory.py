@@ -8,7 +8,6 @@ import html
 import json
 import re
 import zlib
-from functools import cache, partial
 from pathlib import Path
 
 from ..engine import files
@@ -21,20 +20,15 @@ OTHER = {"before": "after", "after": "before", "a": "b", "b": "a"}
 UNKNOWN = "?"  # the letter of "I don't know yet"
 CODE = re.compile(r"[\w-]{0,20}")
 DATA = json.loads(Path(__file__).with_name("inventory.json").read_text(encoding="utf-8"))
-ITEMS = [item["id"] for item in DATA["items"]]
+# {form: {id: {"idea", "question", "options" by letter, "holds" (a letter), "reason"}}}
+FORMS = {form: {item["id"]: item[form] | {"idea": item["idea"]} for item in DATA["items"]} for form in "ab"}
+ITEMS = list(FORMS["a"])
 POSSIBLE = {(item, letter) for item in ITEMS for letter in "ABCD" + UNKNOWN}
-
-
-@cache
-def questions(form: str) -> dict[str, dict]:
-    """{id: {"idea", "question", "options" by letter, "holds" (a letter), "reason"}} of a form, "a" or "b"."""
-    asked = {item["id"]: item[form] | {"idea": item["idea"]} for item in DATA["items"]}
-    return {key: one | {"options": one["options"] | {UNKNOWN: "I don't know yet."}} for key, one in asked.items()}
 
 
 def right(asked: dict) -> set[str]:
     """The ids of the questions that were answered right; asked: what the file has under "before" or "after"."""
-    return {key for key, one in questions(asked["form"]).items() if asked["answers"].get(key) == one["holds"]}
+    return {key for key, one in FORMS[asked["form"]].items() if asked["answers"].get(key) == one["holds"]}
 
 
 def load(path: Path) -> dict:
@@ -45,17 +39,15 @@ def load(path: Path) -> dict:
     """
     try:
         content = read(path, KIND, (SCHEMA,))
-        begun = [content[when] for when in ("before", "after") if when in content]
-        if not CODE.fullmatch(content["code"]) or not all(map(_is_whole, begun)):
+        whole = CODE.fullmatch(content["code"])
+        for asked in (content[when] for when in ("before", "after") if when in content):
+            whole = whole and asked["form"] in ("a", "b") and asked["answers"].items() <= POSSIBLE
+            whole = whole and isinstance(asked["handed_in"], str | None)
+        if not whole:
             raise ValueError("a code, a form, a time or a letter in it is wrong")
     except UNREADABLE as error:
         raise LabError(f"{path.name} is not a whole inventory: {error}; move it elsewhere") from error
     return content
-
-
-def _is_whole(asked):
-    known = asked["form"] in ("a", "b") and asked["answers"].items() <= POSSIBLE
-    return known and isinstance(asked["handed_in"], str | None)
 
 
 def _kept():
@@ -121,20 +113,17 @@ class Inventory:
         if self.when == "before" or not self.asked["handed_in"]:
             return ""
         rows = ""
-        for item, one in questions(self.asked["form"]).items():
+        for item, one in FORMS[self.asked["form"]].items():
             mine, holds = self.asked["answers"].get(item, UNKNOWN), one["holds"]
             mark = "✓ right" if mine == holds else "? not known yet" if mine == UNKNOWN else "✗ not right"
-            chosen = f"Your answer: {mine} {one['options'][mine]}"
-            told = (one["question"], chosen, f"Right: {holds} {one['options'][holds]}", one["reason"])
-            told = "".join(f"<p>{_marked_up(text)}</p>" for text in told)
-            rows += f"<li><details><summary><b>{mark}</b> {_marked_up(one['idea'])}</summary>{told}</details></li>"
+            answers = f"Your answer: {mine} {one['options'][mine]}", f"Right: {holds} {one['options'][holds]}"
+            told = "".join(f"<p>{_marked_up(text)}</p>" for text in (one["question"], *answers, one["reason"]))
+            summary = f"<summary data-lm-suppress-shortcuts><b>{mark}</b> {_marked_up(one['idea'])}</summary>"
+            rows += f"<li><details>{summary}{told}</details></li>"
         return f'<ol class="conc-lab">{rows}</ol>'
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        words = {
-            "text/plain": repr(self),
-            "text/html": f"<p>{self!r}</p>{self.reasons()}",
-        }  # where there are no widgets
+        words = {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>{self.reasons()}"}  # without widgets
         return _cards(self)._repr_mimebundle_(include=include, exclude=exclude) | words
 
 
@@ -154,32 +143,34 @@ def _cards(inventory):
 
     from ..drawing.shell.shell import Shell
 
-    cards, report, button = [], widgets.HTML(), widgets.Button(button_style="primary")
-    last = Shell(name="The twelve answers")
-    last.show([button, last.status, report])
-
-    def attempt(card, change, *given):
-        try:
-            change(*given)
-        except LabError as error:
-            return card.say(f"{error}.")
+    def show():
         over = inventory.asked["handed_in"]
-        for one in cards:
-            one.say("")
-            one.layout.display = "none" if over else None
+        for card in cards:
+            card.layout.display = "none" if over else None
         report.value, button.description = inventory.reasons(), "Handed in" if over else "Hand in"
         last.say(repr(inventory))
 
-    def on_choice(card, item, event):
-        attempt(card, inventory.answer, item, event.new)
+    def attempt(shell, change, *given):
+        try:
+            change(*given)
+            shell.say("")
+            show()
+        except LabError as error:
+            shell.say(f"{error}.")
 
-    for number, (item, one) in enumerate(questions(inventory.asked["form"]).items(), 1):
+    def card(number, item, one):
+        text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
         options = [(f"{letter}  {text}", letter) for letter, text in one["options"].items()]
         radios = widgets.RadioButtons(options=options, value=inventory.asked["answers"].get(item))
-        text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
-        cards.append(Shell([text, radios], name=f"Question {number} of 12"))
-        cards[-1].add_class("conc-lab-question")
-        radios.observe(partial(on_choice, cards[-1], item), "value")
+        shell = Shell([text, radios], name=f"Question {number} of 12")
+        shell.add_class("conc-lab-question")
+        radios.observe(lambda event: attempt(shell, inventory.answer, item, event.new), "value")
+        return shell
+
+    report, button, last = widgets.HTML(), widgets.Button(button_style="primary"), Shell(name="The twelve answers")
+    last.show([button, last.status, report])
     button.on_click(lambda _: attempt(last, inventory.hand_in))
-    attempt(last, dict)
-    return widgets.VBox([widgets.HTML(DATA["holds_for"]), *cards, last])
+    cards = [card(number, *one) for number, one in enumerate(FORMS[inventory.asked["form"]].items(), 1)]
+    show()
+    room = widgets.VBox(cards, layout={"max_height": "560px", "overflow": "auto"})
+    return widgets.VBox([widgets.HTML(DATA["holds_for"]), room, last])

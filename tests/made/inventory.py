@@ -1,6 +1,6 @@
 """Made answers to the inventory."""
 
-from conc_lab.student.inventory import ITEMS, KIND, OTHER, SCHEMA, questions
+from conc_lab.student.inventory import FORMS, ITEMS, KIND, OTHER, SCHEMA
 
 TIMES = {"before": "2026-03-01T08:00:00+00:00", "after": "2026-05-01T08:00:00+00:00"}
 
@@ -8,8 +8,8 @@ TIMES = {"before": "2026-03-01T08:00:00+00:00", "after": "2026-05-01T08:00:00+00
 def answered(form, right, handed_in=None):
     """What a file has for one time; right: how many of the first questions, or which, are answered right."""
     right = ITEMS[:right] if isinstance(right, int) else right
-    wrong = {item: next(letter for letter in "AB" if letter != one["holds"]) for item, one in questions(form).items()}
-    answers = wrong | {item: questions(form)[item]["holds"] for item in right}
+    wrong = {item: next(letter for letter in "AB" if letter != one["holds"]) for item, one in FORMS[form].items()}
+    answers = wrong | {item: FORMS[form][item]["holds"] for item in right}
     return {"form": form, "handed_in": handed_in, "answers": answers}
 
 

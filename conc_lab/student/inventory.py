@@ -161,7 +161,8 @@ def _cards(inventory):
     def card(number, item, one):
         text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
         options = [(f"{letter}  {text}", letter) for letter, text in one["options"].items()]
-        radios = widgets.RadioButtons(options=options, value=inventory.asked["answers"].get(item))
+        chosen = inventory.asked["answers"].get(item)
+        radios = widgets.RadioButtons(options=options, value=chosen, description=f"Question {number}")
         shell = Shell([text, radios], name=f"Question {number} of 12")
         shell.add_class("conc-lab-question")
         radios.observe(lambda event: attempt(shell, inventory.answer, item, event.new), "value")

@@ -143,21 +143,24 @@ def gone(session):
 
 
 def test_a_lesson_runs(opened, server):
-    """A lesson runs without an error, and a bet that was made by keyboard alone stands in the chart that follows."""
+    """A lesson runs without an error. A bet made after it, by keyboard alone, comes into its chart and is revealed."""
     lesson = opened("00_your_lab.ipynb")
     lesson.run()
     assert lesson.errors() == []  # and an error would be seen: see test_an_interrupted_cell
-    bet = lesson.cell('lab.bet("first")')
+    bet, measured = lesson.cell('lab.bet("first")'), lesson.cell('lab.speedup(task="count_primes"')
+    chart, revealed = measured.locator("img").first, measured.locator(".conc-lab-card")
+    expect(chart).to_have_attribute("alt", re.compile("^Speedup of count_primes"))
+    expect(revealed.get_by_role("status")).to_have_text("Commit your bet first.")
+    assert "your bet" not in chart.get_attribute("alt") and revealed.locator("li").count() == 0
     bet.locator("input[type='text']").first.focus()
-    for key in ("2", "Tab", "1", ".", "5"):
+    for key in ("2", "Tab", "1", ".", "5", "Enter"):
         lesson.page.keyboard.press(key)
-    reach(lesson.page, "Commit my bet")
-    lesson.page.keyboard.press("Enter")
-    expect(bet.get_by_role("status")).to_contain_text("Your bet stands")
-    measured = 'lab.speedup(task="count_primes"'
-    lesson.run(measured)
+    said = "You bet 2 threads 2×, 2 processes 1.5×, after the run. Your machine: 2 threads "
+    for card in (bet, revealed):
+        expect(card.get_by_role("status")).to_contain_text(said)
+        expect(card.locator("li")).to_have_count(2)
     alt = re.compile("your bet: 2 threads 2.00×; your bet: 2 processes 1.50×")
-    expect(lesson.cell(measured).locator("img").first).to_have_attribute("alt", alt)
+    expect(chart).to_have_attribute("alt", alt)
 
 
 def test_a_panel_is_run_and_stopped_by_keyboard(show):

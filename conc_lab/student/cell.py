@@ -43,12 +43,17 @@ def _in_cell(bet, *what):
 
     line, chart = (display(HTML(""), display_id=True) for _ in range(2))
     events = {"on_progress": lambda *progress: line.update(HTML(progress_text(*progress)))}
-    events |= {"on_round": lambda result: chart.update(picture.show(result, bet=bet))}
+    show = getattr(bet, "met", lambda result, draw, whole=False: draw(result))
+
+    def draw(result):
+        chart.update(picture.show(result, bet=bet))
+
+    events |= {"on_round": lambda result: show(result, draw)}
     try:
         result = run.run(*what, **events)
     finally:
         line.update(HTML(""))
-    events["on_round"](result)  # rows may have come after the last round, and some experiments have none
+    show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     try:
         result.keep()
     except LabError as error:

@@ -79,6 +79,9 @@ class Panel(widgets.VBox):
         except LabError as error:
             self._line.value = _problem("Not saved", error)
 
+    def _draw(self, result):
+        self._chart.value = picture.show(result, bet=self._bet)._repr_html_()
+
     def _changed(self, job, what):
         """Called by the job, mostly in its own thread, whenever something of it has changed."""
         running = job.state == "running"
@@ -87,9 +90,11 @@ class Panel(widgets.VBox):
         if "result" in what:
             if self._chart.value and not job.has_rounds:
                 self._before.value = _folded("The run before", self._chart.value)
-            self._chart.value = picture.show(job.result, bet=self._bet)._repr_html_()
+            getattr(self._bet, "met", lambda result, draw: draw(result))(job.result, self._draw)
             table = picture.table(job.result).to_html(index=False, border=0, justify="left")
             self._table.value = _folded("Table", f'<div style="overflow: auto; white-space: nowrap">{table}</div>')
+        if job.state == "done" and hasattr(self._bet, "met"):
+            self._bet.met(job.result, self._draw, whole=True)
         shown = "the rounds that were complete" if job.has_rounds else "the run before"
         stopped = f"Stopped; the chart shows {shown}." if job.result else "Stopped."
         said = {"running": progress_text(*job.progress), "done": status("Done."), "cancelled": status(stopped)}

@@ -83,11 +83,11 @@ def _has(one, name, needed):
     return one.params[name] == needed
 
 
-def _held(bet):
-    """Whether what was bet or answered is right; "" before there is an answer, "–" for numbers, which rows decide."""
-    if bet.answer is None or not bet.options:
-        return "–" * (bet.answer is not None)
-    return "✓ right" if bet.options[bet.answer]["holds"] else "✗ wrong"
+def _held(bet, results):
+    """What came of a bet by the newest rows that it is about, of an answer whether it is right; "" without either."""
+    marks = [bet.mark(one) for one in sorted(results, key=lambda one: one.started, reverse=True)]
+    right = bets.RIGHT[bet.options[bet.answer]["holds"]] if bet.options and bet.answer is not None else ""
+    return next(filter(None, marks), "" if "measured" in bet.question else right)
 
 
 class Claims:
@@ -103,7 +103,7 @@ class Claims:
         for claim in TABLE["claims"]:
             verdict = self._verdict(claim, failed)
             asked = [bets.Bet(name) for name in claim["bets"] + claim["answers"]]
-            row = {"said": [bet.words for bet in asked], "held": map(_held, asked)}
+            row = {"said": [bet.words for bet in asked], "held": [_held(bet, self.results.values()) for bet in asked]}
             row = {part: "; ".join(filter(None, texts)) for part, texts in row.items()}
             row |= {"word": verdict.word, "verdict": f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}"}
             row |= {"key": BRACKETS.sub("", verdict.figure or verdict.why).partition("; ")[0]}

@@ -157,6 +157,9 @@ def test_all_is_kept():
     said = {row["id"]: row["said"] for row in table.rows}
     assert said["C4"] == bets.bet("cpu_threads").words and said["C7"] == "2 threads 1×, 2 processes 1.5×"
     assert said["C1"] == "" and "not measured" not in table.sentence
+    held = {row["id"]: row["held"] for row in table.rows}
+    marks = {bets.bet("cpu_threads").mark(one) for one in ALL_RESULTS.values()}
+    assert marks == {held["C4"], ""} and held["C4"] in bets.HELD.values() and held["C1"] == ""
 
 
 def test_missing_ones_are_named():

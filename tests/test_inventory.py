@@ -150,7 +150,7 @@ def test_the_gain_of_a_class():
 
 
 def test_a_class_is_gathered(folder):
-    """Files of one code, or a file with both times, are one student's; what clashes is refused, and text escaped."""
+    """Files of one code, or a file with both times, are one student's; what clashes is refused; before comes first."""
     files = {
         "1/inventory.json": made("owl7", before=3),
         "2/inventory (1).json": made("owl7", before=3, after=6),
@@ -160,6 +160,7 @@ def test_a_class_is_gathered(folder):
         "6/inventory.json": made("fox", after=5),
         "7/inventory.json": made("hen", before=1) | {"after": answered("b", 5)},
         "8/inventory.json": {"kind": "other"},
+        "9/inventory.json": made("late", after=5) | {"before": answered("a", 9, "2026-05-02T08:00:00+00:00")},
     }
     for name, content in files.items():
         (folder / name).parent.mkdir()
@@ -171,8 +172,8 @@ def test_a_class_is_gathered(folder):
         "6/inventory.json": "the same result as 4/inventory.json",
         "8/inventory.json": "is not a whole inventory: conc_lab did not save it",
     }
-    assert gathered.refused.keys() == reasons.keys() and len(gathered.inventories) == 5
+    assert gathered.refused.keys() == reasons.keys() and len(gathered.inventories) == 6
     assert all(reason in gathered.refused[name] for name, reason in reasons.items())
     page = gathered._repr_html_()
-    assert "read: 5 of the inventory; refused: 3" in page and "evil&lt;b&gt;" in page and "evil<b>" not in page
+    assert "read: 6 of the inventory; refused: 3" in page and "evil&lt;b&gt;" in page and "evil<b>" not in page
     assert "Two students handed in both times." in page and page.count("<tr") == 13 and TIMES["before"] not in page

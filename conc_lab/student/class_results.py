@@ -84,7 +84,8 @@ def gather(folder: str | Path) -> Gathered:
         except ODD as error:
             refused[name] = f"its rows are not those of a whole {result.experiment} run ({error!r:.100})"
     frame = pandas.DataFrame(rows, columns=COLUMNS)
-    pairs = [(one["before"], one["after"]) for one in students.values() if len(one) == 2]
+    both = (one for one in students.values() if len(one) == 2)
+    pairs = [(one["before"], one["after"]) for one in both if one["before"]["handed_in"] < one["after"]["handed_in"]]
     return Gathered(results, refused, frame, inventories, gain(pairs) if pairs else None)
 
 

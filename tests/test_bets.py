@@ -19,7 +19,7 @@ from conc_lab.student import bets, exercises
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 QUESTIONS = bets._questions()
-CHOICE, NUMBER, STEPS, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
+CHOICE, NUMBER, START, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
 HELD, LOST, OPEN = bets.HELD[True], bets.HELD[False], bets.HELD[None]
 HASHED = made({("threads", 2): 1.9}, task="sha256")
 
@@ -49,21 +49,21 @@ def draw(result):
 
 
 def test_a_bet_is_kept(kept):
-    """A committed bet of any form is in the same folder by a new kernel, by its lesson's name, with its points."""
-    for name, lesson, answer, points in (
-        (CHOICE, "cpu_bound", 1, [("threads", 2, 1.0)]),
-        (CHOICE, "cpu_bound", 0, [("threads", 2, 2.0)]),
-        (NUMBER, "your_lab", [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
-        (NUMBER, "your_lab", [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 10_000)]),
-        (STEPS, "startup_cost", [500], [("processes", 1, 500)]),
-        (ASKED, "io_bound", 1, []),
+    """A committed bet of any form is in the same folder by a new kernel, with its points."""
+    for name, answer, points in (
+        (CHOICE, 1, [("threads", 2, 1.0)]),
+        (CHOICE, 0, [("threads", 2, 2.0)]),
+        (NUMBER, [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
+        (NUMBER, [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 10_000)]),
+        (START, 2, [("processes", 1, 500)]),
+        (ASKED, 1, []),
     ):
         bet = bets.Bet(name)
         assert bet.answer is None and bet.points == [], name
         bet.commit(answer)
         for one in (bet, bets.Bet(name)):
             assert one.answer == one.first == answer and one.points == points, name
-        assert json.loads(kept.read_text()) == {lesson: {name: kept_as(answer)}}, name
+        assert json.loads(kept.read_text()) == {name: kept_as(answer)}, name
         kept.unlink()
         assert bets.Bet(name).answer is None, name
 
@@ -73,7 +73,7 @@ def test_the_first_answer_stays(kept):
     bet = bets.bet(CHOICE)
     for answer in (1, 1, 0, 2):
         bet.commit(answer)
-    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: kept_as(1, 2)}}
+    assert json.loads(kept.read_text()) == {CHOICE: kept_as(1, 2)}
     assert "You bet C, changed from B." in bets.Bet(CHOICE).headline
     bet.commit(1)
     assert "You bet B. " in bet.headline and (bet.first, bet.answer) == (1, 1)
@@ -83,7 +83,7 @@ def test_a_bet_after_the_run_is_marked(kept):
     """A bet that is committed, or changed, after its rows says so, also when the kernel was restarted in between."""
     bets.Bet(CHOICE).met(HASHED, draw)  # rows so far count: they are in the chart
     bets.Bet(CHOICE).commit(0)
-    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: kept_as(0, after_run=True, ran=True)}}
+    assert json.loads(kept.read_text()) == {CHOICE: kept_as(0, after_run=True, ran=True)}
     late = bets.Bet(CHOICE)
     assert "You bet A, after the run." in late.headline and late.words.endswith("(after the run)")
     kept.unlink()
@@ -106,27 +106,12 @@ def test_a_point_that_is_a_fact_of_the_machine(monkeypatch):
     assert 6 in [speed for *_, speed in bet.points]
 
 
-def test_bets_of_before(kept):
-    """Bets that were kept without a lesson, and those of a question that is gone, are neither lost nor in the way."""
-    kept.parent.mkdir()
-    kept.write_text(json.dumps({CHOICE: 1, "gone": 2, "old_lesson": {STEPS: [500]}}))
-    assert (bets.bet(CHOICE).answer, bets.bet(STEPS).answer) == (1, [500])
-    bets.bet(NUMBER).commit([1, 2])
-    bets.bet(CHOICE).commit(0)
-    assert json.loads(kept.read_text()) == {
-        "cpu_bound": {CHOICE: kept_as(1, 0)},
-        "": {"gone": 2},
-        "startup_cost": {STEPS: [500]},
-        "your_lab": {NUMBER: kept_as([1, 2])},
-    }
-
-
 def test_bets_do_not_disturb_each_other(kept):
     """A second bet, and a change of the first, leave the others as they are."""
     bets.bet(CHOICE).commit(0)
     bets.bet(NUMBER).commit([1.0, 2.0])
     bets.bet(CHOICE).commit(2)
-    found = {"cpu_bound": {CHOICE: kept_as(0, 2)}, "your_lab": {NUMBER: kept_as([1.0, 2.0])}}
+    found = {CHOICE: kept_as(0, 2), NUMBER: kept_as([1.0, 2.0])}
     assert json.loads(kept.read_text()) == found and list(kept.parent.iterdir()) == [kept]
 
 
@@ -156,15 +141,14 @@ NO_NUMBERS = [None, 1, "12", [1.0], [1, 2, 3], ["1", "2"], {"a": 1}, [0.009, 1],
     [
         (CHOICE, [None, "1", 1.0, -1, 3, [1]], "choose one of the options first"),
         (NUMBER, NO_NUMBERS, "give each a number from 0.01 to 10000, such as 0.5 or 3"),
-        (STEPS, [None, [None], [3], [500.5], ["500"], [500, 500], 500], "choose one of the options first"),
     ],
-    ids=["choice", "numbers", "steps"],
+    ids=["choice", "numbers"],
 )
 def test_an_answer_that_is_none(name, values, sentence, kept):
     """What is no answer to the question counts as no bet where it was kept, and is refused where it is given."""
     kept.parent.mkdir()
     for value in values:
-        for content in ({name: value}, {"": {name: {"first": value, "last": value, "after_run": 1}}}):
+        for content in ({name: value}, {name: {"first": value, "last": value, "after_run": 1}}):
             kept.write_text(json.dumps(content))
             bet = bets.Bet(name)
             assert bet.first is bet.answer is None and bet.points == [] and bet.words == "" and not bet.late, content
@@ -197,30 +181,17 @@ def test_a_disk_that_is_full(kept, monkeypatch):
         patched.setattr(files, "open", full, raising=False)
         (bet := bets.Bet(CHOICE)).commit(2)
         assert "No space left" in bet.headline and bet.answer == 2
-    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: kept_as(0)}}
+    assert json.loads(kept.read_text()) == {CHOICE: kept_as(0)}
     assert list(kept.parent.iterdir()) == [kept]
 
 
 def test_words():
     """An answer in words is the option's text, or the numbers with their workers; "" before there is one."""
     assert bets.bet(CHOICE).words == bets.bet(NUMBER).words == ""
-    for name, answer in ((CHOICE, 1), (NUMBER, [1, 1.8]), (STEPS, [2000])):
+    for name, answer in ((CHOICE, 1), (NUMBER, [1, 1.8])):
         bets.bet(name).commit(answer)
     assert bets.bet(CHOICE).words == QUESTIONS[CHOICE]["options"][1]["text"]
-    assert bets.bet(NUMBER).words == "2 threads 1×, 2 processes 1.8×" and bets.bet(STEPS).words == "1 process 2,000×"
-
-
-def test_the_widget_of_a_log_scale():
-    """Each place has a labelled list of the steps, which begins without a choice; the button commits."""
-    bet = bets.bet(STEPS)
-    (choice,), button, said, _ = widgets_of(bet)
-    assert (choice.description, choice.value) == ("1 process:", None)
-    assert [text for text, _ in choice.options][-1] == "10,000×"
-    button.click()
-    assert "Choose one of the options first." in said() and bet.answer is None
-    choice.value = 500
-    button.click()
-    assert bet.answer == [500] and widgets_of(bets.Bet(STEPS))[0][0].value == 500
+    assert bets.bet(NUMBER).words == "2 threads 1×, 2 processes 1.8×"
 
 
 def test_the_widget_of_a_question():
@@ -246,14 +217,14 @@ def test_the_widget_of_a_choice():
     """The options carry letters; choosing and pressing the button commits; pressing it before asks for a choice."""
     bet = bets.bet(CHOICE)
     (radio,), button, said, _ = widgets_of(bet)
-    assert [label[:3] for label, _ in radio.options] == ["A. ", "B. ", "C. "]
+    assert [label[:3] for label in radio.options] == ["A. ", "B. ", "C. "]
     button.click()
     assert said() == "Choose one of the options first." and bet.answer is None
     radio.index = 2
     button.click()
     assert bet.answer == 2 and said() == "You bet C. Your bet stands. Run the measurement."
     (radio,), _, said, _ = widgets_of(bets.Bet(CHOICE))
-    assert radio.value == 2 and "You bet C." in said()
+    assert radio.index == 2 and "You bet C." in said()
 
 
 def test_the_widget_of_numbers():
@@ -298,7 +269,7 @@ def test_nothing_is_revealed_before_both_are_there():
     for name, answer, rows in (
         (CHOICE, 1, HASHED),
         (NUMBER, [2, 2], made(TWO)),
-        (STEPS, [5], startup.made_startup(rounds=5)),
+        (START, 0, startup.made_startup(rounds=5)),
     ):
         for order in ("bet", "rows"):
             bets.bet.cache_clear()
@@ -320,7 +291,7 @@ def test_nothing_is_revealed_before_both_are_there():
             else:
                 bet.commit(answer)
             assert "Your machine: " in line.said and button.layout.display == "none"
-            reasons = [html.escape(part["reason"]) for part in bet.parts or [bet.question]]
+            reasons = [html.escape(part["reason"]) for part in bet.options or [bet.question]]
             assert all(reason in below.value and reason in card_below.value for reason in reasons), (name, order)
             assert ("after the run" in line.said) == (order == "rows")
             Path("my_work/bets.json").unlink()
@@ -400,9 +371,9 @@ def test_the_marks_of_other_bets():
         return result
 
     for name, result, held in (
-        (STEPS, startup.made_startup(rounds=5), [LOST, LOST, HELD]),
-        (STEPS, startup.made_startup(startup.QUIET | {("spawn", False): [4, 30]}, rounds=6), [LOST, OPEN, OPEN]),
-        (STEPS, startup.made_startup(rounds=2), [OPEN] * 3),
+        (START, startup.made_startup(rounds=5), [LOST, LOST, HELD]),
+        (START, startup.made_startup(startup.QUIET | {("spawn", False): [4, 30]}, rounds=6), [LOST, OPEN, OPEN]),
+        (START, startup.made_startup(rounds=2), [OPEN] * 3),
         ("what_a_worker_gets", sharing.RESULT, [LOST, LOST, HELD]),
         ("races", with_lost(321), [HELD, LOST, OPEN, LOST]),
         ("races", with_lost(0), [OPEN] * 4),
@@ -423,7 +394,7 @@ def test_the_marks_of_other_bets():
         ("echo", answered(45.0), [HELD, LOST, LOST]),
         ("echo", answered(45.0, gil=False), [OPEN] * 3),
     ):
-        answers = [[2], [50], [500]] if name == STEPS else range(len(QUESTIONS[name]["options"]))
+        answers = range(len(QUESTIONS[name]["options"]))
         assert marks(name, result, *answers) == held, (name, result.rows[0])
 
 
@@ -453,13 +424,12 @@ def test_every_question():
     """A choice has three options or more, each with a reason, one that holds and one that does not; points fit."""
     for name, question in QUESTIONS.items():
         assert question["question"].endswith((".", "?")), name
-        reasons = question.get("options") or question.get("ranges") or [question]
+        reasons = question.get("options") or [question]
         assert all(len(part["reason"]) > 40 for part in reasons), name
-        if len(reasons) > 1:
+        if "options" in question:
+            assert set(question) - {"measured", "rows"} == {"title", "question", "options"}, name
             assert len(reasons) >= 3 and {part["holds"] for part in reasons} == {True, False}, name
             assert len({part["text"] for part in reasons}) == len(reasons), name
-        if "options" in question:
-            assert set(question) - {"measured"} == {"title", "question", "options", "lesson"}, name
             for option in reasons:
                 assert set(option) - {"rows"} == {"text", "holds", "points", "reason"}, name
                 assert bool(option["points"]) == bool(reasons[0]["points"]), name  # all of them, or none
@@ -467,16 +437,9 @@ def test_every_question():
                     assert kind in kit.LOOKS and workers >= 1, name
                     speed = machine.machine()[speed] if isinstance(speed, str) else speed
                     assert isinstance(speed, (int, float)) and speed > 0, name
-            continue
-        assert all(kind in kit.LOOKS and workers >= 1 for kind, workers in question["places"]), name
-        if "steps" in question:
-            keys = {"title", "measured", "rows", "question", "places", "steps", "ranges", "lesson"}
-            assert set(question) == keys and len(question["places"]) == 1, name
-            assert all(set(part) == {"below", "text", "holds", "reason"} for part in reasons), name
-            *limits, last = [part["below"] for part in reasons]
-            assert last is None and limits == sorted(limits) and question["steps"] == sorted(question["steps"]), name
         else:
-            assert set(question) == {"title", "measured", "question", "places", "reason", "lesson"}, name
+            assert all(kind in kit.LOOKS and workers >= 1 for kind, workers in question["places"]), name
+            assert set(question) == {"title", "measured", "question", "places", "reason"}, name
 
 
 def test_bets_and_notebooks_agree():

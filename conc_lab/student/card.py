@@ -43,46 +43,44 @@ class Card(Shell):
         self.say(bet.headline)
 
     def _on_commit(self, _):
-        given = [parsed(item.value) if isinstance(item, widgets.Text) else item.value for item in self._inputs]
+        numbers = [parsed(field.value) for field in self._inputs if not self._bet.options]
         try:
-            self._bet.commit(given[0] if self._bet.options else given)
+            self._bet.commit(numbers or self._inputs[0].index)
         except LabError as error:
             self.say(words.sentence(str(error)))
 
     def _repr_mimebundle_(self, **how):
-        options = [
-            f"{letter}. {option['text']}" for letter, option in zip(LETTERS, self._bet.options or (), strict=False)
-        ]
-        text = "\n".join([f"{self._bet.TITLE}: {self._bet.question['question']}", *options, self.status.said])
+        text = "\n".join(
+            [f"{self._bet.TITLE}: {self._bet.question['question']}", *_options(self._bet), self.status.said]
+        )
         shown = {"text/plain": text, "text/html": f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'}
         return super()._repr_mimebundle_(**how) | shown
 
 
+def _options(bet):
+    return [f"{letter}. {option['text']}" for letter, option in zip(LETTERS, bet.options or (), strict=False)]
+
+
 def _inputs(bet):
-    """The radios, the list or the fields in which an answer is given, with the one that was."""
-    look = {"style": {"description_width": "initial"}, "layout": {"width": "max-content", "max_width": "98%"}}
-    names, given = [words.name(*place) for place in bet.places], bet.answer or [None] * len(bet.places)
+    """The radios or the fields in which an answer is given, with the one that was."""
     if bet.options:
-        options = [(f"{LETTERS[index]}. {option['text']}", index) for index, option in enumerate(bet.options)]
         look = {"description": bet.TITLE, "layout": {"width": "max-content"}}
-        return [widgets.RadioButtons(options=options, value=bet.answer, **look)]
-    if "steps" in bet.question:  # no slider: ipywidgets' sliders have no name that a screen reader could say
-        steps = [(f"{step:,}×", step) for step in bet.question["steps"]]
-        return [widgets.Dropdown(options=steps, value=given[0], description=f"{names[0]}:", **look)]
+        return [widgets.RadioButtons(options=_options(bet), index=bet.answer, **look)]
     # Texts: ipywidgets' fields for numbers begin with one, and that is no bet. If a field sent each key, it would hold
     # the last ones back until the kernel has answered, and the press that commits would overtake them.
+    look = {"style": {"description_width": "initial"}, "layout": {"width": "max-content", "max_width": "98%"}}
     look |= {"placeholder": "a number", "continuous_update": False}
-    values = zip(names, given, strict=True)
-    return [widgets.Text(str(value or ""), description=f"{name}: ×", **look) for name, value in values]
+    values = zip(bet.places, bet.answer or [""] * len(bet.places), strict=True)
+    return [widgets.Text(str(value), description=f"{words.name(*place)}: ×", **look) for place, value in values]
 
 
 def _reasons(bet):
     """HTML of every option with its reason, whether it held by the rows and whether it is right; or of every number."""
     held, rows = bet.seen(bet.result)[2] if bet.result else [], []
-    parts = [(part["text"], part["holds"], part["reason"]) for part in bet.parts]
+    parts = [(option["text"], option["holds"], option["reason"]) for option in bet.options or ()]
     parts = parts or [(words.name(*place), here, "") for place, here in zip(bet.places, held, strict=False)]
     for index, (text, right, reason) in enumerate(parts):
-        mine = f" ({bet.MINE})" * (index == bet.chosen)
+        mine = f" ({bet.MINE})" * (index == bet.answer)
         sign = HELD[held[index]] if held else RIGHT[right]
         if held and held[index] is not right:
             sign += f"; in general {RIGHT[right]}"

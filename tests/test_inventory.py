@@ -103,32 +103,31 @@ def test_forms_are_crossed():
 
 
 def test_the_cards():
-    """A choice is kept, a refusal is said in its place; handed in, the questions go, and only then come the reasons."""
+    """A choice is kept, a refusal is said; handed in, the questions go, and only then come the reasons."""
     from conc_lab.student.inventory import _cards
 
     KEPT.parent.mkdir()
     KEPT.write_text(json.dumps(made(before=[ITEMS[0], ITEMS[1]])))
     inventory = Inventory("after")
-    _, room, last = _cards(inventory).children
-    cards = room.children
-    assert [card.status.name for card in cards] == [f"Question {number} of 12" for number in range(1, 13)]
-    button, _, report = last.children
+    _, room, button, last, report = _cards(inventory).children
+    radios = [card.children[1] for card in room.children]
+    assert [one.description for one in radios] == [f"Question {number}" for number in range(1, 13)]
     button.click()
-    assert last.status.said.startswith("answer all twelve first") and report.value == ""
-    for card, (item, one) in zip(cards, FORMS["b"].items(), strict=True):
-        assert report.value == "" and len(card.children[1].options) == 5
-        card.children[1].value = UNKNOWN if item == ITEMS[3] else "C" if item == ITEMS[1] else one["holds"]
-    assert load(KEPT)["after"]["answers"] == inventory.asked["answers"] and "12 of 12, kept" in last.status.said
+    assert last.said.startswith("answer all twelve first") and report.value == ""
+    for one, (item, asked) in zip(radios, FORMS["b"].items(), strict=True):
+        assert report.value == "" and len(one.options) == 5
+        one.value = UNKNOWN if item == ITEMS[3] else "C" if item == ITEMS[1] else asked["holds"]
+    assert load(KEPT)["after"]["answers"] == inventory.asked["answers"] and "12 of 12, kept" in last.said
     button.click()
-    assert {card.layout.display for card in cards} == {"none"} and button.description == "Handed in"
+    assert room.layout.display == "none" and button.description == "Handed in"
     said = "Before 2 of 12 were right, now 10: +8. Newly right: 3, 5, 6, 7, 8, 9, 10, 11, 12. No longer right: 2."
-    assert last.status.said == repr(inventory) == said
+    assert last.said == repr(inventory) == said
     assert report.value.count("<b>✓ right</b>") == 10 and report.value.count("<b>✗ not right</b>") == 1
     assert "<code>re.findall</code>" in report.value and "Right: B Only Q." in report.value
     before = Inventory("before")
     assert before.reasons() == "" and "handed in" in repr(before)
-    cards[0].children[1].value = "D"
-    assert cards[0].status.said.startswith("these answers are handed in")
+    radios[0].value = "D"
+    assert last.said.startswith("these answers are handed in")
 
 
 def test_the_gain_of_a_class():

@@ -50,9 +50,8 @@ class Card(Shell):
             self.say(words.sentence(str(error)))
 
     def _repr_mimebundle_(self, **how):
-        text = "\n".join(
-            [f"{self._bet.TITLE}: {self._bet.question['question']}", *_options(self._bet), self.status.said]
-        )
+        asked = f"{self._bet.TITLE}: {self._bet.question['question']}"
+        text = "\n".join([asked, *_options(self._bet), self.status.said])
         shown = {"text/plain": text, "text/html": f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'}
         return super()._repr_mimebundle_(**how) | shown
 

@@ -52,7 +52,7 @@ class Gathered:
 
     def __repr__(self):
         counts = Counter(result.experiment for result in self.results.values())
-        counts |= {"the inventory": len(self.inventories)} if self.inventories else {}
+        counts += Counter({"the inventory": len(self.inventories)})  # which leaves it out where there is none
         read = ", ".join(f"{number} of {name}" for name, number in counts.items()) or "nothing"
         return "\n".join([f"read: {read}; refused: {len(self.refused)}", *map(": ".join, self.refused.items())])
 
@@ -66,26 +66,26 @@ def gather(folder: str | Path) -> Gathered:
     paths = sorted(Path(folder).rglob("*.json"))
     if not paths:
         raise LabError(f"there is no .json file in {folder}: give the folder that holds the class's saved results")
-    results, refused, rows, inventories, students = {}, {}, [], {}, {}
+    known, refused, rows, students = {}, {}, [], {}
     for path in paths:
-        name, answers = path.relative_to(folder).as_posix(), path.name.startswith(inventory.KEPT.stem)
+        name = path.relative_to(folder).as_posix()
         try:
-            result = inventory.load(path) if answers else load(path)
-            if twin := next((other for other, known in (results | inventories).items() if known == result), None):
+            one = inventory.load(path) if path.name.startswith(inventory.KEPT.stem) else load(path)
+            if twin := next((other for other, earlier in known.items() if earlier == one), None):
                 raise LabError(f"it is the same result as {twin}")
-            if answers:
-                _match(students, name, result)
-                inventories[name] = result
-                continue
-            rows += _figures(name, result) if result.experiment in AXES else []
-            results[name] = result
+            if not isinstance(one, Result):
+                _match(students, name, one)
+            elif one.experiment in AXES:
+                rows += _figures(name, one)
+            known[name] = one
         except LabError as error:
             refused[name] = str(error)
         except ODD as error:
-            refused[name] = f"its rows are not those of a whole {result.experiment} run ({error!r:.100})"
-    frame = pandas.DataFrame(rows, columns=COLUMNS)
+            refused[name] = f"its rows are not those of a whole {one.experiment} run ({error!r:.100})"
+    results = {name: one for name, one in known.items() if isinstance(one, Result)}
     both = (one for one in students.values() if len(one) == 2)
     pairs = [(one["before"], one["after"]) for one in both if one["before"]["handed_in"] < one["after"]["handed_in"]]
+    inventories, frame = {name: known[name] for name in known.keys() - results}, pandas.DataFrame(rows, columns=COLUMNS)
     return Gathered(results, refused, frame, inventories, gain(pairs) if pairs else None)
 
 

@@ -86,7 +86,7 @@ def _has(one, name, needed):
 def _held(bet, results):
     """What came of a bet by the newest rows that it is about, of an answer whether it is right; "" without either."""
     marks = [bet.mark(one) for one in sorted(results, key=lambda one: one.started, reverse=True)]
-    right = bets.RIGHT[bet.options[bet.answer]["holds"]] if bet.options and bet.answer is not None else ""
+    right = bets.RIGHT[bet.options[bet.answer]["holds"]] if bet.answer is not None else ""
     return next(filter(None, marks), "" if "measured" in bet.question else right)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import html
 import json
-import math
 import re
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from conc_lab.student import bets, exercises
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 QUESTIONS = bets._questions()
-CHOICE, NUMBER, START, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
+CHOICE, BOTH, START, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
 HELD, LOST, OPEN = bets.HELD[True], bets.HELD[False], bets.HELD[None]
 HASHED = made({("threads", 2): 1.9}, task="sha256")
 
@@ -53,8 +52,7 @@ def test_a_bet_is_kept(kept):
     for name, answer, points in (
         (CHOICE, 1, [("threads", 2, 1.0)]),
         (CHOICE, 0, [("threads", 2, 2.0)]),
-        (NUMBER, [1, 1.8], [("threads", 2, 1), ("processes", 2, 1.8)]),
-        (NUMBER, [bets.LEAST, bets.MOST], [("threads", 2, 0.01), ("processes", 2, 10_000)]),
+        (BOTH, 2, [("threads", 2, 1.0), ("processes", 2, 2.0)]),
         (START, 2, [("processes", 1, 500)]),
         (ASKED, 1, []),
     ):
@@ -109,9 +107,9 @@ def test_a_point_that_is_a_fact_of_the_machine(monkeypatch):
 def test_bets_do_not_disturb_each_other(kept):
     """A second bet, and a change of the first, leave the others as they are."""
     bets.bet(CHOICE).commit(0)
-    bets.bet(NUMBER).commit([1.0, 2.0])
+    bets.bet(BOTH).commit(3)
     bets.bet(CHOICE).commit(2)
-    found = {CHOICE: kept_as(0, 2), NUMBER: kept_as([1.0, 2.0])}
+    found = {CHOICE: kept_as(0, 2), BOTH: kept_as(3)}
     assert json.loads(kept.read_text()) == found and list(kept.parent.iterdir()) == [kept]
 
 
@@ -133,26 +131,15 @@ def test_a_corrupt_file_counts_as_no_bets(kept):
         assert bets.Bet(CHOICE).answer == 1, content[:30]
 
 
-NO_NUMBERS = [None, 1, "12", [1.0], [1, 2, 3], ["1", "2"], {"a": 1}, [0.009, 1], [1, 10_001], [1, math.nan]]
-
-
-@pytest.mark.parametrize(
-    "name, values, sentence",
-    [
-        (CHOICE, [None, "1", 1.0, -1, 3, [1]], "choose one of the options first"),
-        (NUMBER, NO_NUMBERS, "give each a number from 0.01 to 10000, such as 0.5 or 3"),
-    ],
-    ids=["choice", "numbers"],
-)
-def test_an_answer_that_is_none(name, values, sentence, kept):
+def test_an_answer_that_is_none(kept):
     """What is no answer to the question counts as no bet where it was kept, and is refused where it is given."""
     kept.parent.mkdir()
-    for value in values:
-        for content in ({name: value}, {name: {"first": value, "last": value, "after_run": 1}}):
+    for value in (None, "1", 1.0, -1, 3, [1]):
+        for content in ({CHOICE: value}, {CHOICE: {"first": value, "last": value, "after_run": 1}}):
             kept.write_text(json.dumps(content))
-            bet = bets.Bet(name)
+            bet = bets.Bet(CHOICE)
             assert bet.first is bet.answer is None and bet.points == [] and bet.words == "" and not bet.late, content
-        with pytest.raises(LabError, match=f"^{sentence}$"):
+        with pytest.raises(LabError, match=r"^choose one of the options first$"):
             bet.commit(value)
 
 
@@ -186,12 +173,10 @@ def test_a_disk_that_is_full(kept, monkeypatch):
 
 
 def test_words():
-    """An answer in words is the option's text, or the numbers with their workers; "" before there is one."""
-    assert bets.bet(CHOICE).words == bets.bet(NUMBER).words == ""
-    for name, answer in ((CHOICE, 1), (NUMBER, [1, 1.8])):
-        bets.bet(name).commit(answer)
+    """An answer in words is the option's text; "" before there is one."""
+    assert bets.bet(CHOICE).words == ""
+    bets.bet(CHOICE).commit(1)
     assert bets.bet(CHOICE).words == QUESTIONS[CHOICE]["options"][1]["text"]
-    assert bets.bet(NUMBER).words == "2 threads 1×, 2 processes 1.8×"
 
 
 def test_the_widget_of_a_question():
@@ -227,32 +212,6 @@ def test_the_widget_of_a_choice():
     assert radio.index == 2 and "You bet C." in said()
 
 
-def test_the_widget_of_numbers():
-    """Each place has a labelled field that begins empty, and pressing the button commits them all."""
-    bet = bets.bet(NUMBER)
-    inputs, button, said, _ = widgets_of(bet)
-    assert [(item.description, item.value) for item in inputs] == [("2 threads: ×", ""), ("2 processes: ×", "")]
-    button.click()
-    assert "Give each a number from 0.01 to 10000" in said() and bet.answer is None
-    assert not any(item.continuous_update for item in inputs)  # else Enter overtakes the keys that were pressed before
-    inputs[0].value, inputs[1].value = " 1 ", "1.9"
-    button.click()
-    assert bet.answer == [1, 1.9] and "stands" in said()
-    assert [item.value for item in widgets_of(bets.Bet(NUMBER))[0]] == ["1", "1.9"]
-
-
-def test_a_field_without_a_number():
-    """A field that holds no number that can be a bet is answered with what can, and nothing is committed."""
-    bet = bets.bet(NUMBER)
-    inputs, button, said, _ = widgets_of(bet)
-    inputs[0].value = "1"
-    for word in ("", "fast", "1,9", "10001", "nan", "<b>"):
-        bet._refresh()
-        inputs[1].value = word
-        button.click()
-        assert said() == "Give each a number from 0.01 to 10000, such as 0.5 or 3." and bet.answer is None, word
-
-
 def test_a_bet_shows_itself_in_a_cell():
     """Last in a cell, a bet is the same card each time; where there are no widgets its question stands, escaped."""
     bet = bets.bet(CHOICE)
@@ -268,7 +227,7 @@ def test_nothing_is_revealed_before_both_are_there():
     """Reasons and verdict appear, in the card and in their own place, with the bet and the rows, whichever is last."""
     for name, answer, rows in (
         (CHOICE, 1, HASHED),
-        (NUMBER, [2, 2], made(TWO)),
+        (BOTH, 2, made(TWO)),
         (START, 0, startup.made_startup(rounds=5)),
     ):
         for order in ("bet", "rows"):
@@ -291,7 +250,7 @@ def test_nothing_is_revealed_before_both_are_there():
             else:
                 bet.commit(answer)
             assert "Your machine: " in line.said and button.layout.display == "none"
-            reasons = [html.escape(part["reason"]) for part in bet.options or [bet.question]]
+            reasons = [html.escape(part["reason"]) for part in bet.options]
             assert all(reason in below.value and reason in card_below.value for reason in reasons), (name, order)
             assert ("after the run" in line.said) == (order == "rows")
             Path("my_work/bets.json").unlink()
@@ -335,8 +294,9 @@ def test_the_marks_of_speedups():
     dear = hashed(1.25, busy={("threads", 2): 2})  # each task costs 1.6 times the CPU time
     assert marks(CHOICE, dear, *every) == [OPEN, OPEN, LOST]
     both = made(TWO)  # 1.0 and 1.9
-    assert marks(NUMBER, both, [1, 2], [1.1, 1.7], [2, 2], [1, 1]) == [HELD, HELD, LOST, LOST]
-    assert marks(NUMBER, made({("threads", 2): 1.0, ("processes", 2): 0.97}, usable=1), [1, 2], [9, 2]) == [OPEN, LOST]
+    assert marks(BOTH, both, 0, 1, 2, 3) == [LOST, LOST, HELD, LOST]
+    one_cpu = made({("threads", 2): 1.0, ("processes", 2): 0.97}, usable=1)
+    assert marks(BOTH, one_cpu, 0, 1, 2, 3) == [OPEN] * 4
     waits = made({("threads", 60): 45.0}, task="sleep", alone=0.01, waits=True, usable=1)
     assert marks("io_threads", waits, 0, 1, 2) == [LOST, LOST, HELD]
     bet = bets.Bet(CHOICE)
@@ -424,22 +384,19 @@ def test_every_question():
     """A choice has three options or more, each with a reason, one that holds and one that does not; points fit."""
     for name, question in QUESTIONS.items():
         assert question["question"].endswith((".", "?")), name
-        reasons = question.get("options") or [question]
-        assert all(len(part["reason"]) > 40 for part in reasons), name
-        if "options" in question:
-            assert set(question) - {"measured", "rows"} == {"title", "question", "options"}, name
-            assert len(reasons) >= 3 and {part["holds"] for part in reasons} == {True, False}, name
-            assert len({part["text"] for part in reasons}) == len(reasons), name
-            for option in reasons:
-                assert set(option) - {"rows"} == {"text", "holds", "points", "reason"}, name
-                assert bool(option["points"]) == bool(reasons[0]["points"]), name  # all of them, or none
-                for kind, workers, speed in option["points"]:
-                    assert kind in kit.LOOKS and workers >= 1, name
-                    speed = machine.machine()[speed] if isinstance(speed, str) else speed
-                    assert isinstance(speed, (int, float)) and speed > 0, name
-        else:
-            assert all(kind in kit.LOOKS and workers >= 1 for kind, workers in question["places"]), name
-            assert set(question) == {"title", "measured", "question", "places", "reason"}, name
+        options = question["options"]
+        assert set(question) - {"measured", "rows"} == {"title", "question", "options"}, name
+        assert len(options) >= 3 and {option["holds"] for option in options} == {True, False}, name
+        assert len({option["text"] for option in options}) == len(options), name
+        for option in options:
+            assert set(option) - {"rows"} == {"text", "holds", "points", "reason"}, name
+            assert len(option["reason"]) > 40, name
+            variants = [point[:2] for point in option["points"]]
+            assert variants == [point[:2] for point in options[0]["points"]], name
+            for kind, workers, speed in option["points"]:
+                assert kind in kit.LOOKS and workers >= 1, name
+                speed = machine.machine()[speed] if isinstance(speed, str) else speed
+                assert isinstance(speed, (int, float)) and speed > 0, name
 
 
 def test_bets_and_notebooks_agree():

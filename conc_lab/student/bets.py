@@ -23,8 +23,6 @@ from ..engine.stats import character, where
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
 LETTERS = "ABCDEFGH"
-LEAST, MOST = 0.01, 10_000  # what a number bet may be
-NEAR = 1.2  # a number has held if it is at most so many times as large, or as small, as what was measured
 HELD = {True: "✓ it held", False: "✗ it did not", None: "– not testable here"}
 RIGHT = {True: "✓ right", False: "✗ wrong"}
 CHARTS = 4  # so many of the newest are drawn again when the bet changes
@@ -49,10 +47,9 @@ class Words:
 class Bet:
     """A question from a lesson's file and what the student bet on it; shown as a card while last in a cell.
 
-    A choice has options, each with a reason and with points; a number bet has one number from LEAST to MOST for each
-    kind and number of workers ("places"), and one reason. `points` is what is laid over a chart: (kind, workers, how
-    many times), empty before the commitment and where the question is not about that; in the file, a point's value may
-    be the name of a fact about the machine. "measured" names the experiment, and parameters, whose rows decide a bet.
+    Each option has a reason and its points, which are laid over a chart: (kind, workers, how many times); in the file,
+    how many may be the name of a fact about the machine. `points` are those of the answer, empty before the commitment
+    and where the question is not about that. "measured" names the experiment, and parameters, whose rows decide a bet.
 
     answer is what was committed last, first what was committed first; late: whether `answer` came after such rows; ran:
     whether there have been any, also before the kernel was restarted; result: the newest whole ones of this kernel.
@@ -65,7 +62,7 @@ class Bet:
         if name not in _questions():
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
         self.name, self.question = name, _questions()[name]
-        self.options, self.places = self.question.get("options"), self.question.get("places", ())
+        self.options = self.question["options"]
         kept = _kept().get(name, {})
         whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
         self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
@@ -82,14 +79,12 @@ class Bet:
         """The answer in words, "" before there is one."""
         if self.answer is None:
             return ""
-        said = self.options[self.answer]["text"] if self.options else self._short(self.answer)
-        return said + " (after the run)" * self.late
+        return self.options[self.answer]["text"] + " (after the run)" * self.late
 
-    def commit(self, answer) -> None:
-        """Keep the answer (an option's index, or a number per place), and draw again the charts that have it."""
+    def commit(self, answer: int | None) -> None:
+        """Keep the answer, an option's index, and draw again the charts that have it."""
         if not self._fits(answer):
-            numbers = f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3"
-            raise LabError("choose one of the options first" if self.options else numbers)
+            raise LabError("choose one of the options first")
         with self._lock:
             self.late = self.late if answer == self.answer else self.ran
             self.answer, self.first = answer, answer if self.first is None else self.first
@@ -116,7 +111,7 @@ class Bet:
         self._refresh()
 
     def seen(self, result: Result) -> tuple[str, str, list[bool | None]] | None:
-        """What the rows show, why they cannot tell, and for each option or number whether it held; else None.
+        """What the rows show, why they cannot tell, and for each option whether it held; else None.
 
         It is None where the rows are not what the bet is about, and an option where they do not decide it.
         """
@@ -137,8 +132,7 @@ class Bet:
         """Whether the bet held by these rows, one of `HELD`; "" without a bet, or where they are not about it."""
         if self.answer is None or not (seen := self.seen(result)):
             return ""
-        held = [seen[2][self.answer]] if self.options else seen[2]
-        return HELD[False if False in held else None if None in held else True]
+        return HELD[seen[2][self.answer]]
 
     @property
     def ready(self) -> bool:
@@ -150,9 +144,9 @@ class Bet:
         """What was bet and what came of it, in one line; before that, what is missing."""
         if self.answer is None and not self.told:
             return "Commit your bet first." if self.result else self.BEFORE
-        changed = "" if self.first == self.answer else f", changed from {self._short(self.first)}"
+        changed = "" if self.first == self.answer else f", changed from {LETTERS[self.first]}"
         late = ", after the run" * self.late
-        said = "" if self.answer is None else f"{self.SAID} {self._short(self.answer)}{changed}{late}. "
+        said = "" if self.answer is None else f"{self.SAID} {LETTERS[self.answer]}{changed}{late}. "
         if not self.ready:
             said += "Your bet stands. Run the measurement."
         elif not self.result:
@@ -190,50 +184,35 @@ class Bet:
             self.problem = f" It stands until the kernel is restarted, but {error}."
 
     def _fits(self, answer):
-        if self.options:
-            return isinstance(answer, int) and answer in range(len(self.options))
-        with contextlib.suppress(TypeError):  # what a file holds may be anything
-            return [LEAST <= number <= MOST for number in answer] == [True] * len(self.places)
-        return False
+        return isinstance(answer, int) and answer in range(len(self.options))
 
     def _points(self, answer, facts):
         """The points of an answer, with the values of the facts that they name."""
-        numbers = [(*place, value) for place, value in zip(self.places, answer, strict=True)] if self.places else ()
-        points = numbers or self.options[answer]["points"]
-        return [(kind, workers, facts.get(value, value)) for kind, workers, value in points]
-
-    def _short(self, answer):
-        """An answer in few words: an option's letter, or the numbers."""
-        numbers = () if self.options else zip(self.places, answer, strict=True)
-        return ", ".join(f"{words.name(*place)} {value:,g}×" for place, value in numbers) or LETTERS[answer]
+        return [(kind, workers, facts.get(times, times)) for kind, workers, times in self.options[answer]["points"]]
 
     def _by_figures(self, lines, result):
         """`seen` by the lines of a summary for the variants that the bet is about, each with its range.
 
-        Of the options those may hold that are closest to some value in that range. Where something may have held the
-        workers back that is not their kind, they may be worth up to the ideal.
+        Of a variant's values in the options those may be true that are closest to some value in that range. Where
+        something may have held the workers back that is not their kind, they may be worth up to the ideal.
         """
         rows = {"column": "speedup"} | self.question.get("rows", {})
         column, told, held, why = rows.pop("column"), [], [], ""
         one_cpu = result.machine["usable_cpus"] == 1 and column == "speedup" and character(result.frame) != "waits"
-        values = [self._points(index, result.machine)[0][2] for index in range(len(self.options or ()))]
-        for number, (kind, workers) in enumerate(self.places or [self.options[0]["points"][0][:2]]):
+        for points in zip(*(self._points(index, result.machine) for index in range(len(self.options))), strict=True):
+            (kind, workers, _), values = points[0], [times for *_, times in points]
             line = where(lines, **{"kind": kind, "workers": workers} | rows).iloc[0]
             low, middle, high = line.low, line[column], line.high
             if line.rounds < FEWEST:
-                low, high, why = LEAST, MOST, TOO_FEW
+                low, high, why = min(values), max(values), TOO_FEW
             elif one_cpu or line.get("doubt"):
                 high, why = max(high, workers), ONE_CPU if one_cpu else line.doubt
-            times = words.times(middle) if middle < 100 else f"{words.digits(middle)}×"
-            told.append(f"{words.name(line.kind, workers)} {times}")
-            if self.options:
-                least, most = (min(values, key=lambda value: abs(math.log(value / end))) for end in (low, high))
-                held = [least <= value <= most and (least == most or None) for value in values]
-            elif self.answer:
-                bet = self.answer[number]
-                apart, agrees = bet * NEAR < low or bet / NEAR > high, bet / NEAR <= low and high <= bet * NEAR
-                held.append(False if apart else True if agrees else None)
-        return ", ".join(told), why, held
+            shown = words.times(middle) if middle < 100 else f"{words.digits(middle)}×"
+            told.append(f"{words.name(line.kind, workers)} {shown}")
+            least, most = (min(values, key=lambda value: abs(math.log(value / end))) for end in (low, high))
+            held.append([least <= value <= most and (least == most or None) for value in values])
+        whole = [False if False in each else None if None in each else True for each in zip(*held, strict=True)]
+        return ", ".join(told), why, whole
 
 
 class Question(Bet):

@@ -7,7 +7,6 @@ import ipywidgets as widgets
 from ..drawing import words
 from ..drawing.shell.shell import Shell
 from ..engine.errors import LabError
-from ..engine.parameters import parsed
 from .bets import HELD, LETTERS, RIGHT
 
 COLORS = {"✓": "good", "✗": "bad", "–": "warn"}
@@ -27,8 +26,9 @@ class Card(Shell):
         super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=self._button)
         self.add_class("conc-lab-card")
         title = widgets.HTML(f"<b>{bet.TITLE}.</b> {html.escape(bet.question['question'])}")
-        self._inputs = _inputs(bet) if asks else []
-        above = [title, *self._inputs, self._button, self.status] if asks else [self.status, self._button]
+        look = {"description": bet.TITLE, "layout": {"width": "max-content"}}
+        self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, **look)
+        above = [title, self._radios, self._button, self.status] if asks else [self.status, self._button]
         self.show([*above, self._below])
         self.refresh()
 
@@ -43,9 +43,8 @@ class Card(Shell):
         self.say(bet.headline)
 
     def _on_commit(self, _):
-        numbers = [parsed(field.value) for field in self._inputs if not self._bet.options]
         try:
-            self._bet.commit(numbers or self._inputs[0].index)
+            self._bet.commit(self._radios.index)
         except LabError as error:
             self.say(words.sentence(str(error)))
 
@@ -57,33 +56,18 @@ class Card(Shell):
 
 
 def _options(bet):
-    return [f"{letter}. {option['text']}" for letter, option in zip(LETTERS, bet.options or (), strict=False)]
-
-
-def _inputs(bet):
-    """The radios or the fields in which an answer is given, with the one that was."""
-    if bet.options:
-        look = {"description": bet.TITLE, "layout": {"width": "max-content"}}
-        return [widgets.RadioButtons(options=_options(bet), index=bet.answer, **look)]
-    # Texts: ipywidgets' fields for numbers begin with one, and that is no bet. If a field sent each key, it would hold
-    # the last ones back until the kernel has answered, and the press that commits would overtake them.
-    look = {"style": {"description_width": "initial"}, "layout": {"width": "max-content", "max_width": "98%"}}
-    look |= {"placeholder": "a number", "continuous_update": False}
-    values = zip(bet.places, bet.answer or [""] * len(bet.places), strict=True)
-    return [widgets.Text(str(value), description=f"{words.name(*place)}: ×", **look) for place, value in values]
+    return [f"{letter}. {option['text']}" for letter, option in zip(LETTERS, bet.options, strict=False)]
 
 
 def _reasons(bet):
-    """HTML of every option with its reason, whether it held by the rows and whether it is right; or of every number."""
+    """HTML of every option with its reason, whether it held by the rows and whether it is right."""
     held, rows = bet.seen(bet.result)[2] if bet.result else [], []
-    parts = [(option["text"], option["holds"], option["reason"]) for option in bet.options or ()]
-    parts = parts or [(words.name(*place), here, "") for place, here in zip(bet.places, held, strict=False)]
-    for index, (text, right, reason) in enumerate(parts):
-        mine = f" ({bet.MINE})" * (index == bet.answer)
+    for index, option in enumerate(bet.options):
+        mine, right = f" ({bet.MINE})" * (index == bet.answer), option["holds"]
         sign = HELD[held[index]] if held else RIGHT[right]
         if held and held[index] is not right:
             sign += f"; in general {RIGHT[right]}"
         color = f'style="color: var(--conc-{COLORS[sign[0]]})"'
-        rows.append(f"<li><b>{html.escape(text)}{mine}</b><br><b {color}>{sign}.</b> {html.escape(reason)}</li>")
-    tag = 'ol type="A"' if bet.options else "ul"
-    return f"<{tag}>{''.join(rows)}</{tag[:2]}><p>{html.escape(bet.question.get('reason', ''))}</p>"
+        text, reason = html.escape(option["text"]), html.escape(option["reason"])
+        rows.append(f"<li><b>{text}{mine}</b><br><b {color}>{sign}.</b> {reason}</li>")
+    return f'<ol type="A">{"".join(rows)}</ol>'

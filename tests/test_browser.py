@@ -190,7 +190,7 @@ def test_a_lesson_runs(opened):
     said = "You bet B, after the run. Your machine: 2 threads "
     for card in (bet, revealed):
         expect(card.get_by_role("status")).to_contain_text(said)
-        expect(card.locator("li")).to_have_count(4)
+    expect(revealed.locator("li")).to_have_count(4)
     alt = re.compile("your bet: 2 threads 2.00×; your bet: 2 processes 1.00×")
     expect(chart).to_have_attribute("alt", alt)
     nothing_for_axe(lesson)

@@ -77,9 +77,8 @@ class Bet:
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
-        if self.answer is None:
-            return ""
-        return self.options[self.answer]["text"] + " (after the run)" * self.late
+        late = " (after the run)" * self.late
+        return "" if self.answer is None else self.options[self.answer]["text"] + late
 
     def commit(self, answer: int | None) -> None:
         """Keep the answer, an option's index, and draw again the charts that have it."""
@@ -130,9 +129,8 @@ class Bet:
 
     def mark(self, result: Result) -> str:
         """Whether the bet held by these rows, one of `HELD`; "" without a bet, or where they are not about it."""
-        if self.answer is None or not (seen := self.seen(result)):
-            return ""
-        return HELD[seen[2][self.answer]]
+        seen = None if self.answer is None else self.seen(result)
+        return HELD[seen[2][self.answer]] if seen else ""
 
     @property
     def ready(self) -> bool:

@@ -20,26 +20,24 @@ class Card(Shell):
 
     def __init__(self, bet, asks: bool = True):
         self._bet, self._asks, self._below = bet, asks, widgets.HTML()
-        look = {"icon": "lock" * asks, "button_style": "primary" * asks, "layout": {"width": "max-content"}}
-        self._button = widgets.Button(description=bet.BUTTON if asks else "Show the reasons without a bet", **look)
+        label = bet.BUTTON if asks else "Show the reasons without a bet"
+        self._button = widgets.Button(description=label, icon="lock" * asks, button_style="primary" * asks)
         self._button.on_click(self._on_commit if asks else lambda _: bet.tell())
         super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=self._button)
         self.add_class("conc-lab-card")
         title = widgets.HTML(f"<b>{bet.TITLE}.</b> {html.escape(bet.question['question'])}")
-        look = {"description": bet.TITLE, "layout": {"width": "max-content"}}
-        self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, **look)
+        self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.TITLE)
         above = [title, self._radios, self._button, self.status] if asks else [self.status, self._button]
         self.show([*above, self._below])
         self.refresh()
 
     def refresh(self) -> None:
         """Show the bet's state."""
-        bet, reasons = self._bet, _reasons(self._bet) if self._bet.ready else ""
-        if self._asks and bet.result and reasons:
-            reasons = f"<details{' open' * bet.late}><summary>Reasons</summary>{reasons}</details>"
+        bet = self._bet
         if not self._asks:
             self._button.layout.display = "" if bet.result and not bet.ready else "none"
-        self._below.value = reasons
+        here = not (self._asks and bet.result)  # what was measured is told in the other place, below the chart
+        self._below.value = _reasons(bet) if bet.ready and here else ""
         self.say(bet.headline)
 
     def _on_commit(self, _):

@@ -3,6 +3,7 @@
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides
 from ...engine.result import Result, once
+from ...engine.stats import where
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
 
@@ -42,10 +43,8 @@ def echo_chart(result: Result, bet):
 @decides("echo")
 def answers_beside_a_thread(echoed: Result) -> Verdict:
     """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
-    (alone,), (beside,) = (
-        summary(echoed).query(one).itertuples()
-        for one in ("kind == 'none'", "kind == 'threads' and workers == 1 and interval_us == 5000")
-    )
+    alone = where(summary(echoed), kind="none").iloc[0]
+    beside = where(summary(echoed), kind="threads", workers=1, interval_us=5000).iloc[0]
     times, waited = beside.round_trip_us / alone.round_trip_us, 2500 < beside.round_trip_us < 10_000
     word = "hardly" if times < 1.5 else "twice" if times < 3 else "interval" if waited else "cannot tell"
     why = "that fits none of the options" if echoed.machine["gil"] else "the bet is about a Python with the GIL"

@@ -70,7 +70,7 @@ def _file(name):
 
 
 def _machine():
-    from .engine.machine import machine
+    from .drawing.facts import machine
 
     for name, value in machine().in_words().items():
         print(f"{name:20} {value}")

@@ -71,8 +71,8 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT
 def fitting(results: dict[str, Result], name: str) -> list[str]:
     """Which of the results have what the run called `name` is for, the newest first."""
     wanted = TABLE["runs"][name]
-    own = [key for key, one in results.items() if one.experiment == wanted["experiment"]]
-    fits = [key for key in own if all(_has(results[key], *need) for need in wanted["needs"].items())]
+    own = {key: one for key, one in results.items() if one.experiment == wanted["experiment"]}
+    fits = [key for key, one in own.items() if all(_has(one, *need) for need in wanted["needs"].items())]
     return sorted(fits, key=lambda key: results[key].started, reverse=True)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from . import words
 
@@ -32,11 +33,7 @@ def decides(claim: str) -> Callable:
     None goes beyond its rows: where these cannot tell, the verdict says why.
     """
 
-    def keep(function):
-        DECIDERS[claim] = function
-        return function
-
-    return keep
+    return partial(DECIDERS.setdefault, claim)
 
 
 def first(figure: str, *rules: tuple) -> Verdict:

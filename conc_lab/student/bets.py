@@ -114,8 +114,8 @@ class Bet:
 
         It is None where the rows are not what the bet is about, and an option where they do not decide it.
         """
-        needed, found = self.question.get("measured", {}), {"experiment": result.experiment, **result.params}
-        if not needed or any(found.get(name) != value for name, value in needed.items()):
+        needed, found = self.question.get("measured"), {"experiment": result.experiment} | result.params
+        if not needed or not needed.items() <= found.items():
             return None
         chart = experiment.part(result.experiment, "chart")
         with contextlib.suppress(*ODD):  # they lack its case, or are not whole
@@ -200,13 +200,12 @@ class Bet:
         for points in zip(*(self._points(index, result.machine) for index in range(len(self.options))), strict=True):
             (kind, workers, _), values = points[0], [times for *_, times in points]
             line = where(lines, **{"kind": kind, "workers": workers} | rows).iloc[0]
-            low, middle, high = line.low, line[column], line.high
+            low, high = line.low, line.high
             if line.rounds < FEWEST:
                 low, high, why = min(values), max(values), TOO_FEW
             elif one_cpu or line.get("doubt"):
                 high, why = max(high, workers), ONE_CPU if one_cpu else line.doubt
-            shown = words.times(middle) if middle < 100 else f"{words.digits(middle)}×"
-            told.append(f"{words.name(line.kind, workers)} {shown}")
+            told.append(f"{words.name(line.kind, workers)} {words.times(line[column])}")
             least, most = (min(values, key=lambda value: abs(math.log(value / end))) for end in (low, high))
             held.append([least <= value <= most and (least == most or None) for value in values])
         whole = [False if False in each else None if None in each else True for each in zip(*held, strict=True)]

@@ -18,7 +18,7 @@ from ..engine.stats import spread, where
 from ..experiments.speedup.chart import summary as speedups
 from ..experiments.startup.chart import summary as startups
 from . import inventory
-from .gain import Gain, gain
+from .gain import gain
 
 COLUMNS = ["file", "experiment", "cpus", "system", "case", "kind", "workers", "value", "doubt"]
 AXES = {"speedup": "times as fast as serial: {}, {}", "startup": "times the threads' start: main file imports {}, {}"}
@@ -31,15 +31,15 @@ class Gathered:
     frame: a pandas DataFrame, one row for each figure of each file: file, experiment, cpus, system, case (the task, or
     what the main file imports), kind, workers, value (speedup: times as fast as serial, of two workers or
     more; startup: times as long as that many threads), doubt (why its size should not be believed, where anything is
-    known). inventories: what students answered, by file name; gain: of those who answered before and after, None
-    without any.
+    known). inventories: what students answered, by file name; gain: of those who answered before and after in words,
+    and a DataFrame for each question (see `gain`); None without any.
     """
 
     results: dict[str, Result]
     refused: dict[str, str]
     frame: pandas.DataFrame
     inventories: dict[str, dict]
-    gain: Gain | None
+    gain: tuple[str, pandas.DataFrame] | None
 
     def charts(self) -> dict[str, Picture]:
         """Pictures over the class by CPUs and system: "speedup" and "startup", those that a file has figures for."""
@@ -47,7 +47,7 @@ class Gathered:
 
     def _repr_html_(self):
         pictures = "".join(chart._repr_html_() for chart in self.charts().values())
-        gained = f"<p>{self.gain.sentence}</p>{self.gain.items.to_html(index=False, border=0)}" if self.gain else ""
+        gained = f"<p>{self.gain[0]}</p>{self.gain[1].to_html(index=False, border=0)}" if self.gain else ""
         return f"<p style='white-space: pre-line'>{html.escape(repr(self))}</p>{pictures}{gained}"
 
     def __repr__(self):

@@ -233,23 +233,24 @@ def test_nothing_is_revealed_before_both_are_there():
         for order in ("bet", "rows"):
             bets.bet.cache_clear()
             bet = bets.bet(name)
-            line, button, below = bet.reasons().children
+            line, below = bet.reasons().children
             _, _, said, card_below = widgets_of(bet)
-            assert line.said == "The reasons follow your bet and the measurement." and button.layout.display == "none"
+            assert line.said == "The reasons follow your bet and the measurement."
             if order == "bet":
                 bet.commit(answer)
-                assert line.said.endswith("Your bet stands. Run the measurement.") and button.layout.display == "none"
+                assert line.said.endswith("Your bet stands. Run the measurement.")
             else:
                 bet.met(rows, draw)
                 assert line.said == "The reasons follow your bet and the measurement."  # the rounds are not complete
                 bet.met(rows, draw, whole=True)
-                assert line.said == "Commit your bet first." and button.layout.display == ""
-            assert below.value == card_below.value == "", (name, order)
+                assert line.said == "Commit your bet first." and card_below.value == ""
+            folded = "<details><summary>" if order == "rows" else ""
+            assert below.value[:18] == folded, (name, order)
             if order == "bet":
                 bet.met(rows, draw, whole=True)
             else:
                 bet.commit(answer)
-            assert "Your machine: " in line.said and button.layout.display == "none"
+            assert "Your machine: " in line.said and "<details>" not in below.value
             reasons = [html.escape(part["reason"]) for part in bet.options]
             assert all(reason in below.value for reason in reasons) and card_below.value == "", (name, order)
             assert said() == line.said
@@ -258,13 +259,12 @@ def test_nothing_is_revealed_before_both_are_there():
 
 
 def test_the_reasons_without_a_bet():
-    """A button shows them to whoever has made no bet, without a mark; a bet afterwards is one after the run."""
+    """Whoever has made no bet can unfold them, without a mark; a bet afterwards is one after the run."""
     bet = bets.bet(CHOICE)
-    line, button, below = bet.reasons().children
+    line, below = bet.reasons().children
     bet.met(HASHED, draw, whole=True)
-    button.click()
-    assert line.said == "Your machine: 2 threads 1.90×." and below.value.count("<li>") == 3
-    assert "your bet" not in below.value and bet.mark(HASHED) == ""
+    assert below.value.startswith("<details><summary>Show the reasons without a bet</summary>")
+    assert below.value.count("<li>") == 3 and "your bet" not in below.value and bet.mark(HASHED) == ""
     bet.commit(0)
     assert line.said == f"You bet A, after the run. Your machine: 2 threads 1.90×. {HELD}."
 

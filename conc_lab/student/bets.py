@@ -67,7 +67,7 @@ class Bet:
         whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
         self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
         self.late, self.ran = (kept.get(key) is True for key in ("after_run", "ran"))
-        self.result, self.told, self.problem = None, False, ""
+        self.result, self.problem = None, ""
         self._charts, self._views, self._lock = {}, {}, threading.RLock()
 
     @property
@@ -104,11 +104,6 @@ class Bet:
                     self._keep()
         self._refresh()
 
-    def tell(self) -> None:
-        """Show the reasons without a bet."""
-        self.told = True
-        self._refresh()
-
     def seen(self, result: Result) -> tuple[str, str, list[bool | None]] | None:
         """What the rows show, why they cannot tell, and for each option whether it held; else None.
 
@@ -134,25 +129,23 @@ class Bet:
 
     @property
     def ready(self) -> bool:
-        """Whether the reasons may be shown: there is an answer, or they were asked for, and the rows are there."""
-        return (self.told or self.answer is not None) and ("measured" not in self.question or self.result is not None)
+        """Whether the reasons may be shown: a question has its answer, or a bet's rows are there."""
+        return (self.result if "measured" in self.question else self.answer) is not None
 
     @property
     def headline(self) -> str:
         """What was bet and what came of it, in one line; before that, what is missing."""
-        if self.answer is None and not self.told:
+        if self.answer is None:
             return "Commit your bet first." if self.result else self.BEFORE
         changed = "" if self.first == self.answer else f", changed from {LETTERS[self.first]}"
-        late = ", after the run" * self.late
-        said = "" if self.answer is None else f"{self.SAID} {LETTERS[self.answer]}{changed}{late}. "
-        if not self.ready:
-            said += "Your bet stands. Run the measurement."
-        elif not self.result:
-            said += f"{RIGHT[self.options[self.answer]['holds']]}."
-        else:
+        said = f"{self.SAID} {LETTERS[self.answer]}{changed}{', after the run' * self.late}. "
+        if self.result:
             (figure, why, _), mark = self.seen(self.result), self.mark(self.result)
-            why = f": {why}" if why and mark == HELD[None] else ""
-            said += f"Your machine: {figure}." + f" {mark}{why}." * bool(mark)
+            said += f"Your machine: {figure}. {mark}{f': {why}' if why and mark == HELD[None] else ''}."
+        elif "measured" in self.question:
+            said += "Your bet stands. Run the measurement."
+        else:
+            said += f"{RIGHT[self.options[self.answer]['holds']]}."
         return said + self.problem
 
     def reasons(self):

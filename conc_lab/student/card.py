@@ -20,24 +20,24 @@ class Card(Shell):
 
     def __init__(self, bet, asks: bool = True):
         self._bet, self._asks, self._below = bet, asks, widgets.HTML()
-        label = bet.BUTTON if asks else "Show the reasons without a bet"
-        self._button = widgets.Button(description=label, icon="lock" * asks, button_style="primary" * asks)
-        self._button.on_click(self._on_commit if asks else lambda _: bet.tell())
+        self._button = widgets.Button(description=bet.BUTTON, icon="lock", button_style="primary")
+        self._button.on_click(self._on_commit)
         super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=self._button)
         self.add_class("conc-lab-card")
         title = widgets.HTML(f"<b>{bet.TITLE}.</b> {html.escape(bet.question['question'])}")
         self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.TITLE)
-        above = [title, self._radios, self._button, self.status] if asks else [self.status, self._button]
-        self.show([*above, self._below])
+        above = [title, self._radios, self._button] if asks else []
+        self.show([*above, self.status, self._below])
         self.refresh()
 
     def refresh(self) -> None:
         """Show the bet's state."""
         bet = self._bet
-        if not self._asks:
-            self._button.layout.display = "" if bet.result and not bet.ready else "none"
-        here = not (self._asks and bet.result)  # what was measured is told in the other place, below the chart
-        self._below.value = _reasons(bet) if bet.ready and here else ""
+        here = bet.ready and self._asks != bool(bet.result)  # a bet's reasons stand below the chart
+        reasons = _reasons(bet) if here else ""
+        if here and bet.answer is None:
+            reasons = f"<details><summary>Show the reasons without a bet</summary>{reasons}</details>"
+        self._below.value = reasons
         self.say(bet.headline)
 
     def _on_commit(self, _):

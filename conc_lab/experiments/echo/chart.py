@@ -1,6 +1,6 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
-from ...drawing import kit, words
+from ...drawing import words
 from ...engine.result import Result, once
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
@@ -27,7 +27,6 @@ def echo_chart(result: Result, bet):
     The sentence tells the echo beside threads at the longest and shortest interval, and beside processes.
     """
     lines = summary(result)
-    looks = [kit.LOOKS.get(kind, kit.LOOKS["serial"]) for kind in lines.kind]
     alone, *threads, processes = lines[lines.workers <= min(result.params["workers"])].itertuples()
     longest, parts = threads[0], [f"a round trip took {alone.figure} alone"]
     for line in dict.fromkeys((longest, threads[-1], processes)):
@@ -35,4 +34,4 @@ def echo_chart(result: Result, bet):
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 2
     why = f"at {us(longest.interval_us)} the echo waited for about one interval: the thread keeps the GIL that long"
     sentence = words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
-    return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}", looks), sentence
+    return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}"), sentence

@@ -31,9 +31,9 @@ def medians(result: Result, by: list[str], variants: list[tuple]) -> pandas.Data
     return pandas.DataFrame(variants, columns=by).merge(lines.assign(figure=lines.round_trip_us.map(us)))
 
 
-def round_trips(result: Result, lines: pandas.DataFrame, title: str, looks: list | None = None):
+def round_trips(result: Result, lines: pandas.DataFrame, title: str):
     """The figure with a strip for each line, and its alt text."""
-    ax = kit.strips(lines, result.frame, "round_trip_us", us, title, looks)
+    ax = kit.strips(lines, result.frame, "round_trip_us", us, title)
     ax.set_xlabel("round trip, there and back (each step multiplies)")
     return ax.figure, f"Round trips, medians of the runs. {'; '.join(lines.name + ': ' + lines.figure)}."
 

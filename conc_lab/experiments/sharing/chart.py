@@ -25,9 +25,8 @@ def summary(result: Result):
 
 def sharing_chart(result: Result, bet):
     """The table: a line for each thing, a column for each kind of worker."""
-    alt = f"A table of what a worker shares with the program that started it. {words.table(summary(result))}"
     title = "what a worker shares with the program that started it"
-    return kit.cells(summary(result), COLORS.get, title), alt, sharing_sentence(result)
+    return *kit.cells(summary(result), COLORS.get, title), sharing_sentence(result)
 
 
 def sharing_sentence(result: Result) -> str:

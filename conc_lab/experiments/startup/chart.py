@@ -59,10 +59,9 @@ def startup_chart(result: Result, bet):
     spawned = where(lines, kind="spawn", workers=1, main_imports="nothing").dropna(subset="thread_s")
     for *_, times in bet.points if bet and len(spawned) else ():
         seconds = times * spawned.thread_s.item()
-        ax.plot(seconds, spawned.index, **kit.BET, label="your bet")
+        ax.legend(ax.plot(seconds, spawned.index, **kit.BET), ["your bet"], **kit.LEGEND)
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * seconds))
         told.append(f"your bet: {words.duration(seconds)}")
-    kit.legend(ax, 1)
     alt = f"{until.capitalize()}, or times that of as many threads, medians of {words.rounds(result)}"
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
@@ -94,7 +93,7 @@ def breakeven_chart(result: Result, bet):
     ax.yaxis.set_major_formatter("{x:g}×")
     ax.grid(axis="y", **kit.GRID)
     kit.log(ax, "x", words.duration)
-    kit.legend(ax, 2)
+    ax.legend(ncols=2, **kit.LEGEND)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."
     who = f"{words.count(most, 'worker')} of a main file that imports {imports}, on {words.count(cpus, 'usable CPU')},"
     best = f"at best, {who} can beat serial computing of this length: {', '.join(lines.pays)}"

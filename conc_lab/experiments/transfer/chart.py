@@ -67,7 +67,7 @@ def _drawn(result, column, across, up, phrase, say):
             ends[-1] += f" (in every round faster than the pickle from {words.size(faster)} on)" if faster else ""
     kit.log(ax, "x", say)
     kit.log(ax, "y", words.duration)
-    kit.legend(ax, 2)
+    ax.legend(ncols=2, **kit.LEGEND)
     alt = words.sentence(f"{up} against {across}, medians: {'; '.join(medians)}")
     return figure, alt, words.sentence("; ".join(ends))
 

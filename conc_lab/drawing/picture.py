@@ -8,11 +8,11 @@ import base64
 import dataclasses
 import html
 import io
-import struct
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,13 +27,7 @@ WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few
 UNITS = (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms"))  # of a column, and as a table shows them
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
-# JupyterLab and VS Code say on <body> which theme is on; elsewhere the picture has light paper.
-CSS = """<style>
-.conc-lab img {max-width: 100%; height: auto; border-radius: 4px}
-.conc-lab p {max-width: 720px; margin: .4em 0}
-.conc-lab .on-dark, :is([data-jp-theme-light="false"], .vscode-dark) .conc-lab .on-light {display: none}
-:is([data-jp-theme-light="false"], .vscode-dark) .conc-lab .on-dark {display: inline}
-</style>"""
+CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Picture:
     beside: "Picture | None" = None
 
     def _repr_html_(self) -> str:
-        width, height = struct.unpack(">2I", self.png[16:24])
+        width, height = Image.open(io.BytesIO(self.png)).size
         images, size = "", f'width="{WIDE}" height="{WIDE * height // width}"'  # which the page reserves
         for theme, png in (("light", self.png), ("dark", self.dark)):
             data = f"data:image/png;base64,{base64.b64encode(png).decode()}"

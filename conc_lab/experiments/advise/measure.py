@@ -13,7 +13,6 @@ import os
 import pickle
 import random
 from collections import namedtuple
-from functools import partial
 from multiprocessing import resource_tracker
 from time import perf_counter, thread_time
 
@@ -150,7 +149,7 @@ def _observed(item, kind, workers, count=None):
             count = math.ceil(count / least * max(1, BATCH_S / (perf_counter() - begun))) * least
 
     try:
-        first = _first_use(kind, workers, partial(work, number=least)) if item.quick else {}
+        first = _first_use(kind, workers, lambda pool: work(pool, least)) if item.quick else {}
         timed, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
         if item.steady and not tasks.alike(value, item.value):
             raise LabError(f"{item.task.name} returned something else in a worker than when it was called before")

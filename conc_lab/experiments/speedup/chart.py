@@ -1,7 +1,5 @@
 """Speedup against workers, with what explains it; setup against run; and claims C4, C6 and C7."""
 
-import math
-
 import numpy
 import pandas
 
@@ -40,7 +38,7 @@ def summary(result: Result) -> pandas.DataFrame:
     little CPU it uses decides nothing.
     """
     nature = character(result.frame)
-    frame = result.shown.assign(cpu_cost=math.nan if nature == "waits" else result.frame.cpu_cost.astype(float))
+    frame = result.shown.assign(cpu_cost=numpy.nan if nature == "waits" else result.frame.cpu_cost.astype(float))
     variants = by_variant(frame[frame.kind != "serial"])
     lines = variants[["speedup", "cores_busy", "cpu_cost"]].median().assign(rounds=variants.size())
     lines[["low", "high", "coverage"]] = variants.speedup.apply(interval).tolist()
@@ -71,7 +69,7 @@ def _doubt(result, nature, alone, line):
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
     why = CAUSES if line.cpu_cost > 1 else CHEAPER
-    usable = result.machine["usable_cpus"] if nature == "computes" else math.nan
+    usable = result.machine["usable_cpus"] if nature == "computes" else numpy.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
     doubts = (
         (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),

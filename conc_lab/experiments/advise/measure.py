@@ -35,7 +35,6 @@ ROUNDS, HANDED = 15, 5  # rounds at most; items that are handed over one by one
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "tasks": "int?", "chunk": "int", "refused": "str?"}
 COLUMNS |= dict.fromkeys(("setup_s", "wall_s", "teardown_s", "cpu_s", "cores_busy", "handover_s"), "float?")
 COLUMNS |= {"voluntary_switches": "int?", "argument_bytes": "int?", "result_bytes": "int?"}
-SMALL = {"task_ms": 0.2, "within_s": 1}
 
 # seconds and cpu_s of a call alone; quick: it may be called often; steady: whether two calls gave the same value;
 # sizes: columns of a row, where it can be pickled; copies: as many sets of arguments as go into one message to a

@@ -28,7 +28,6 @@ ORDERS = ("opposite order", "same order")
 
 COLUMNS = dict.fromkeys(("method", "kind", "count", "lock", "what"), "str")
 COLUMNS |= dict.fromkeys(("round", "expected", "counted", "lost", "seen_by_parent"), "int")
-SMALL = {"counts": ["shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1}
 
 
 def races(

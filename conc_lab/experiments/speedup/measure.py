@@ -27,7 +27,6 @@ COLUMNS = {"round": "int", "order": "int?", "repeat": "str?", "cpu": "int?", "ki
 COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s": "float", "cpu_s": "float"}
 COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
 COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?", "ran": "list?"}
-SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
 
 
 def speedup(

@@ -19,7 +19,6 @@ BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows cou
 
 COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
 COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "cpu": "int?"}
-SMALL = {"tasks": ["count_primes"], "window_ms": 20, "rounds": 1}
 
 
 def timeline(

@@ -72,11 +72,11 @@ def finish(figure):
         text.set_parse_math(False)  # a task's name may hold a $
 
 
-def strips(lines, rows, column, say, title):
+def strips(lines, rows, column, say, title, across):
     """Axes with a strip for each of `lines`: every run small, the median strong, its range, and its figure in words.
 
     lines: a DataFrame with name, kind, `column` (the median), low, high, figure, and what tells its runs among the
-    `rows` from others.
+    `rows` from others; across: what the x axis is.
     """
     ax = figure(1.5 + 0.36 * len(lines), title).add_subplot()
     runs = lines.drop(columns=column).reset_index(names="line").merge(rows).groupby("line")[column]
@@ -89,7 +89,7 @@ def strips(lines, rows, column, say, title):
     names(ax, lines.name)
     log(ax, "x", say)
     left, right = ax.get_xlim()
-    ax.set_xlim(right=right * (right / left) ** 0.3)  # room for the figures
+    ax.set(xlabel=across, xlim=(left, right * (right / left) ** 0.3))  # room for the figures
     return ax
 
 

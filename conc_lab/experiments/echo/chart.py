@@ -2,14 +2,13 @@
 
 from ...drawing import words
 from ...drawing.verdict import Verdict, decides
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
 
 NEEDS_TWO_CPUS = True
 
 
-@once
 def summary(result: Result):
     """A DataFrame of what a round trip took, a line for each kind and number of others, the longest interval first."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))

@@ -4,14 +4,13 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides
-from ...engine.result import Result, once
+from ...engine.result import Result
 from .measure import FAULTS, IN_PROCESS
 from .program import NOTHING, RESULT
 
 COLORS = {"✓": "#CCEBE3", "✗": "#F7DFD0", "–": "#EEEEEE", "": "none"}
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """A line for each case: fault, worker (its API, with the start method where there are several), and its cells.
 

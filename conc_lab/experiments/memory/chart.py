@@ -4,7 +4,7 @@ from itertools import product
 
 from ...drawing import kit, words
 from ...drawing.verdict import TENFOLD, Verdict, decides, first, ranged
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
 
@@ -32,7 +32,6 @@ def megabytes(value: float) -> str:
     return "under 0.1" if abs(value) < 0.095 * MB else f"{value / MB:.{1 if abs(value) < 100 * MB else 0}f}"
 
 
-@once
 def summary(result: Result):
     """A DataFrame with a line for each kind, touch and number of workers: medians over the rounds.
 

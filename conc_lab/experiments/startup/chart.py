@@ -24,8 +24,7 @@ def summary(result: Result):
     that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the kind, and whether its
     server had to be started first), name (of the whole variant), figure (answer_s, and times as many threads').
     """
-    rows = result.frame
-    rows = rows.assign(setup_s=rows.answer_s + rows.end_s)
+    rows = result.frame.eval("setup_s = answer_s + end_s")
     rounds = rows.groupby([*VARIANT, "round"])[["answer_s", "setup_s"]].median().reset_index()
     threads = where(rows, kind="threads").groupby(["workers", "round"]).answer_s.median().rename("thread_s")
     bare = where(rounds, main_imports="nothing").set_index(["kind", "cold", "workers", "round"]).answer_s
@@ -53,8 +52,7 @@ def startup_chart(result: Result, bet):
     parts = [f"time {what}: {', '.join(starts := plain.way + ' ' + plain.figure)}"]
     found = f"time {what}: {'; '.join(dict.fromkeys(starts.iloc[[0, -1]]))}"
     strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.answer_s, high=lines.answer_s)
-    ax = kit.strips(strips, result.frame, "answer_s", words.duration, found)
-    ax.set_xlabel(until)
+    ax = kit.strips(strips, result.frame, "answer_s", words.duration, found, until)
     told = list(lines.name + ": " + lines.figure)
     spawned = where(lines, kind="spawn", workers=1, main_imports="nothing").dropna(subset="thread_s")
     for *_, times in bet.points if bet and len(spawned) else ():

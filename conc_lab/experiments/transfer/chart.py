@@ -3,7 +3,7 @@
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, decides, first, ranged
 from ...engine.errors import LabError
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import BLOCKS, CHANNELS
 
@@ -12,7 +12,6 @@ BY = ["channel", "kind", "size_bytes", "chunk"]
 REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 
 
-@once
 def summary(result: Result):
     """A DataFrame with the medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
     lines = result.shown.groupby(BY, dropna=False)[["handover_s", "read_s"]].median().reset_index()

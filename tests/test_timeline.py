@@ -153,10 +153,3 @@ def test_chart():
     ]
     full, almost, half, none = (one.height for one in extents)
     assert (almost / full, half / full) == pytest.approx((0.9964, 0.5)) and 0 < none < 0.1 * full
-
-
-def test_one_usable_cpu():
-    """The sentence says where one usable CPU kept two workers from running at the same time."""
-    for usable in (1, 2):
-        told = timeline_chart(made(TURNS, usable), None)[2]
-        assert ("One usable CPU: two that compute take turns or, under a CPU limit" in told) == (usable == 1)

@@ -64,10 +64,9 @@ def finish(figure):
     """Set the look that all charts share on the figure itself: matplotlib's settings are the student's."""
     for ax in figure.axes:
         ax.spines[["top", "right"]].set_visible(False)
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.label.set_size(11)
-            if "labelsize" not in axis.get_tick_params():
-                axis.set_tick_params(labelsize=11)
+        ax.tick_params(labelsize=11)
+        ax.xaxis.label.set_size(11)
+        ax.yaxis.label.set_size(11)
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a task's name may hold a $
 

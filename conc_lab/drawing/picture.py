@@ -83,20 +83,17 @@ def _said(picture, before="", after=""):
     return dataclasses.replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
 
 
-def headline(result: Result, bet=None) -> list[tuple] | None:
+def headline(result: Result, bet=None) -> list[tuple]:
     """The few figures that the result comes to: (kind of worker or None, label, figure, detail) each, all texts.
 
     A bet adds the variants that it is about, with `words.name` as their labels. By default it is the first line of each
-    kind in a summary that names all its lines and their figures; None where a table says it better.
+    kind in a summary that names all its lines and their figures; none where a table says it better.
     """
-    module = _module(result)
+    module, found = _module(result), ()
     if hasattr(module, "headline"):
         found = module.headline(result, bet)
     elif "figure" in (lines := module.summary(result)) and lines.name.is_unique:
-        first = lines.drop_duplicates("kind")
-        found = zip(first.kind, first.name, first.figure, [""] * len(first), strict=True)
-    else:
-        return None
+        found = lines.drop_duplicates("kind").assign(detail="")[["kind", "name", "figure", "detail"]].to_numpy()
     return [(kind if kind in kit.LOOKS else None, *texts) for kind, *texts in found]
 
 
@@ -104,9 +101,8 @@ def _recorded_beside(result):
     """A recording of the same case, where the result cannot show its point: on one CPU, or by what its module says."""
     module, params = _module(result), result.params
     one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
-    if not getattr(module, "needs_recording", lambda result: one_cpu)(result):
-        return None
-    found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task"))
+    needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
+    found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task")) if needed else None
     covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
     return found if found and all(set(params[name]) <= set(found.params[name]) for name in covered) else None
 

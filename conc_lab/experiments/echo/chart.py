@@ -40,10 +40,8 @@ def echo_chart(result: Result, bet):
 @decides("echo")
 def answers_beside_a_thread(echoed: Result) -> Verdict:
     """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
-    (alone,), (beside,) = (
-        summary(echoed).query(one).itertuples()
-        for one in ("kind == 'none'", "kind == 'threads' and workers == 1 and interval_us == 5000")
-    )
+    lines = summary(echoed).query("kind == 'none' or kind == 'threads' and workers == 1 and interval_us == 5000")
+    alone, beside = lines.itertuples()
     times, waited = beside.round_trip_us / alone.round_trip_us, 2500 < beside.round_trip_us < 10_000
     word = "hardly" if times < 1.5 else "twice" if times < 3 else "interval" if waited else "cannot tell"
     why = "that fits none of the options" if echoed.machine["gil"] else "the bet is about a Python with the GIL"

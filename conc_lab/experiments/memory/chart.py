@@ -128,7 +128,5 @@ def what_reading_copies(kept: Result) -> Verdict:
         return Verdict("cannot tell", "this system has no fork", "no forked worker")
     before, after = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
     figure = f"a forked worker had {before:.0%} of the data's size to itself before it read them, {after:.0%} after"
-    word = (
-        "before" if before >= 0.5 else "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
-    )
-    return Verdict(word, "it was neither most of the data nor next to nothing", figure)
+    read = "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
+    return Verdict("before" if before >= 0.5 else read, "it was neither most of the data nor next to nothing", figure)

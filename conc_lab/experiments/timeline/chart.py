@@ -64,9 +64,6 @@ def timeline_chart(result: Result, bet):
     told += f"{'; '.join(parts)}."
     alt = "Timelines of two workers, block by block: the thicker a block, the more of its time the worker ran, and a "
     alt += f"thin line where it waited nearly all of it. {told}"
-    if result.machine["usable_cpus"] == 1:
-        told += " One usable CPU: two that compute take turns or, under a CPU limit, run for a moment at the same time "
-        told += "and are then both stopped."
     return figure, alt, told
 
 

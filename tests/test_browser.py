@@ -215,7 +215,8 @@ def test_a_panel_is_run_and_stopped_by_keyboard(opened):
     expect(status).to_have_text("Done.", timeout=RUN_MS)
     alt = re.compile("^Speedup of count_primes .*2 processes", re.DOTALL)
     expect(panel.locator("img").first).to_have_attribute("alt", alt)
-    panel.locator("summary", has_text="More settings").press("Enter")
+    if not rounds.is_visible():  # else axe has unfolded it
+        panel.locator("summary", has_text="More settings").press("Enter")
     panel.get_by_label("Task ms").fill("50")
     rounds.fill("0")
     rounds.press("Enter")

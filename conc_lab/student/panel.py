@@ -14,7 +14,7 @@ import pandas  # noqa: F401 - for the table: after the first round it would take
 
 from ..drawing import picture
 from ..drawing.shell.shell import Shell
-from ..drawing.shell.style import folded
+from ..drawing.shell.style import folded, scrolling
 from ..engine import experiment as experiments
 from ..engine import parameters, run
 from ..engine.errors import Busy, LabError
@@ -120,12 +120,12 @@ class Panel(Shell):
                 self._before.value = folded("The run before", self._chart.value)
             getattr(self._bet, "met", lambda result, draw: draw(result))(job.result, self._draw)
             table = picture.table(job.result).to_html(index=False, border=0, justify="left")
-            self._table.value = folded("Table", f'<div style="overflow: auto; white-space: nowrap">{table}</div>')
+            self._table.value = folded("Table", scrolling(table, "Table"))
         if job.state == "done" and hasattr(self._bet, "met"):
             self._bet.met(job.result, self._draw, whole=True)
-        self._show_state()
         if what != {"progress"}:
             self._show_source(job.has_rounds or "result" in what)
+        self._show_state()  # last: whoever hears "Done." finds the rest done
 
     def _show_state(self):
         job, error, running = self._job, self._job.error, self._job.state == "running"
@@ -179,4 +179,4 @@ def _button(label, icon, on_click):
 
 
 def _code(text):
-    return f'<pre style="overflow: auto; max-height: 30em">{html.escape(text)}</pre>'
+    return scrolling(f"<pre>{html.escape(text)}</pre>", "Code")

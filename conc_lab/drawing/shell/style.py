@@ -14,3 +14,8 @@ KEYS = "data-lm-suppress-shortcuts"
 def folded(title: str, content: str, opened: bool = False) -> str:
     """HTML that is folded under its title, a text; no key that is pressed on the title edits the notebook."""
     return f"<details{' open' * opened}><summary {KEYS}>{html.escape(title)}</summary>{content}</details>"
+
+
+def scrolling(content: str, name: str) -> str:
+    """HTML that scrolls where it has no room, also by keyboard; a screen reader calls it by its name."""
+    return f'<div class="conc-lab-scrolling" role="region" aria-label="{name}" tabindex="0" {KEYS}>{content}</div>'

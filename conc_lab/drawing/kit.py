@@ -173,8 +173,5 @@ def bars(lines, by, column, hatched, what, title, sharex=False):
 
 def ordered(lines, by, **values):
     """The lines of a DataFrame by these columns; values: of a column, all that it may have, in the order wanted."""
-
-    def places(column):
-        return column.map(list(values[column.name]).index) if column.name in values else column
-
-    return lines.sort_values(by, key=places, ignore_index=True)
+    place = {name: list(items).index for name, items in values.items()}
+    return lines.sort_values(by, key=lambda one: one.map(place.get(one.name, lambda item: item)), ignore_index=True)

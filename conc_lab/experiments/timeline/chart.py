@@ -36,7 +36,6 @@ def rounds(result: Result):
     return (certain.groupby(variant).sum() / overlap.groupby(variant).sum()).fillna(0).rename("both_ran_at_least")
 
 
-@once
 def summary(result: Result):
     """A DataFrame with the median of the least share of the time in which both ran, a line for each task and kind."""
     lines = rounds(result).groupby(["task", "kind"]).median().reset_index()

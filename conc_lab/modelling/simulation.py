@@ -18,9 +18,9 @@ TINY_S = 1e-9  # less than any time that counts, more than what sums of floats a
 
 # A task: seconds of bytecode, of computing with the GIL released, and of a wait, in this order.
 Work = namedtuple("Work", "bytecode_s released_s waits_s", defaults=(0, 0))
-# Of a kind of worker: to start one (which no run counts); what its parent takes to hand a task over, for one task after
-# the other, and what the worker takes then; the CPU time of computing as a multiple of what it takes alone.
-Costs = namedtuple("Costs", "setup_s handover_s cpu_cost", defaults=(0, 0, 1))
+# Of a kind of worker: what its parent takes to hand a task over, for one task after the other, and what the worker
+# takes then; the CPU time of computing as a multiple of what it takes alone.
+Costs = namedtuple("Costs", "handover_s cpu_cost", defaults=(0, 1))
 NO_COSTS = Costs()
 # A row as the timeline has it, with what the worker does, as the player knows it: "runs", waits for the "lock" or for a
 # "cpu", or "waits" by itself; share: the part of the block in which it ran.

@@ -28,7 +28,7 @@ class Model(Shell):
     def __init__(self, result: Result, kind: str | None = None, workers: int = 2, cpus: int | None = None):
         super().__init__(name="The model")
         self._result, self._note = _fittable(result)
-        self._points, self._player = fit.points(self._result), player.Player([])
+        self._points, self._player = fit.points(self._result), player.Player()
         kinds = sorted({kind for kind, _ in self._points}, key=[*kit.LOOKS].index)
         kind = OneOf(lambda: kinds, "").check("kind", kind or kinds[0])
         cpus, numbers = cpus or fit.usable(self._result), {"min": 1, "max": MOST, "layout": {"width": "11em"}}

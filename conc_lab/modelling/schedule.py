@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 # The steps of one update, by rule: between two steps the other thread may have its turn.
 RULES = {"call": ("read call", "add write"), "plain": ("read add write",), "free-threaded": ("read", "add", "write")}
-ENDED, WAITS = "ended", "waits"
 
 
 class State(NamedTuple):
@@ -22,13 +21,13 @@ class State(NamedTuple):
     holder: int | None = None
 
     def next(self, number: int) -> str:
-        """The thread's next step, or why it can make none now: `ENDED` or `WAITS`."""
-        step = (*self.steps, ENDED)[self.made[number]]
-        return WAITS if step == "take" and self.holder is not None else step
+        """The thread's next step, or why it can make none now: "ended" or "waits"."""
+        step = (*self.steps, "ended")[self.made[number]]
+        return "waits" if step == "take" and self.holder is not None else step
 
     def ready(self) -> list[int]:
         """The threads that can make a step."""
-        return [number for number in (0, 1) if self.next(number) not in (ENDED, WAITS)]
+        return [number for number in (0, 1) if self.next(number) in self.steps]
 
     def after(self, number: int) -> "State":
         """The state after the next step of a thread that is ready; to write gives the lock back."""

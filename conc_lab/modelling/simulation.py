@@ -53,9 +53,6 @@ def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=N
         request.since = world.now
         return request
 
-    def wanted_since(store):
-        return store.get_queue[0].since if store and store.get_queue else math.inf
-
     def compute(left, lock, *who):
         while left > TINY_S:
             asked, key = world.now, lock and (yield take(lock))
@@ -67,8 +64,8 @@ def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=N
                 ran = min(left, due - world.now)
                 yield world.timeout(ran)
                 left -= ran
-                wanted = min(wanted_since(lock), wanted_since(free), world.now)
-                due = max(due, wanted + SWITCH_S)  # not before others have waited for that long
+                wanted = [store.get_queue[0].since for store in (lock, free) if store and store.get_queue]
+                due = max(due, min([*wanted, world.now]) + SWITCH_S)  # not before others have waited for that long
             note(began, "runs", *who, cpu)
             free.put(cpu)
             if lock:

@@ -23,13 +23,10 @@ def play(result: Result, task: str | None = None, kind: str | None = None, worke
         raise LabError("lab.play plays what lab.timeline(…) or lab.speedup(…) returned, or a recording of one of them")
     asked = {name: value for name, value in (("task", task), ("kind", kind), ("workers", workers)) if value is not None}
     runs = _runs(result, where(result.shown, round=result.frame["round"].max()))
-    serial = runs.kind == "serial"
-    chosen = where(runs[~serial], **asked)
+    chosen = where(runs[runs.kind != "serial"], **asked)
     if chosen.empty:
-        raise LabError(
-            "this result has no such run to play: ask for another task, kind or number of workers, or measure again"
-        )
-    runs = kit.ordered(pandas.concat([runs[serial], chosen]), ["kind", "workers", "task"], kind=kit.LOOKS)
+        raise LabError("this result has no such run to play: ask for another task, kind or workers, or measure again")
+    runs = kit.ordered(pandas.concat([where(runs, kind="serial"), chosen]), ["kind", "workers", "task"], kind=kit.LOOKS)
     most = runs.groupby(["kind", "task"], sort=False).tail(1).head(MOST_TRACKS)
     numbered = result.experiment == "speedup"
     return Player(tracks=[track(run.kind, run.workers, run.what, run.ran, numbered) for run in most.itertuples()])

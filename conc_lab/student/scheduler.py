@@ -18,7 +18,6 @@ from ..modelling.schedule import State, outcomes, start
 from .bets import lessons
 
 TEXTS = lessons()["04_races"]["scheduler"]
-AS_WIDE, WIDE = {"width": "max-content"}, {"width": "17em"}
 
 
 class Scheduler(Shell):
@@ -27,14 +26,12 @@ class Scheduler(Shell):
     def __init__(self, updates: int = 3):
         super().__init__(name="You are the scheduler")
         self._updates, self._ends = Number(1, 5, "").check("updates", updates), set()  # of each try: (lock, count)
-        self._rule = widgets.RadioButtons(options=TEXTS["rules"], description="Rule:", layout=AS_WIDE)
+        self._rule = widgets.RadioButtons(options=TEXTS["rules"], description="Rule:", layout={"width": "max-content"})
         self._lock = widgets.Checkbox(description="with a lock", indent=False)
         again = partial(self._go, (), "A new start.")
         for control in (self._rule, self._lock):
             control.observe(again, "value")
-        self._threads = [widgets.Button(layout=WIDE) for _ in (0, 1)]
-        others = [widgets.Button(description=text, layout=AS_WIDE) for text in TEXTS["buttons"]]
-        self._buttons = [*self._threads, *others]
+        self._buttons = [widgets.Button(description=text, layout={"width": "17em"}) for text in TEXTS["buttons"]]
         does = partial(self._step, 0), partial(self._step, 1), self._undo, again, self._run_real
         for button, do in zip(self._buttons, does, strict=True):
             button.on_click(do)
@@ -49,13 +46,13 @@ class Scheduler(Shell):
         self._order, self._states = order, [*accumulate(order, State.after, initial=first)]
         now, rows = self._states[-1], ""
         done = [made * self._updates // len(now.steps) for made in now.made]
-        for number, button in enumerate(self._threads):
-            doing, own = TEXTS["next"][now.next(number)], "–" if now.own[number] is None else now.own[number]
-            button.description = f"Thread {number + 1}: {doing}"
+        for number, own in enumerate(now.own):
+            doing, own = TEXTS["next"][now.next(number)], "–" if own is None else own
+            self._buttons[number].description = f"Thread {number + 1}: {doing}"
             rows += TEXTS["row"].format(number=number + 1, doing=doing, own=own, done=done[number], all=self._updates)
-        facts = {"note": TEXTS["notes"][self._rule.value], "count": now.count, "made": sum(done), "rows": rows}
         lock = TEXTS["lock"][-1 if now.holder is None else now.holder] if self._lock.value else ""
-        self._table.value = TEXTS["table"].format(lost=sum(done) - now.count, lock=lock, **facts)
+        facts = TEXTS["notes"][self._rule.value], now.count, sum(done), sum(done) - now.count, lock, rows
+        self._table.value = TEXTS["table"].format(*facts)
         told = [_told(*pair, number) for pair, number in zip(pairwise(self._states), order, strict=True)]
         self._steps.value = TEXTS["made"].format("".join(f"<li>{line}</li>" for line in reversed(told)))
         self._goals.value = self._reached()
@@ -87,8 +84,6 @@ class Scheduler(Shell):
         self._go(self._order[:-1], "One step back." if self._order else "There is no step to undo.")
 
     def _run_real(self, _):
-        if not self._order:
-            return self.say("Make a step first: there is no order yet.")
         rule, model, steps = self._rule.value, self._states[-1].count, words.count(len(self._order), "step")
         real = scheduled(rule, self._updates, self._lock.value, self._order)[-1]
         build = f"{rule}, {'GIL' if machine()['gil'] else 'no GIL'}"

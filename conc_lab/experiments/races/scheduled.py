@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 
 def scheduled(rule: str, updates: int, lock: bool, order) -> list[int]:
-    """The count after each step of two threads with so many updates each; order: 0 or 1, whose step is next.
+    """The count before and after each step of two threads with so many updates each; order: 0 or 1, whose step is next.
 
     Where the order ends, both threads go on by themselves until they are done.
     """
     shared, turns, done = SimpleNamespace(count=0), (Semaphore(0), Semaphore(0)), Semaphore(0)
-    guard, counts = Lock() if lock else nullcontext(), []
+    guard, counts = Lock() if lock else nullcontext(), [0]
 
     def work(number):
         def switch():  # a step ends, and the next one begins

@@ -1,8 +1,8 @@
 """Two threads that update one count, in an order that somebody chooses step by step. A model: no thread runs."""
 
-from functools import cache
 from typing import NamedTuple
 
+UPDATES = 3  # of each thread
 # The steps of one update, by rule: between two steps the other thread may have its turn.
 RULES = {"call": ("read call", "add write"), "plain": ("read add write",), "free-threaded": ("read", "add", "write")}
 
@@ -44,16 +44,6 @@ class State(NamedTuple):
         return State(self.steps, tuple(made), tuple(own), count, holder)
 
 
-def start(rule: str, updates: int, lock: bool) -> State:
+def start(rule: str, lock: bool, updates: int = UPDATES) -> State:
     """The state before the first step; with a lock, each thread takes it for each update."""
     return State((("take",) * lock + RULES[rule]) * updates)
-
-
-@cache
-def outcomes(state: State) -> dict[int, tuple[int, tuple[int, ...]]]:
-    """{the count at the end: (how many orders of the steps that are left lead there, one of these orders)}."""
-    found = {} if state.ready() else {state.count: (1, ())}
-    for number in state.ready():
-        for count, (many, order) in outcomes(state.after(number)).items():
-            found[count] = (many + found.get(count, (0,))[0], (number, *order))
-    return found

@@ -12,20 +12,20 @@ import ipywidgets as widgets
 from ..drawing import words
 from ..drawing.shell.shell import Shell
 from ..engine.machine import machine
-from ..engine.parameters import Number
 from ..experiments.races.scheduled import scheduled
-from ..modelling.schedule import State, outcomes, start
+from ..modelling.schedule import UPDATES, State, start
 from .bets import lessons
 
 TEXTS = lessons()["04_races"]["scheduler"]
+TOTAL, LOWEST = 2 * UPDATES, 2  # the highest and the lowest count in which an order of the steps can end
 
 
 class Scheduler(Shell):
-    """Two threads with so many `updates` each, whose steps are those of a rule, with a lock or without."""
+    """Two threads with three updates each, whose steps are those of a rule, with a lock or without."""
 
-    def __init__(self, updates: int = 3):
+    def __init__(self):
         super().__init__(name="You are the scheduler")
-        self._updates, self._ends = Number(1, 5, "").check("updates", updates), set()  # of each try: (lock, count)
+        self._ends = set()  # (lock, count) of orders that were brought to their end
         self._rule = widgets.RadioButtons(options=TEXTS["rules"], description="Rule:", layout={"width": "max-content"})
         self._lock = widgets.Checkbox(description="with a lock", indent=False)
         again = partial(self._go, (), "A new start.")
@@ -40,61 +40,51 @@ class Scheduler(Shell):
         self.show([self._rule, self._lock, self._table, buttons, self.status, self._goals, self._steps])
         self._go((), "Which thread makes the first step?")
 
-    def _go(self, order, said, _=None):
-        """Show where the steps in this order lead, and say something."""
-        first = start(self._rule.value, self._updates, self._lock.value)
+    def _go(self, order, said="", _=None):
+        """Show where the steps in this order lead, and say something, by default the last step."""
+        first = start(self._rule.value, self._lock.value)
         self._order, self._states = order, [*accumulate(order, State.after, initial=first)]
         now, rows = self._states[-1], ""
-        done = [made * self._updates // len(now.steps) for made in now.made]
+        done = [UPDATES * made // len(now.steps) for made in now.made]
         for number, own in enumerate(now.own):
             doing, own = TEXTS["next"][now.next(number)], "–" if own is None else own
             self._buttons[number].description = f"Thread {number + 1}: {doing}"
-            rows += TEXTS["row"].format(number=number + 1, doing=doing, own=own, done=done[number], all=self._updates)
+            rows += TEXTS["row"].format(number + 1, doing, own, done[number], UPDATES)
         lock = TEXTS["lock"][-1 if now.holder is None else now.holder] if self._lock.value else ""
         facts = TEXTS["notes"][self._rule.value], now.count, sum(done), sum(done) - now.count, lock, rows
         self._table.value = TEXTS["table"].format(*facts)
         told = [_told(*pair, number) for pair, number in zip(pairwise(self._states), order, strict=True)]
+        if not now.ready():
+            self._ends.add((self._lock.value, now.count))
+            told[-1] += f"; the end: {TOTAL - now.count} of {TOTAL} updates are lost"
         self._steps.value = TEXTS["made"].format("".join(f"<li>{line}</li>" for line in reversed(told)))
         self._goals.value = self._reached()
-        self.say(said)
+        self.say(said or words.sentence(told[-1]))
 
     def _reached(self):
         """The goals, each with its answer, which is folded up until the goal is reached."""
-        ends, total = outcomes(start("call", self._updates, False)), 2 * self._updates
-        counts, (few, order) = {count for lock, count in self._ends if not lock}, ends[min(ends)]
-        reached = counts - {total}, min(ends) in counts, False, any(lock for lock, _ in self._ends)
+        counts = {count for lock, count in self._ends if not lock}
+        reached = counts - {TOTAL}, LOWEST in counts, False, any(lock for lock, _ in self._ends)
         goals = (TEXTS["goal"][bool(done)].format(*goal) for done, goal in zip(reached, TEXTS["goals"], strict=True))
-        facts = {"total": total, "more": total + 1, "few": few, "all": _orders(ends), "order": [n + 1 for n in order]}
-        facts |= {"each": words.count(self._updates, "update"), "mine": min(counts, default="none yet")}
-        return TEXTS["page"].format("".join(goals).format(**facts))
+        return TEXTS["page"].format("".join(goals).format(min(counts, default="none yet")))
 
     def _step(self, number, _):
-        now, total = self._states[-1], 2 * self._updates
+        now = self._states[-1]
         if number not in now.ready():
             return self.say(f"Thread {number + 1} {TEXTS['next'][now.next(number)]}.")
-        after = now.after(number)
-        said = [_told(now, after, number)]
-        if not after.ready():
-            self._ends.add((self._lock.value, after.count))
-            ends = outcomes(self._states[0])
-            said.append(TEXTS["end"].format(total - after.count, total, ends[after.count][0], _orders(ends)))
-        self._go((*self._order, number), words.sentence(*said))
+        self._go((*self._order, number))
 
     def _undo(self, _):
         self._go(self._order[:-1], "One step back." if self._order else "There is no step to undo.")
 
     def _run_real(self, _):
         rule, model, steps = self._rule.value, self._states[-1].count, words.count(len(self._order), "step")
-        real = scheduled(rule, self._updates, self._lock.value, self._order)[-1]
+        real = scheduled(rule, UPDATES, self._lock.value, self._order)[-1]
         build = f"{rule}, {'GIL' if machine()['gil'] else 'no GIL'}"
         self.say(TEXTS["real"].format(steps=steps, real=real, model=model) + TEXTS["builds"].get(build, ""))
 
 
 scheduler = Scheduler  # conc_lab's public name
-
-
-def _orders(ends):
-    return sum(many for many, _ in ends.values())
 
 
 def _told(before, after, number):

@@ -27,7 +27,11 @@ class Model(Shell):
 
     def __init__(self, result: Result, kind: str | None = None, workers: int = 2, cpus: int | None = None):
         super().__init__(name="The model")
-        self._result, self._note = _fittable(result)
+        untold, task, gil = fit.fitted(result).untold, result.params["task"], result.machine["gil"]
+        self._result = recording("speedup", task=task, gil=gil) if untold else result
+        self._note = RECORDED if untold else ""
+        if not self._result:
+            raise LabError(f"there is nothing to fit the model to: {untold}")
         self._points, self._player = fit.points(self._result), player.Player()
         kinds = sorted({kind for kind, _ in self._points}, key=[*kit.LOOKS].index)
         kind = OneOf(lambda: kinds, "").check("kind", kind or kinds[0])
@@ -69,16 +73,6 @@ class Model(Shell):
 
 
 model = Model  # conc_lab's public name
-
-
-def _fittable(result):
-    """The result, or a recording of its task where it tells nothing of several CPUs; and what is to be said of that."""
-    if not (untold := fit.fitted(result).untold):
-        return result, ""
-    recorded = recording("speedup", task=result.params["task"], gil=result.machine["gil"])
-    if not recorded:
-        raise LabError(f"there is nothing to fit the model to: {untold}")
-    return recorded, RECORDED
 
 
 def _modelled(run, kind, workers, cpus):

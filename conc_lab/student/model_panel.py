@@ -6,12 +6,12 @@ from ..drawing import kit, picture, words
 from ..drawing.player import player
 from ..drawing.shell.shell import Shell
 from ..engine.errors import LabError
-from ..engine.parameters import OneOf
+from ..engine.parameters import Number, OneOf
 from ..engine.result import Result, recording
 from ..modelling import fit
 from .play import lanes, track
 
-MOST = 64  # workers, or CPUs
+NUMBERS = [2**power for power in range(7)]  # of workers, or of CPUs
 RECORDED = " Your run had no second CPU to itself, so the model is fitted to a recording from two CPUs."
 OPEN = "The measurement does not tell how much of a task needs the lock. "
 ONE_THREAD = "Coroutines share one thread: the lock in this picture is that thread. "
@@ -35,11 +35,13 @@ class Model(Shell):
         self._points, self._player = fit.points(self._result), player.Player()
         kinds = sorted({kind for kind, _ in self._points}, key=[*kit.LOOKS].index)
         kind = OneOf(lambda: kinds, "").check("kind", kind or kinds[0])
-        cpus, numbers = cpus or fit.usable(self._result), {"min": 1, "max": MOST, "layout": {"width": "11em"}}
+        chosen = {"Kind": (kinds, kind)}
+        for name, number in (("Workers", workers), ("CPUs", cpus or fit.usable(self._result))):
+            number = Number(1, NUMBERS[-1], "").check(name.lower(), number)
+            chosen[name] = sorted({*NUMBERS, number}), number
         self._controls = [
-            widgets.Dropdown(options=kinds, value=kind, description="Kind", layout={"width": "20em"}),
-            widgets.BoundedIntText(workers, description="Workers", **numbers),
-            widgets.BoundedIntText(cpus, description="CPUs", **numbers),
+            widgets.Dropdown(options=options, value=value, description=name, layout={"width": "16em"})
+            for name, (options, value) in chosen.items()
         ]
         self.show([widgets.HBox(self._controls, layout={"flex_flow": "row wrap"}), self.status, self._player])
         for control in self._controls:

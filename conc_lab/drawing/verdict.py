@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from . import words
 
@@ -33,7 +32,7 @@ def decides(claim: str) -> Callable:
     None goes beyond its rows: where these cannot tell, the verdict says why.
     """
 
-    return partial(DECIDERS.setdefault, claim)
+    return lambda function: DECIDERS.setdefault(claim, function)
 
 
 def first(figure: str, *rules: tuple) -> Verdict:

@@ -109,11 +109,8 @@ def timed(function, args):
 
 
 def noted(function, args):
-    """What `clocked` returns, or a Failure."""
-    try:
-        return clocked(function, args)
-    except BaseException as error:
-        return failure(error)
+    """`call`, and what `clocked` notes."""
+    return call(clocked, (function, args))
 
 
 async def noted_async(coroutine, args):
@@ -123,12 +120,10 @@ async def noted_async(coroutine, args):
     """
     import asyncio
 
-    try:
-        start_ns = time.perf_counter_ns()
-        value = computed(await coroutine(*args))
-        return value, (id(asyncio.current_task()), start_ns, time.perf_counter_ns(), None, cpu_number()())
-    except (Exception, SystemExit) as error:
-        return failure(error)
+    start_ns = time.perf_counter_ns()
+    value = await call_async(coroutine, args)
+    note = id(asyncio.current_task()), start_ns, time.perf_counter_ns(), None, cpu_number()()
+    return value if isinstance(value, Failure) else (value, note)
 
 
 def clocked(function, args, start_ns=None):

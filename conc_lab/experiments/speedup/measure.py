@@ -7,12 +7,12 @@ cores busy / CPU cost (see `decompose`).
 
 import math
 import os
-from collections.abc import Iterator
+from operator import itemgetter
 from time import perf_counter, perf_counter_ns
 
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Progress, Rows, in_rounds
 from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
 
 # Workers take tasks as they get done: with 8 tasks on two unequal CPUs the one that ended first idled for up
@@ -28,10 +28,6 @@ COLUMNS = {"round": "int", "order": "int?", "repeat": "str?", "cpu": "int?", "ki
 COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s": "float", "cpu_s": "float"}
 COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
 COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?", "ran": "list?"}
-SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
-COMPUTE = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
-RECORDED = {task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTE}
-RECORDED["sleep"] = dict(task="sleep", workers=[4, 16, 60], kinds=["threads", "processes", "asyncio"], task_ms=5)
 
 
 def speedup(
@@ -40,7 +36,7 @@ def speedup(
     kinds: Kinds("threads", "processes", *kinds.KINDS[1:]) = ("threads", "processes"),
     task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = ByProfile(2, 10, 30),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Time the same tasks with every kind and number of workers; one row is one variant in one round.
 
     Columns: round, order (its place in the shuffled round), kind, workers, repeat ("A" and "B" for the two
@@ -84,10 +80,7 @@ def timed(task, args, expected, count, kind, workers):
     def work(pool):
         return perf_counter_ns(), list(pool.map(task, [args] * count, noted=True))
 
-    def prepare(pool):
-        pool.together(in_worker.clocked, bool, ())  # the first one takes milliseconds
-
-    row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work, prepare=prepare)
+    row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work)
     values, notes = zip(*(pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes), strict=True)
     if not all(tasks.alike(value, expected) for value in values):
         raise LabError(f"{task.name} returned something else in a worker ({kind}) than before: no time is shown")
@@ -100,16 +93,11 @@ def who_ran(notes: list, start_ns: int) -> list:
     notes: of the tasks, by `in_worker.clocked`; worker: 0, 1, … by their first starts; the times count from start_ns;
     cpu_ms: the task's CPU time, None for asyncio. Tasks are noted in every round: all rounds have the same conditions.
     """
-    notes = sorted(notes, key=lambda note: note[1])[:NOTED]
-    numbers = {who: number for number, who in enumerate(dict.fromkeys(note[0] for note in notes))}
-
-    def ms(ns):
-        return None if ns is None else round(ns / 1e6, 3)
-
-    return [
-        [numbers[who], ms(start - start_ns), ms(end - start_ns), ms(cpu_ns), cpu]
-        for who, start, end, cpu_ns, cpu in notes
-    ]
+    ran, numbers = [], {}
+    for who, start, end, cpu_ns, cpu in sorted(notes, key=itemgetter(1))[:NOTED]:
+        times_ms = [ns and round(ns / 1e6, 3) for ns in (start - start_ns, end - start_ns, cpu_ns)]
+        ran.append([numbers.setdefault(who, len(numbers)), *times_ms, cpu])
+    return ran
 
 
 def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda pool: None):
@@ -123,9 +111,9 @@ def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda 
     with pools.opened(kind, workers) as pool:
         ready = perf_counter()
         if warm_up and kind == "asyncio":
-            list(pool.map(task, [args]))
+            list(pool.map(task, [args], noted=True))
         elif warm_up:
-            pool.usages(in_worker.call, (task.function, args))
+            pool.usages(in_worker.noted, (task.function, args))  # to note takes milliseconds, the first time
         prepare(pool)
         before = pool.usages()
         start = perf_counter()

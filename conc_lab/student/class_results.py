@@ -85,7 +85,8 @@ def gather(folder: str | Path) -> Gathered:
     results = {name: one for name, one in known.items() if isinstance(one, Result)}
     both = (one for one in students.values() if len(one) == 2)
     pairs = [(one["before"], one["after"]) for one in both if one["before"]["handed_in"] < one["after"]["handed_in"]]
-    inventories, frame = {name: known[name] for name in known.keys() - results}, pandas.DataFrame(rows, columns=COLUMNS)
+    inventories = {name: one for name, one in known.items() if name not in results}
+    frame = pandas.DataFrame(rows, columns=COLUMNS)
     return Gathered(results, refused, frame, inventories, gain(pairs) if pairs else None)
 
 

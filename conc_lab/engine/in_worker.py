@@ -108,30 +108,7 @@ def timed(function, args):
     return value, (time.perf_counter_ns() - start) / 1e9
 
 
-def noted(function, args):
-    """What `clocked` returns, or a Failure."""
-    try:
-        return clocked(function, args)
-    except BaseException as error:
-        return failure(error)
-
-
-async def noted_async(coroutine, args):
-    """`noted` for a coroutine function: its worker is the coroutine that awaits it, and its CPU time is not told.
-
-    A thread's CPU time is that of all its coroutines; to read it at each of their steps took 5 µs a task.
-    """
-    import asyncio
-
-    try:
-        start_ns = time.perf_counter_ns()
-        value = computed(await coroutine(*args))
-        return value, (id(asyncio.current_task()), start_ns, time.perf_counter_ns(), None, cpu_number()())
-    except (Exception, SystemExit) as error:
-        return failure(error)
-
-
-def clocked(function, args, start_ns=None):
+def clocked(function, *args, start_ns=None):
     """The value of function(*args) and when it came about: (value, (worker, start_ns, end_ns, cpu_ns, cpu)).
 
     worker: tells this thread from all others; start_ns: now, unless the end of what came before is given; cpu_ns: the
@@ -143,6 +120,18 @@ def clocked(function, args, start_ns=None):
     value = computed(function(*args))
     cpu_ns = time.thread_time_ns() - cpu_ns
     return value, (get_native_id(), start_ns, time.perf_counter_ns(), cpu_ns, cpu_number()())
+
+
+async def clocked_async(coroutine, *args):
+    """`clocked` for a coroutine function: its worker is the coroutine that awaits it, and its CPU time is not told.
+
+    A thread's CPU time is that of all its coroutines; to read it at each of their steps took 5 µs a task.
+    """
+    import asyncio
+
+    start_ns = time.perf_counter_ns()
+    value = computed(await coroutine(*args))
+    return value, (id(asyncio.current_task()), start_ns, time.perf_counter_ns(), None, cpu_number()())
 
 
 @cache

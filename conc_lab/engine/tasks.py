@@ -60,7 +60,7 @@ def matmul(products):
     """
     import numpy
 
-    matrix = _matrix()
+    matrix = numpy.arange(128 * 128, dtype=float).reshape(128, 128) % 8
     return sum(int(numpy.dot(matrix, matrix).sum()) for _ in range(products))
 
 
@@ -125,13 +125,6 @@ def _block(size):
     import random
 
     return bytes(random.Random(size).choices(b"abcdefgh", k=size))
-
-
-@cache
-def _matrix():
-    import numpy
-
-    return numpy.arange(128 * 128, dtype=float).reshape(128, 128) % 8
 
 
 def _request(seconds):

@@ -85,7 +85,7 @@ def timed(task, args, expected, count, kind, workers):
         return perf_counter_ns(), list(pool.map(task, [args] * count, noted=True))
 
     def prepare(pool):
-        pool.together(in_worker.clocked, bool, ())  # the first one takes milliseconds
+        pool.together(in_worker.clocked, bool)  # the first one takes milliseconds
 
     row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work, prepare=prepare)
     values, notes = zip(*(pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes), strict=True)

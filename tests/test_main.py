@@ -131,19 +131,6 @@ def test_an_unknown_profile(main, monkeypatch, words):
 
 
 @posix
-def test_a_reader_that_has_enough():
-    """`conc-lab machine | head -0` ends without a traceback."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        for words in (["machine"], ["--help"]):
-            done = subprocess.run([*COMMAND, *words], stdout=writer, stderr=subprocess.PIPE, timeout=TIMEOUT_S)
-            assert done.returncode in (0, 1) and done.stderr == b"", words  # argparse takes no notice
-    finally:
-        os.close(writer)
-
-
-@posix
 def test_ctrl_c_during_a_run():
     """Ctrl-C in the middle of a run ends it with one line and status 130, and no process is left."""
     words = ["speedup", "--workers", "2", "--task-ms", "5", "--rounds", "999"]

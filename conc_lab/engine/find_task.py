@@ -41,10 +41,9 @@ def source(name: str) -> str:
 
 def packages(cell: str) -> set[str]:
     """What a cell imports, in a function or not, that does not come with Python: such may bring NumPy along."""
-    modules = set()
-    for node in ast.walk(ast.parse(cell)):
-        modules |= {each.name for each in node.names} if isinstance(node, ast.Import) else set()
-        modules |= {node.module} if isinstance(node, ast.ImportFrom) and not node.level else set()
+    nodes = [*ast.walk(ast.parse(cell))]
+    modules = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
 
 
@@ -68,14 +67,11 @@ def module_name(path: Path) -> str:
 
 def name_of(function) -> str:
     """The task's name, or "module:function", of a function object; raises LabError where no worker can import it."""
-    if known := [task.name for task in TASKS.values() if task.function is function]:
-        return known[0]
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     if name in own_tasks() and module.startswith(".".join(FOLDER.parts)):
         return name
     if module in (None, "__main__") or not name.isidentifier():
-        name = name if name.isidentifier() else "my_task"
-        cure = f"define it in a cell of its own that begins with %%task {name}, and give task='{name}'"
+        cure = "define it in a cell of its own that begins with %%task NAME, and give task='NAME'"
         raise LabError(f"no worker can import a function that lives in this notebook: {cure}")
     return f"{module}:{name}"
 

@@ -21,13 +21,6 @@ MOST = 100_000  # values that a script holds
 
 SCRIPTS = Path(__file__).parent / "scripts"  # their imports are in functions, where they hide none of the cell's names
 EXECUTORS = {"threads": "ThreadPoolExecutor", "interpreters": "InterpreterPoolExecutor"}  # all others are processes
-NUMPY = f"""
-import os
-
-# NumPy gets one thread in each worker, as when this was measured: by itself it takes one for each CPU, and several
-# workers then disturb each other. The plain loop has one thread, too: it may be faster without this line.
-os.environ.update(dict.fromkeys({BLAS}, "1"))
-"""
 
 
 def export(task, kind: str | Result, items: int | Iterable, *, workers: int | None = None, path=None) -> Path:
@@ -58,7 +51,8 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
     process, script = kind in ("processes", *kinds.START_METHODS), kind if kind in ("serial", "asyncio") else "pool"
     method = method if kind == "processes" else kind
-    text = Template((SCRIPTS / f"{script}.txt").read_text(encoding="utf-8")).substitute(
+    text = _filled(
+        script,
         cell=_one_thread(cell.strip()),
         name=name,
         call=f"asyncio.run({name}({argument}))" if coroutine and kind != "asyncio" else f"{name}({argument})",
@@ -91,7 +85,12 @@ def _one_thread(cell):
         return cell
     future = [node.end_lineno for node in ast.parse(cell).body if getattr(node, "module", None) == "__future__"]
     first = max(future, default=0)  # nothing may stand before these
-    return "\n".join([*lines[:first], NUMPY, *lines[first:]])
+    return "\n".join([*lines[:first], _filled("one_thread", names=BLAS), *lines[first:]])
+
+
+def _filled(script, **values):
+    """One of the texts in `SCRIPTS`, with these values."""
+    return Template((SCRIPTS / f"{script}.txt").read_text(encoding="utf-8")).substitute(values)
 
 
 def _values(items):

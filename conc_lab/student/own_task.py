@@ -37,15 +37,13 @@ def define(name: str, cell: str) -> Callable:
         raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    newest_ns = max((path.stat().st_mtime_ns for path in FOLDER.glob(f"{name}_*.py")), default=0)
     try:
         function = _function(_checked(name, text, str(file.absolute())), name, text, file)
         files.write(file, text, "the task")
     except LabError:
         files.write(refused(name), "", "the task")  # empty, so that it fits on a full disk
         raise
-    newest_ns = max(time.time_ns(), newest_ns + 2 * 10**9)  # some file systems count in steps of 2 s
-    os.utime(file, ns=(newest_ns, newest_ns))
+    os.utime(file, ns=(time.time_ns(), time.time_ns()))  # many file systems' own clock is coarse
     refused(name).unlink(missing_ok=True)
     return function
 

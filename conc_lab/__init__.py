@@ -10,9 +10,9 @@ import sys
 
 _HOMES = {
     "engine.errors": ("LabError",),
-    "engine.machine": ("machine",),
     "engine.result": ("load", "recording"),
     "engine.run": ("stop",),
+    "drawing.facts": ("machine",),
     "drawing.picture": ("show",),
     "claim_table": ("claims",),
     "student.bets": ("bet", "question"),
@@ -20,6 +20,7 @@ _HOMES = {
     "student.elsewhere": ("expect",),
     "student.exercises": ("check",),
     "student.export": ("export",),
+    "student.inventory": ("inventory",),
     "student.model_panel": ("model",),
     "student.panel": ("panel",),
     "student.play": ("play",),

@@ -7,12 +7,14 @@ and are found by the claim's id.
 
 import itertools
 import json
+import re
 import textwrap
 import time
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
+from .drawing.shell.style import STYLE
 from .drawing.verdict import DECIDERS, Verdict
 from .engine import experiment, result, run
 from .engine.errors import LabError, RunStopped
@@ -22,7 +24,8 @@ from .student import bets
 # A verdict's words, and the sign of each.
 SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
-LEFT = 'style="text-align: left; vertical-align: top"'  # JupyterLab aligns cells to the right
+BRACKETS = re.compile(r" \([^()]*\)")
+KEYS = "data-lm-suppress-shortcuts"  # no key that is pressed here is a command of JupyterLab
 LIMIT_S = 110  # with what it takes to start and to end, two minutes
 TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
 
@@ -80,21 +83,31 @@ def _has(one, name, needed):
     return one.params[name] == needed
 
 
+def _held(bet, results):
+    """What came of a bet by the newest rows that it is about, of an answer whether it is right; "" without either."""
+    marks = [bet.mark(one) for one in sorted(results, key=lambda one: one.started, reverse=True)]
+    right = bets.RIGHT[bet.options[bet.answer]["holds"]] if bet.options and bet.answer is not None else ""
+    return next(filter(None, marks), "" if "measured" in bet.question else right)
+
+
 class Claims:
     """The table, which shows itself in a cell.
 
-    A row is a claim of claims.json with said (the student's bet, or answer to the lesson's question), word (one of
-    `SIGNS`), verdict (in words) and figure. `lacking` names the runs whose results are missing, `unread` says which
-    files are left out, and why.
+    A row is a claim of claims.json with said (the student's bet, or answer to the lesson's question), held (what came
+    of that), word (one of `SIGNS`), verdict (in words), figure, and key (the figure in short). `lacking` names the runs
+    whose results are missing, `unread` says which files are left out, and why.
     """
 
     def __init__(self, results: dict[str, Result], failed: dict[str, str], unread: list[str]):
         self.results, self.unread, self.rows, self.lacking = results, list(unread), [], set()
         for claim in TABLE["claims"]:
             verdict = self._verdict(claim, failed)
-            said = "; ".join(filter(None, (bets.Bet(name).words for name in claim["bets"] + claim["answers"])))
-            told = f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}"
-            self.rows.append(claim | {"said": said, "word": verdict.word, "verdict": told, "figure": verdict.figure})
+            asked = [bets.Bet(name) for name in claim["bets"] + claim["answers"]]
+            row = {"said": [bet.words for bet in asked], "held": [_held(bet, self.results.values()) for bet in asked]}
+            row = {part: "; ".join(filter(None, texts)) for part, texts in row.items()}
+            row |= {"word": verdict.word, "verdict": f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}"}
+            row |= {"key": BRACKETS.sub("", verdict.figure or verdict.why).partition("; ")[0]}
+            self.rows.append(claim | row | {"figure": verdict.figure})
 
     def _verdict(self, claim, failed):
         fits = {name: fitting(self.results, name) for name in claim["runs"]}
@@ -130,10 +143,14 @@ class Claims:
     __repr__ = __str__
 
     def _repr_html_(self):
-        heads = "".join(f'<th scope="col" {LEFT}>{name}</th>' for name in ("claim", *PARTS.values()))
-        body = f"<thead><tr>{heads}</tr></thead>"
+        heads = "".join(f'<th scope="col">{name}</th>' for name in ("verdict", "claim", "your bet", "key figure"))
+        body = ""
         for row in self.rows:
-            lesson = f'<a href="{row["lesson"]}.ipynb">{row["lesson"]}</a>'
-            body += f'<tr><th scope="row" {LEFT}>{row["id"]} {escape(row["says"])} {lesson}</th>'
-            body += "".join(f"<td {LEFT}>{escape(row[part]) or '–'}</td>" for part in PARTS) + "</tr>"
-        return f'<table><caption style="text-align: left">{escape(self.sentence)}</caption>{body}</table>'
+            lesson = f'<a href="{row["lesson"]}.ipynb" {KEYS}>{row["lesson"]}</a>'
+            parts = "".join(f"<p>{name}: {escape(row[part])}</p>" for part, name in PARTS.items() if row[part])
+            title = f"<summary {KEYS}>{row['id']} {escape(row['title'])}</summary>"
+            folded = f"<details>{title}<p>{escape(row['says'])} {lesson}</p>{parts}</details>"
+            body += f'<tr><td>{SIGNS[row["word"]]} {row["word"]}</td><th scope="row">{folded}</th>'
+            body += f"<td>{row['held'] or '–'}</td><td>{escape(row['key'])}</td></tr>"
+        caption = f"<caption>{escape(self.sentence)}</caption>"
+        return f'{STYLE}<div class="conc-lab"><table>{caption}<thead><tr>{heads}</tr></thead>{body}</table></div>'

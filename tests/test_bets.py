@@ -1,6 +1,7 @@
-"""conc_lab.student.bets: bets are kept, whatever state their file is in, and a check tells what is wrong."""
+"""conc_lab.student.bets: bets are kept, whatever state their file is in; rows decide them; nothing shows before."""
 
 import contextlib
+import html
 import json
 import math
 import re
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from made import advise, echo, faults, memory, races, sharing, startup, transfer
+from made.results import TWO, made
 
 from conc_lab.drawing import kit
 from conc_lab.engine import files, machine
@@ -17,19 +20,32 @@ from conc_lab.student import bets, exercises
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 QUESTIONS = bets._questions()
 CHOICE, NUMBER, STEPS, ASKED = "cpu_threads", "first", "spawned_process", "async_parallel"
+HELD, LOST, OPEN = bets.HELD[True], bets.HELD[False], bets.HELD[None]
+HASHED = made({("threads", 2): 1.9}, task="sha256")
 
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path, monkeypatch):
     """The file that bets are kept in, in a notebook's folder that is empty."""
     monkeypatch.chdir(tmp_path)
+    bets.bet.cache_clear()
+    bets.question.cache_clear()
     return tmp_path / "my_work/bets.json"
 
 
 def widgets_of(bet):
-    """The bet's widgets: (inputs, button, line)."""
-    _, *inputs, button, line = bets._bet_widget(bet).children
-    return inputs, button, line
+    """The widgets of the bet's card: (inputs, button, a function that says what its line says, the HTML below)."""
+    _, *inputs, button, line, below = bet._view(asks=True).children
+    return inputs, button, lambda: line.said, below
+
+
+def kept_as(first, last=None, after_run=False, ran=False):
+    """What the file has of a bet that was changed from `first` to `last`."""
+    return {"first": first, "last": first if last is None else last, "after_run": after_run, "ran": ran}
+
+
+def draw(result):
+    """A chart that nobody looks at."""
 
 
 def test_a_bet_is_kept(kept):
@@ -42,14 +58,42 @@ def test_a_bet_is_kept(kept):
         (STEPS, "startup_cost", [500], [("processes", 1, 500)]),
         (ASKED, "io_bound", 1, []),
     ):
-        bet = bets.bet(name)
+        bet = bets.Bet(name)
         assert bet.answer is None and bet.points == [], name
-        assert "stands" in bet.commit(answer), name
-        for one in (bet, bets.bet(name)):
-            assert one.answer == answer and one.points == points, name
-        assert json.loads(kept.read_text()) == {lesson: {name: answer}}, name
+        bet.commit(answer)
+        for one in (bet, bets.Bet(name)):
+            assert one.answer == one.first == answer and one.points == points, name
+        assert json.loads(kept.read_text()) == {lesson: {name: kept_as(answer)}}, name
         kept.unlink()
-        assert bets.bet(name).answer is None, name
+        assert bets.Bet(name).answer is None, name
+
+
+def test_the_first_answer_stays(kept):
+    """A changed bet keeps what it was at first and says so, in the next kernel too; the same one twice is no change."""
+    bet = bets.bet(CHOICE)
+    for answer in (1, 1, 0, 2):
+        bet.commit(answer)
+    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: kept_as(1, 2)}}
+    assert "You bet C, changed from B." in bets.Bet(CHOICE).headline
+    bet.commit(1)
+    assert "You bet B. " in bet.headline and (bet.first, bet.answer) == (1, 1)
+
+
+def test_a_bet_after_the_run_is_marked(kept):
+    """A bet that is committed, or changed, after its rows says so, also when the kernel was restarted in between."""
+    bets.Bet(CHOICE).met(HASHED, draw)  # rows so far count: they are in the chart
+    bets.Bet(CHOICE).commit(0)
+    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: kept_as(0, after_run=True, ran=True)}}
+    late = bets.Bet(CHOICE)
+    assert "You bet A, after the run." in late.headline and late.words.endswith("(after the run)")
+    kept.unlink()
+    bet = bets.Bet(CHOICE)
+    bet.commit(0)
+    bet.met(HASHED, draw, whole=True)
+    bet.commit(0)
+    assert not bet.late and "after the run" not in bet.headline + bet.words
+    bet.commit(1)
+    assert "You bet B, changed from A, after the run." in bet.headline
 
 
 def test_a_point_that_is_a_fact_of_the_machine(monkeypatch):
@@ -68,11 +112,12 @@ def test_bets_of_before(kept):
     kept.write_text(json.dumps({CHOICE: 1, "gone": 2, "old_lesson": {STEPS: [500]}}))
     assert (bets.bet(CHOICE).answer, bets.bet(STEPS).answer) == (1, [500])
     bets.bet(NUMBER).commit([1, 2])
+    bets.bet(CHOICE).commit(0)
     assert json.loads(kept.read_text()) == {
-        "cpu_bound": {CHOICE: 1},
+        "cpu_bound": {CHOICE: kept_as(1, 0)},
         "": {"gone": 2},
         "startup_cost": {STEPS: [500]},
-        "your_lab": {NUMBER: [1, 2]},
+        "your_lab": {NUMBER: kept_as([1, 2])},
     }
 
 
@@ -81,9 +126,8 @@ def test_bets_do_not_disturb_each_other(kept):
     bets.bet(CHOICE).commit(0)
     bets.bet(NUMBER).commit([1.0, 2.0])
     bets.bet(CHOICE).commit(2)
-    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: 2}, "your_lab": {NUMBER: [1.0, 2.0]}} and list(
-        kept.parent.iterdir()
-    ) == [kept]
+    found = {"cpu_bound": {CHOICE: kept_as(0, 2)}, "your_lab": {NUMBER: kept_as([1.0, 2.0])}}
+    assert json.loads(kept.read_text()) == found and list(kept.parent.iterdir()) == [kept]
 
 
 def test_unknown_bet():
@@ -98,10 +142,10 @@ def test_a_corrupt_file_counts_as_no_bets(kept):
     kept.parent.mkdir()
     for content in (b"", b'{"cpu_threads": 1', b"[1]", b"\xff\xfe", deep):
         kept.write_bytes(content)
-        bet = bets.bet(CHOICE)
+        bet = bets.Bet(CHOICE)
         assert bet.answer is None, content[:30]
         bet.commit(1)
-        assert bets.bet(CHOICE).answer == 1, content[:30]
+        assert bets.Bet(CHOICE).answer == 1, content[:30]
 
 
 NO_NUMBERS = [None, 1, "12", [1.0], [1, 2, 3], ["1", "2"], {"a": 1}, [0.009, 1], [1, 10_001], [1, math.nan]]
@@ -120,9 +164,10 @@ def test_an_answer_that_is_none(name, values, sentence, kept):
     """What is no answer to the question counts as no bet where it was kept, and is refused where it is given."""
     kept.parent.mkdir()
     for value in values:
-        kept.write_text(json.dumps({name: value}))
-        bet = bets.bet(name)
-        assert bet.answer is None and bet.points == [], value
+        for content in ({name: value}, {"": {name: {"first": value, "last": value, "after_run": 1}}}):
+            kept.write_text(json.dumps(content))
+            bet = bets.Bet(name)
+            assert bet.first is bet.answer is None and bet.points == [] and bet.words == "" and not bet.late, content
         with pytest.raises(LabError, match=f"^{sentence}$"):
             bet.commit(value)
 
@@ -131,9 +176,10 @@ def test_a_folder_that_cannot_be_written(kept):
     """Where nothing can be written the bet stands for the session, and a sentence says so."""
     kept.parent.write_text("a file where the folder should be")
     bet = bets.bet(CHOICE)
-    text = bet.commit(1)
-    assert "until its cell is run again" in text and "could not be written" in text and "\n" not in text
-    assert bet.points and bet.words
+    bet.commit(1)
+    text = bet.headline
+    assert "until the kernel is restarted" in text and "could not be written" in text and "\n" not in text
+    assert bet.points and bet.words and bets.bet(CHOICE) is bet
 
 
 def test_a_disk_that_is_full(kept, monkeypatch):
@@ -149,19 +195,10 @@ def test_a_disk_that_is_full(kept, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "open", full, raising=False)
-        assert "No space left" in (bet := bets.bet(CHOICE)).commit(2)
-    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: 0}} and list(kept.parent.iterdir()) == [kept]
-    assert bet.answer == 2
-
-
-def test_reasons_of_a_log_scale():
-    """Every range has its reason, and the one that the student's number lies in is marked."""
-    assert "your bet" not in bets.bet(STEPS).reasons().text
-    for step, marked in ((2, 0), (5, 1), (50, 1), (100, 2), (10_000, 2)):
-        bet = bets.bet(STEPS)
-        bet.commit([step])
-        rows = bet.reasons().text.split("<li>")[1:]
-        assert ["your bet" in row for row in rows] == [number == marked for number in range(3)], step
+        (bet := bets.Bet(CHOICE)).commit(2)
+        assert "No space left" in bet.headline and bet.answer == 2
+    assert json.loads(kept.read_text()) == {"cpu_bound": {CHOICE: kept_as(0)}}
+    assert list(kept.parent.iterdir()) == [kept]
 
 
 def test_words():
@@ -176,85 +213,240 @@ def test_words():
 def test_the_widget_of_a_log_scale():
     """Each place has a labelled list of the steps, which begins without a choice; the button commits."""
     bet = bets.bet(STEPS)
-    (choice,), button, line = widgets_of(bet)
+    (choice,), button, said, _ = widgets_of(bet)
     assert (choice.description, choice.value) == ("1 process:", None)
     assert [text for text, _ in choice.options][-1] == "10,000×"
     button.click()
-    assert "choose one of the options first" in line.value and bet.answer is None
+    assert "Choose one of the options first." in said() and bet.answer is None
     choice.value = 500
     button.click()
-    assert bet.answer == [500] and widgets_of(bets.bet(STEPS))[0][0].value == 500
+    assert bet.answer == [500] and widgets_of(bets.Bet(STEPS))[0][0].value == 500
 
 
 def test_the_widget_of_a_question():
     """A question says that the reasons follow the answer, and shows all of them after it, also to a new kernel."""
     question = bets.question(ASKED)
-    (radio,), button, line = widgets_of(question)
-    assert button.description == "Answer" and "The reasons follow your answer." in line.value
-    assert 'role="status"' in line.value and "<li>" not in line.value
+    (radio,), button, said, below = widgets_of(question)
+    assert button.description == "Answer" and said() == "The reasons follow your answer." and below.value == ""
     button.click()
-    assert "choose one of the options first" in line.value and "<li>" not in line.value
+    assert "Choose one of the options first." in said() and below.value == ""
     radio.index = 0
     button.click()
-    assert "The reasons follow" not in line.value
-    assert "Your answer is kept." in line.value and line.value.count("<li>") == 3
-    assert "(your answer)" in line.value.split("<li>")[1] and "(your answer)" not in line.value.split("<li>")[2]
-    assert "before" in widgets_of(bets.question(ASKED))[2].value
-
-
-def test_reasons_of_a_choice():
-    """Every option is shown with whether it holds and why, and the student's own is marked; numbers have one reason."""
-    bet = bets.bet(CHOICE)
-    assert "your bet" not in bet.reasons()._repr_html_()
-    bet.commit(1)
-    shown = bet.reasons()._repr_html_()
-    options = QUESTIONS[CHOICE]["options"]
-    assert shown.count("<li>") == len(options) and shown.count("✓") == sum(option["holds"] for option in options)
-    assert re.search(r"your bet", shown.split("<li>")[2]) and shown.count("your bet") == 1
-    assert QUESTIONS[NUMBER]["reason"] in bets.bet(NUMBER).reasons().text
+    assert said() == "You answered A. ✗ wrong."
+    for one in (question, bets.Question(ASKED)):
+        rows = widgets_of(one)[3].value.split("<li>")[1:]
+        assert [("(your answer)" in row, "✓ right" in row) for row in rows] == [
+            (True, False),
+            (False, True),
+            (False, False),
+        ]
 
 
 def test_the_widget_of_a_choice():
-    """Choosing and pressing the button commits; pressing it before choosing asks for a choice."""
+    """The options carry letters; choosing and pressing the button commits; pressing it before asks for a choice."""
     bet = bets.bet(CHOICE)
-    (radio,), button, line = widgets_of(bet)
-    assert "The reasons follow" not in line.value  # a bet's reasons come in a cell of their own
+    (radio,), button, said, _ = widgets_of(bet)
+    assert [label[:3] for label, _ in radio.options] == ["A. ", "B. ", "C. "]
     button.click()
-    assert "choose one of the options first" in line.value and bet.answer is None
+    assert said() == "Choose one of the options first." and bet.answer is None
     radio.index = 2
     button.click()
-    assert bet.answer == 2 and "stands" in line.value and 'role="status"' in line.value
-    (radio,), _, line = widgets_of(bets.bet(CHOICE))
-    assert radio.value == 2 and "before" in line.value
+    assert bet.answer == 2 and said() == "You bet C. Your bet stands. Run the measurement."
+    (radio,), _, said, _ = widgets_of(bets.Bet(CHOICE))
+    assert radio.value == 2 and "You bet C." in said()
 
 
 def test_the_widget_of_numbers():
     """Each place has a labelled field that begins empty, and pressing the button commits them all."""
     bet = bets.bet(NUMBER)
-    inputs, button, line = widgets_of(bet)
+    inputs, button, said, _ = widgets_of(bet)
     assert [(item.description, item.value) for item in inputs] == [("2 threads: ×", ""), ("2 processes: ×", "")]
     button.click()
-    assert "give each a number from 0.01 to 10000" in line.value and bet.answer is None
+    assert "Give each a number from 0.01 to 10000" in said() and bet.answer is None
+    assert not any(item.continuous_update for item in inputs)  # else Enter overtakes the keys that were pressed before
     inputs[0].value, inputs[1].value = " 1 ", "1.9"
     button.click()
-    assert bet.answer == [1, 1.9] and "stands" in line.value
-    assert [item.value for item in widgets_of(bets.bet(NUMBER))[0]] == ["1", "1.9"]
+    assert bet.answer == [1, 1.9] and "stands" in said()
+    assert [item.value for item in widgets_of(bets.Bet(NUMBER))[0]] == ["1", "1.9"]
 
 
 def test_a_field_without_a_number():
     """A field that holds no number that can be a bet is answered with what can, and nothing is committed."""
     bet = bets.bet(NUMBER)
-    inputs, button, line = widgets_of(bet)
+    inputs, button, said, _ = widgets_of(bet)
     inputs[0].value = "1"
     for word in ("", "fast", "1,9", "10001", "nan", "<b>"):
-        line.value, inputs[1].value = "", word
+        bet._refresh()
+        inputs[1].value = word
         button.click()
-        assert ">give each a number from 0.01 to 10000, such as 0.5 or 3.<" in line.value and bet.answer is None, word
+        assert said() == "Give each a number from 0.01 to 10000, such as 0.5 or 3." and bet.answer is None, word
 
 
 def test_a_bet_shows_itself_in_a_cell():
-    """Left last in a cell, a bet is its widgets."""
-    assert "application/vnd.jupyter.widget-view+json" in bets.bet(CHOICE)._repr_mimebundle_()
+    """Last in a cell, a bet is the same card each time; where there are no widgets its question stands, escaped."""
+    bet = bets.bet(CHOICE)
+    bet.question = bet.question | {"question": "Is 1 < 2?"}
+    first, again = bet._repr_mimebundle_(), bets.bet(CHOICE)._repr_mimebundle_()
+    card = "application/vnd.jupyter.widget-view+json"
+    assert first[card]["model_id"] == again[card]["model_id"] and bets.bet(CHOICE) is bet
+    assert "Is 1 < 2?" in first["text/plain"] and "Is 1 &lt; 2?" in first["text/html"]
+    assert bet.reasons() is bet.reasons() and "text/html" in bet.reasons()._repr_mimebundle_()
+
+
+def test_nothing_is_revealed_before_both_are_there():
+    """Reasons and verdict appear, in the card and in their own place, with the bet and the rows, whichever is last."""
+    for name, answer, rows in (
+        (CHOICE, 1, HASHED),
+        (NUMBER, [2, 2], made(TWO)),
+        (STEPS, [5], startup.made_startup(rounds=5)),
+    ):
+        for order in ("bet", "rows"):
+            bets.bet.cache_clear()
+            bet = bets.bet(name)
+            line, button, below = bet.reasons().children
+            *_, card_below = widgets_of(bet)
+            assert line.said == "The reasons follow your bet and the measurement." and button.layout.display == "none"
+            if order == "bet":
+                bet.commit(answer)
+                assert line.said.endswith("Your bet stands. Run the measurement.") and button.layout.display == "none"
+            else:
+                bet.met(rows, draw)
+                assert line.said == "The reasons follow your bet and the measurement."  # the rounds are not complete
+                bet.met(rows, draw, whole=True)
+                assert line.said == "Commit your bet first." and button.layout.display == ""
+            assert below.value == card_below.value == "", (name, order)
+            if order == "bet":
+                bet.met(rows, draw, whole=True)
+            else:
+                bet.commit(answer)
+            assert "Your machine: " in line.said and button.layout.display == "none"
+            reasons = [html.escape(part["reason"]) for part in bet.parts or [bet.question]]
+            assert all(reason in below.value and reason in card_below.value for reason in reasons), (name, order)
+            assert ("after the run" in line.said) == (order == "rows")
+            Path("my_work/bets.json").unlink()
+
+
+def test_the_reasons_without_a_bet():
+    """A button shows them to whoever has made no bet, without a mark; a bet afterwards is one after the run."""
+    bet = bets.bet(CHOICE)
+    line, button, below = bet.reasons().children
+    bet.met(HASHED, draw, whole=True)
+    button.click()
+    assert line.said == "Your machine: 2 threads 1.90×." and below.value.count("<li>") == 3
+    assert "your bet" not in below.value and bet.mark(HASHED) == ""
+    bet.commit(0)
+    assert line.said == f"You bet A, after the run. Your machine: 2 threads 1.90×. {HELD}."
+
+
+def marks(name, result, *answers):
+    """The marks of these answers by these rows."""
+    found = []
+    for answer in answers:
+        bet = bets.Bet(name)
+        bet.commit(answer)
+        found.append(bet.mark(result))
+    return found
+
+
+def test_the_marks_of_speedups():
+    """A bet on a speedup held, did not, or cannot be told: one CPU, few rounds, or what held the workers back."""
+
+    def hashed(speed, **how):
+        return made({("threads", 2): speed}, task="sha256", **how)
+
+    every = (0, 1, 2)  # twice as fast, as fast, half as fast
+    assert marks(CHOICE, hashed([1.8, 1.9]), *every) == [HELD, LOST, LOST]
+    assert marks(CHOICE, hashed(0.98), *every) == [LOST, HELD, LOST]
+    assert marks(CHOICE, hashed([1.2, 1.9]), *every) == [OPEN, OPEN, LOST]
+    assert marks(CHOICE, hashed(0.98, usable=1), *every) == [OPEN, OPEN, LOST]
+    assert marks(CHOICE, hashed(0.8, usable=1), 0) == [OPEN]
+    assert marks(CHOICE, hashed(1.9, rounds=3), *every) == [OPEN] * 3
+    dear = hashed(1.25, busy={("threads", 2): 2})  # each task costs 1.6 times the CPU time
+    assert marks(CHOICE, dear, *every) == [OPEN, OPEN, LOST]
+    both = made(TWO)  # 1.0 and 1.9
+    assert marks(NUMBER, both, [1, 2], [1.1, 1.7], [2, 2], [1, 1]) == [HELD, HELD, LOST, LOST]
+    assert marks(NUMBER, made({("threads", 2): 1.0, ("processes", 2): 0.97}, usable=1), [1, 2], [9, 2]) == [OPEN, LOST]
+    waits = made({("threads", 60): 45.0}, task="sleep", alone=0.01, waits=True, usable=1)
+    assert marks("io_threads", waits, 0, 1, 2) == [LOST, LOST, HELD]
+    bet = bets.Bet(CHOICE)
+    bet.commit(0)
+    bet.met(hashed(0.98, usable=1), draw, whole=True)
+    assert "2 threads 0.98×. – not testable here: with one usable CPU" in bet.headline
+    right = bet.reasons().children[-1].value.split("<li>")[1]
+    assert "not testable here; in general ✓ right" in right  # by the rows, and whatever the machine
+
+
+def test_the_marks_of_other_bets():
+    """By the rows of its experiment each option can hold, and its word is one that the rows can come to."""
+
+    def with_lost(lost):
+        return races.made(*races.update_rows("call", lost))
+
+    def after_reading(own):
+        size = {"size": 100}
+        rows = memory.row("fork", 1, 5, own=2, **size), memory.row("fork", 1, 5, touch="read", own=own, **size)
+        return memory.made(*rows, parent_data="ints", data_mb=100)
+
+    def handed(thread, process):
+        times = {"reference": [1e-5, 1e-5 * thread], "pickle": [1e-4, 1e-4 * process]}
+        return transfer.made(times, sizes=(1000, 100_000_000))
+
+    def crashed(**changes):
+        return faults.made(faults.row("segfault", "ProcessPoolExecutor", **changes))
+
+    def answered(beside_us, **facts):
+        result = echo.made(echo.ECHO | {("threads", 1, 5000): beside_us})
+        result.machine.update({"gil": True} | facts)
+        return result
+
+    for name, result, held in (
+        (STEPS, startup.made_startup(rounds=5), [LOST, LOST, HELD]),
+        (STEPS, startup.made_startup(startup.QUIET | {("spawn", False): [4, 30]}, rounds=6), [LOST, OPEN, OPEN]),
+        (STEPS, startup.made_startup(rounds=2), [OPEN] * 3),
+        ("what_a_worker_gets", sharing.RESULT, [LOST, LOST, HELD]),
+        ("races", with_lost(321), [HELD, LOST, OPEN, LOST]),
+        ("races", with_lost(0), [OPEN] * 4),
+        ("memory_read", after_reading(80), [HELD, LOST, LOST]),
+        ("memory_read", after_reading(3), [LOST, HELD, LOST]),
+        ("memory_read", after_reading(30), [OPEN] * 3),
+        ("memory_read", memory.made(memory.row("spawn", 1, 5, size=100), parent_data="ints"), [OPEN] * 3),
+        ("hand_over", handed(1.5, 3000), [LOST, HELD, LOST]),
+        ("hand_over", handed(50, 3000), [HELD, LOST, LOST]),
+        ("hand_over", handed(2, 3), [LOST, LOST, HELD]),
+        ("hand_over", transfer.made(), [OPEN] * 3),  # 1 kB to 100 kB
+        ("crash", crashed(), [LOST, HELD, LOST, LOST]),
+        ("crash", crashed(others_finished=True), [HELD, LOST, LOST, LOST]),
+        ("crash", crashed(told="nothing"), [LOST, LOST, LOST, HELD]),
+        ("crash", faults.made(faults.row("segfault", "ProcessPoolExecutor", "not here")), [OPEN] * 4),
+        ("choose", advise.made({("threads", 2): (1.0, 1.0)}), [OPEN] * 3),
+        ("echo", answered(5100.0), [LOST, LOST, HELD]),
+        ("echo", answered(45.0), [HELD, LOST, LOST]),
+        ("echo", answered(45.0, gil=False), [OPEN] * 3),
+    ):
+        answers = [[2], [50], [500]] if name == STEPS else range(len(QUESTIONS[name]["options"]))
+        assert marks(name, result, *answers) == held, (name, result.rows[0])
+
+
+def test_rows_of_something_else():
+    """Rows that are not what a bet is about, or lack its case, draw their chart and reveal nothing."""
+    bet, shown = bets.bet(CHOICE), []
+    bet.commit(0)
+    for rows in (made(TWO), made({("threads", 4): 3.0}, task="sha256"), startup.made_startup()):
+        bet.met(rows, shown.append, whole=True)
+        assert not bet.ready and not bet.ran and bet.mark(rows) == "" and shown[-1] is rows
+    assert "Run the measurement." in bet.headline
+
+
+def test_a_late_bet_is_laid_over_the_charts():
+    """A commitment draws the newest chart of each place again, which then has the bet."""
+    bet, first, second = bets.bet(CHOICE), [], []
+    rows, more = HASHED, made({("threads", 2): 1.8}, task="sha256")
+    bet.met(more, lambda result: first.append((result, bet.points)))
+    bet.met(rows, second_chart := lambda result: second.append((result, bet.points)))
+    bet.met(more, second_chart, whole=True)
+    del first[:], second[:]
+    bet.commit(1)
+    assert first == second == [(more, [("threads", 2, 1.0)])]
 
 
 def test_every_question():
@@ -267,9 +459,9 @@ def test_every_question():
             assert len(reasons) >= 3 and {part["holds"] for part in reasons} == {True, False}, name
             assert len({part["text"] for part in reasons}) == len(reasons), name
         if "options" in question:
-            assert set(question) == {"question", "options", "lesson"}, name
+            assert set(question) - {"measured"} == {"title", "question", "options", "lesson"}, name
             for option in reasons:
-                assert set(option) == {"text", "holds", "points", "reason"}, name
+                assert set(option) - {"rows"} == {"text", "holds", "points", "reason"}, name
                 assert bool(option["points"]) == bool(reasons[0]["points"]), name  # all of them, or none
                 for kind, workers, speed in option["points"]:
                     assert kind in kit.LOOKS and workers >= 1, name
@@ -278,14 +470,13 @@ def test_every_question():
             continue
         assert all(kind in kit.LOOKS and workers >= 1 for kind, workers in question["places"]), name
         if "steps" in question:
-            assert (
-                set(question) == {"question", "places", "steps", "ranges", "lesson"} and len(question["places"]) == 1
-            ), name
+            keys = {"title", "measured", "rows", "question", "places", "steps", "ranges", "lesson"}
+            assert set(question) == keys and len(question["places"]) == 1, name
             assert all(set(part) == {"below", "text", "holds", "reason"} for part in reasons), name
             *limits, last = [part["below"] for part in reasons]
             assert last is None and limits == sorted(limits) and question["steps"] == sorted(question["steps"]), name
         else:
-            assert set(question) == {"question", "places", "reason", "lesson"}, name
+            assert set(question) == {"title", "measured", "question", "places", "reason", "lesson"}, name
 
 
 def test_bets_and_notebooks_agree():

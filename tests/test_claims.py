@@ -143,7 +143,7 @@ def test_bets_and_answers():
     assert (said["C9"], said["C13"], said["C1"]) == (bet.words, "", answer.words)
     assert f"your bet or answer: {answer.words[:30]}" in str(table)
     page = html.unescape(table._repr_html_())
-    assert f">{answer.words}</td>" in page and f">{bet.words}</td>" in page
+    assert f"<p>your bet or answer: {answer.words}</p>" in page and f": {bet.words}</p>" in page
 
 
 def test_all_is_kept():
@@ -157,6 +157,9 @@ def test_all_is_kept():
     said = {row["id"]: row["said"] for row in table.rows}
     assert said["C4"] == bets.bet("cpu_threads").words and said["C7"] == "2 threads 1×, 2 processes 1.5×"
     assert said["C1"] == "" and "not measured" not in table.sentence
+    held = {row["id"]: row["held"] for row in table.rows}
+    marks = {bets.bet("cpu_threads").mark(one) for one in ALL_RESULTS.values()}
+    assert marks == {held["C4"], ""} and held["C4"] in bets.HELD.values() and held["C1"] == ""
 
 
 def test_missing_ones_are_named():
@@ -268,13 +271,27 @@ def test_a_folder_that_cannot_be_written_is_told(monkeypatch, tmp_path):
 
 
 def test_the_page():
-    """The table has a caption, heads for its columns and rows, a sign and words for each verdict, and escapes text."""
+    """A row has a sign and a word, the claim in short, the bet's mark and the key figure; the rest is folded."""
     counted((0, 0, 0), uncounted={"threads": "no counts <here>"}).keep()
+    speeds(1.0, task="count_primes").keep()
+    speeds([1.8, 1.9, 1.9], task="sha256").keep()
+    bets.question("one_cpu").commit(0)
     page = lab.claims()._repr_html_()
     assert re.search("<caption[^>]*>Of 14 claims: ", page) and page.count('scope="col"') == 4
-    assert re.findall(r'<th scope="row"[^>]*>(\w+) ', page) == IDS
-    assert ">? cannot tell: no counts &lt;here&gt;</td>" in page and "<here>" not in page
-    assert page.count("– not measured yet") == 13 and '<a href="10_switching.ipynb">10_switching</a>' in page
+    rows = [html.unescape(row) for row in page.split("<tr>")[2:]]
+    folded = re.compile(r'<td>(.*?)</td><th scope="row"><details><summary [^>]*>(.*?)</summary>(.*)</details></th>')
+    heads = [folded.match(row).groups() for row in rows]
+    assert [summary for _, summary, _ in heads] == [f"{key} {claim['title']}" for key, claim in CLAIMS.items()]
+    for claim, (*_, told) in zip(CLAIMS.values(), heads, strict=True):
+        assert claim["says"] in told and claim["lesson"] in told
+    marks = dict(zip(IDS, (mark for mark, *_ in heads), strict=True))
+    assert (marks["C4"], marks["C9"]) == ("± depends", "? cannot tell")
+    assert list(marks.values()).count("– not measured yet") == 11
+    assert "<td>✗ wrong</td>" in rows[0] and "<td>–</td>" in rows[1]
+    assert "<td>two threads at pure Python 1.00×, at hashing 1.90×</td>" in rows[3]
+    assert "(1.80× to 1.90×)" in heads[3][2]
+    assert "<td>no counts <here></td>" in rows[8] and "<here>" not in page
+    assert '<a href="10_switching.ipynb" ' in rows[8] and "<td>run 07_moving_data and 04_races</td>" in rows[13]
 
 
 def test_the_text():

@@ -1,8 +1,8 @@
 """conc_lab.this_machine: the limits that hold here, and nothing personal among the facts."""
 
 import getpass
-import html
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+import conc_lab as lab
+from conc_lab.drawing.facts import Tiles
 from conc_lab.engine import cgroups, kinds, machine
 
 
@@ -137,27 +139,30 @@ def test_binder(monkeypatch):
         assert machine.machine()["binder"] is bool(present)
 
 
-FACTS = {"usable_cpus": 2, "logical_cpus": 8, "cpu_quota": None, "memory_free_bytes": 3 << 29}
-ALONE = " With one usable CPU no kind of worker computes faster than serial."
+FACTS = {"usable_cpus": 2, "logical_cpus": 8, "cpu_quota": None, "memory_free_bytes": 3 << 29, "system": "Linux"}
+FACTS |= {"python": "3.14.0", "gil": True, "start_methods": ["forkserver", "fork"], "cpu": "<i>"}
+TWO = {"2 usable CPUs": "of 8 logical CPUs", "1.5 GiB free": "of memory", "Python 3.14.0": "GIL on"}
+TWO |= {"Linux": "processes start with forkserver"}
+ONE = {"1 usable CPU": "of 8 logical CPUs, a quota of 0.5", **dict(list(TWO.items())[1:]), "Python 3.14.0": "GIL off"}
 
 
-def test_facts_in_words():
-    """The facts say how many CPUs and how much memory this notebook may use, and what one CPU means."""
-    for facts, cpus, alone in (
-        ({"cpu_quota": 1.5}, "2 of this machine's 8 logical CPUs (a quota of 1.5)", ""),
-        ({"usable_cpus": 1}, "1 of this machine's 8 logical CPUs", ALONE),
-    ):
-        facts = machine.Facts(FACTS | facts, cpu="<i>")
-        assert facts.sentence() == f"This notebook may use {cpus} and 1.5 GiB of memory.{alone}"
-        assert html.escape(facts.sentence()) in facts._repr_html_() and "<i>" not in facts._repr_html_()
+def test_tiles():
+    """In a cell the facts that matter are four tiles, the others a folded table; what one CPU means is said."""
+    for facts, tiles in (({}, TWO), ({"usable_cpus": 1, "cpu_quota": 0.5, "gil": False}, ONE)):
+        page = Tiles(FACTS | facts)._repr_html_()
+        assert re.findall(r"<li><b>(.*?)</b><br>(.*?)</li>", page) == list(tiles.items())
+        assert ("With one usable CPU no kind of worker" in page) is (tiles is ONE)
+        assert page.index("<details>") < page.index("<table>") < page.index(">&lt;i&gt;<") and "<i>" not in page
+    assert isinstance(lab.machine(), Tiles)
 
 
 def test_a_quota_that_was_not_found():
     """People read where a quota was looked for, in a cell as on the command line; the fact itself is a plain None."""
-    facts, limited = machine.Facts(FACTS), machine.Facts(FACTS | {"cpu_quota": 1.5})
+    facts, limited = Tiles(FACTS), Tiles(FACTS | {"cpu_quota": 1.5})
     assert facts.in_words()["cpu_quota"] == "none found (in Linux control groups or CPU_LIMIT)"
     assert ">none found (in " in facts._repr_html_() and facts["cpu_quota"] is None
-    assert limited.in_words() == limited and ">1.5<" in limited._repr_html_()
+    assert limited.in_words() == limited | {"memory_free_bytes": "1,610,612,736 (1.5 GiB)"}
+    assert ">1.5<" in limited._repr_html_()
 
 
 def test_facts_fit_together():

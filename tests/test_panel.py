@@ -10,12 +10,13 @@ from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, made
 
 from conc_lab.drawing import picture
-from conc_lab.engine import experiment, parameters, tasks
+from conc_lab.engine import experiment, kinds, parameters, tasks
 from conc_lab.engine import run as engine
 from conc_lab.engine.errors import Busy, LabError, RunStopped
 from conc_lab.engine.result import load
 from conc_lab.student import own_task
 from conc_lab.student import panel as panels
+from conc_lab.student.shown import room
 
 
 class Panel:
@@ -48,19 +49,30 @@ class Panel:
 
     @property
     def status(self):
-        """What a screen reader announces: the text of the one status or alert."""
-        (text,) = re.findall(r'role="(?:status|alert)">(.*?)</(?:span|div)>', self.page, re.DOTALL)
-        return text
+        """The line that a screen reader announces."""
+        return self.box.status.said
 
     @property
     def alert(self):
-        return 'role="alert"' in self.page
+        return self.box.status.tone == "bad"
+
+    @property
+    def rare(self):
+        """The controls that are folded."""
+        folds = [box for box in self.all(widgets.VBox) if "conc-lab-rare" in box._dom_classes]
+        return [control for fold in folds for control in fold.children]
+
+    @property
+    def wrong(self):
+        """The titles of the controls that are marked."""
+        return [name for name, (box, _) in self.box._controls.items() if "conc-lab-invalid" in box._dom_classes]
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The notebook's folder, which is empty."""
+    """The notebook's folder, which is empty; a panel there draws no recording."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(panels, "room", lambda *what: "")
     return tmp_path
 
 
@@ -92,11 +104,11 @@ def run(panel, runs, outcome):
     """Press Run, let the run come to this outcome, and wait until the panel has told it."""
     runs.outcomes.append(outcome)
     panel.press("Run")
-    assert becomes_true(lambda: re.match("Done|Stopped|<b>Not", panel.status), LIVENESS_S)
+    assert becomes_true(lambda: re.match("Done|Stopped|Not", panel.status), LIVENESS_S)
 
 
 def pictures(panel):
-    """The chart on light paper and the table that the panel shows."""
+    """The chart and the table that the panel shows."""
     return re.findall("<img[^>]*on-light.*?>|<table.*?</table>", panel.page, re.DOTALL)
 
 
@@ -108,13 +120,11 @@ def test_controls_come_from_the_signature(runs):
         shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
         for parameter in parameters.described(function):
             assert parameter.replace("_", " ").capitalize() in shown, (name, parameter)
-        assert "<summary>Show the code</summary>" in panel.page and f"def {name}(" in panel.page
+        assert ">Show the code</summary>" in panel.page and f"def {name}(" in panel.page
         run(panel, runs, LabError("enough"))
         assert runs[-1][0] == name
         checked = [parameters.checked(function, params) for params in (runs[-1][1], {})]
-        for params in checked:  # boxes have an order of their own
-            params |= {"kinds": sorted(params.get("kinds", []))}
-        assert checked[0] == checked[1]
+        assert panels._unordered(checked[0]) == panels._unordered(checked[1])  # chips have an order of their own
     assert runs.timeout_s == engine.TIMEOUT_S
 
 
@@ -128,7 +138,8 @@ def test_initial_values(runs):
         "rounds": 4,
     }
     panel = Panel(**initial, timeout_s=7)
-    assert panel["Workers"].value == "3 4"
+    assert panel["4"].value and panel["others"].value == "3"
+    assert panel["Task ms"] not in panel.rare and panel["Rounds"] not in panel.rare
     run(panel, runs, made(TWO))
     assert runs == [("speedup", initial | {"kinds": ["threads", "asyncio"]})] and runs.timeout_s == 7
 
@@ -145,15 +156,18 @@ def test_bad_initial_values():
             panels.panel(**initial)
 
 
-def test_tasks_are_grouped_by_nature():
-    """The task control offers every task, grouped by the kind of its work, and a module's as the student's own."""
-    options = Panel()["Task"].options
-    assert sorted(value for _, value in options) == sorted(tasks.TASKS)
-    natures = [tasks.TASKS[value].nature for _, value in options]
-    assert natures == sorted(natures, key=tasks.NATURES.index)
-    assert all(label.startswith(tasks.TASKS[value].nature) for label, value in options)
-    given = Panel(task="own_tasks:fine")["Task"]
-    assert given.value == "own_tasks:fine" and given.options[-1][0].startswith(tasks.OWN)
+def test_the_type_of_task_comes_first(runs):
+    """The type narrows the tasks, its first is then chosen, and a task of the student's own is of a type of its own."""
+    panel, seen = Panel(task="sha256"), []
+    assert panel["Type of task"].value == tasks.RELEASING and panel["Task"].value == "sha256"
+    for _, nature in panel["Type of task"].options:
+        panel["Type of task"].value = nature
+        names = [name for _, name in panel["Task"].options]
+        assert panel["Task"].value == names[0] and {tasks.TASKS[name].nature for name in names} == {nature}
+        seen += names
+    assert seen == [*tasks.TASKS]
+    given = Panel(task="own_tasks:fine")
+    assert given["Type of task"].value == tasks.OWN and given["Task"].value == "own_tasks:fine"
 
 
 def test_every_panel_offers_a_new_task():
@@ -162,8 +176,9 @@ def test_every_panel_offers_a_new_task():
     own_task.define("digits", "def digits():\n    return 1\n")
     panels.offer_tasks()
     for panel in (before, Panel(task="sleep", workers=[3])):
-        assert panel["Task"].value == "sleep" and panel["Workers"].value == "3"
-        assert panel["Task"].options[-1] == ("your own: digits", "digits")
+        assert panel["Task"].value == "sleep" and panel["others"].value == "3"
+        panel["Type of task"].value = tasks.OWN
+        assert panel["Task"].options == (("digits", "digits"),)
     for panel in (recorder, Panel("timeline", tasks=["sleep"])):
         assert not panel["digits"].value and panel["sleep"].value
     assert before["Run"] and Panel(task="digits")["Task"].value == "digits"
@@ -172,7 +187,7 @@ def test_every_panel_offers_a_new_task():
 def test_only_kinds_that_are_here(runs, monkeypatch):
     """A kind of worker that this machine or Python lacks is not offered, and not asked for by default."""
     lacking = "interpreters", "fork", "forkserver"
-    monkeypatch.setattr(panels.kinds, "unavailable", lambda kind: "not here" if kind in lacking else None)
+    monkeypatch.setattr(kinds, "unavailable", lambda kind: "not here" if kind in lacking else None)
     panel = Panel("sharing")
     offered = [box.description for box in panel.all(widgets.Checkbox)]
     assert "threads" in offered and "spawn" in offered and not {*lacking} & {*offered}
@@ -181,40 +196,82 @@ def test_only_kinds_that_are_here(runs, monkeypatch):
 
 
 def test_numbers_of_workers(runs):
-    """The text takes any numbers, with blanks or commas between them."""
-    panel = Panel(workers=[3])
-    assert panel["Workers"].value == "3"
-    for text, workers in (("1 2", [1, 2]), ("1,2, 3", [1, 2, 3]), (" 5  7 ", [5, 7])):
-        panel["Workers"].value = text
+    """Usual numbers are chips; the field takes any others, with blanks or commas between them."""
+    panel = Panel(workers=[2])
+    for text, workers in (("", [2]), ("3 5", [2, 3, 5]), ("16,1, 3", [1, 2, 3, 16]), (" 5  7 ", [2, 5, 7])):
+        panel["others"].value = text
         run(panel, runs, LabError("enough"))
-        assert runs[-1][1]["workers"] == workers, text
+        assert runs[-1][1]["workers"] == workers
 
 
 def test_what_cannot_be_run(runs):
-    """It is told in one sentence; chart, table and Save stay, and the next run works."""
+    """It is told in one sentence; what was typed, chart, table and Save stay, and the next run works."""
     panel = Panel(task="count_primes", kinds=["threads"])
     run(panel, runs, made(TWO))
     shown = pictures(panel)
     assert len(shown) == 2
 
-    def refused(label, value, *sentences):
+    def refused(label, value, sentence, wrong):
         before, panel[label].value = panel[label].value, value
-        panel["Run"].click()
-        assert becomes_true(lambda: panel.alert and not panel["Run"].disabled, LIVENESS_S), (label, value)
-        assert "Not measured" in panel.page
-        assert all(sentence in panel.status for sentence in sentences), (panel.status, sentences)
-        assert pictures(panel) == shown and len(runs) == 1
-        assert not panel["Run"].disabled and panel["Stop"].disabled and not panel["Save result"].disabled
+        assert panel.wrong == wrong and panel.alert == bool(wrong)  # marked and said before Run is pressed
+        panel.press("Run")
+        assert becomes_true(lambda: panel.status.startswith("Not measured: "), LIVENESS_S), (label, value)
+        assert sentence in panel.status and panel.alert and panel[label].value == value and panel.wrong == wrong
+        assert pictures(panel) == shown and len(runs) == 1 and not panel["Save result"].disabled
         panel[label].value = before
+        assert not panel.wrong
 
-    refused("Workers", "four", "workers must be", "four")
-    refused("Workers", "0", "workers must be", "got 0")
-    refused("Workers", "<b>", "workers must be", "&lt;b&gt;")
-    refused("Workers", " , ", "workers must have at least one value and at most 256")
-    refused("threads", False, "kinds must have at least one value and at most 256")
-    refused("asyncio", True, "asyncio cannot run count_primes")  # which only the experiment itself knows
+    refused("others", "four", "workers must be a whole number between 1 and 256, got 'four'", ["workers"])
+    refused("others", "<b> 3", "workers must be a whole number between 1 and 256, got '<b>'", ["workers"])
+    refused("Rounds", "0", "rounds must be a whole number between 1 and 9999, got 0", ["rounds"])
+    refused("Rounds", "", "rounds must be a whole number between 1 and 9999, got ''", ["rounds"])
+    refused("Task ms", "1e9", "task_ms must be a number between 0.1 and 60000, got 1000000000.0", ["task_ms"])
+    refused("threads", False, "kinds must have at least one value and at most 256", ["kinds"])
+    panel.box.say("")
+    refused("asyncio", True, "asyncio cannot run count_primes", [])  # which only the experiment itself knows
     run(panel, runs, made(TWO))
     assert not panel.alert and "Done" in panel.status
+
+
+def test_where_the_chart_comes_from(runs):
+    """Below the chart stands what was measured, with a warning as long as the controls say something else."""
+    panel, seen = Panel(workers=[2], kinds=["threads"], rounds=9), []
+
+    def warning():
+        (text,) = re.findall('<div class="conc-lab-warning">(.*?)</div>', panel.page)
+        return text
+
+    def outcome(on_progress, on_round):
+        seen.append(warning())
+        on_round(made({("threads", 4): 2.0}))
+        seen.append(warning())
+        panel["4"].value = False
+        seen.append(warning())
+        return made({("threads", 4): 2.0})
+
+    panel["4"].value = True
+    assert "conc-lab-warning" not in panel.page  # there is no chart
+    panel["4"].value = False
+    run(panel, runs, made({("threads", 2): 2.0}))
+    assert "task count_primes · workers 2 · kinds threads · task ms 2 · rounds 9 · two usable CPUs" in panel.page
+    assert warning() == ""
+    for label, value in (("4", True), ("threads", False), ("Rounds", "8"), ("Rounds", "<")):
+        before, panel[label].value = panel[label].value, value
+        assert warning() == "The controls have changed since: press Run.", label
+        panel[label].value = before
+        assert warning() == "", label
+    panel["4"].value, panel["2"].value = True, False
+    run(panel, runs, outcome)
+    assert seen[0].startswith("This is the run before") and seen[1] == ""
+    assert seen[2] == "The controls have changed since this run began."
+    assert warning() == "The controls have changed since: press Run."
+
+
+def test_the_room_of_the_chart():
+    """Before the first run there is a frame of the shape of a recording's chart, for the task if there is one."""
+    for task, shape in (("count_primes", "560"), ("sleep", "360"), ("own_tasks:fine", "560")):
+        (width, height) = map(int, re.findall(r"aspect-ratio: (\d+) / (\d+)", room("speedup", task))[0])
+        assert f"{720 * height / width:.0f}" == shape, task
 
 
 def test_a_run_without_a_round(runs, folder):
@@ -222,7 +279,7 @@ def test_a_run_without_a_round(runs, folder):
     panel = Panel()
     run(panel, runs, made(TWO))
     shown = pictures(panel)
-    for outcome, sentence in ((LabError("no <rounds>"), "no &lt;rounds&gt;"), (RunStopped("s"), "the run before")):
+    for outcome, sentence in ((LabError("no <rounds>"), "no <rounds>"), (RunStopped("s"), "the run before")):
         run(panel, runs, outcome)
         assert sentence in panel.status and pictures(panel) == shown, sentence
     panel.press("Save result")
@@ -231,27 +288,27 @@ def test_a_run_without_a_round(runs, folder):
 
 
 def test_a_run(runs):
-    """While it runs only Stop can be pressed; chart and progress follow; then Save and the medians are there."""
+    """While it runs Run is Stop, and Save waits; chart and progress follow; then Save and the medians are there."""
     panel = Panel()
     seen = []
 
     def outcome(on_progress, on_round):
         on_progress(0.25, "round 1 of <2>", 12.3)
-        seen.append((panel.status, panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled))
+        seen.append((panel.status, panel["Stop"], panel["Save result"].disabled))
         on_round(made(TWO, rounds=1))
         seen.append(panel.page)
         return made(TWO, rounds=2)
 
-    assert panel["Stop"].disabled and panel["Save result"].disabled and "Ready" in panel.status
+    button = panel["Run"]
+    assert panel["Save result"].disabled and "Ready" in panel.status
     run(panel, runs, outcome)
-    (text, *disabled), page = seen
-    assert text == "25%: round 1 of &lt;2&gt;, about 12 s left"
-    assert disabled == [True, False, True]
+    first, page = seen
+    assert first == ("25%: round 1 of <2>, about 12 s left", button, True) and panel["Run"] is button
     assert "median of one round" in page and "median of two rounds" in panel.page
-    assert "<summary>Table</summary>" in page
-    assert '<div style="overflow: auto; white-space: nowrap"><table' in page  # on a narrow page it scrolls
-    assert (panel["Run"].disabled, panel["Stop"].disabled, panel["Save result"].disabled) == (False, True, False)
-    assert "<summary>Table</summary>" in panel.page and "2 processes" in panel.page
+    assert ">Table</summary>" in page
+    assert 'tabindex="0" data-lm-suppress-shortcuts><table' in page  # on a narrow page it scrolls, by keyboard too
+    assert not panel["Save result"].disabled
+    assert ">Table</summary>" in panel.page and "2 processes" in panel.page
 
 
 def test_what_is_drawn(runs, monkeypatch):
@@ -298,7 +355,7 @@ def test_the_run_before(runs):
     for workers, end in ((4, None), (8, LabError("it failed"))):
         run(panel, runs, outcome(workers, end))
         assert alts() == [str(workers), str(workers // 2)]
-        assert panel.page.count("<summary>The run before</summary>") == 1
+        assert panel.page.count(">The run before</summary>") == 1
         run(panel, runs, LabError("no rounds"))
         assert alts() == [str(workers), str(workers // 2)]
 
@@ -324,9 +381,9 @@ def test_a_failed_run(runs):
     """A failure is told in one sentence, and what its task printed is folded and escaped."""
     panel = Panel()
     run(panel, runs, LabError("the task raised ValueError: <no>", "Traceback:\n  <script>alert(1)</script>"))
-    assert panel.alert and "the task raised ValueError: &lt;no&gt;" in panel.page
-    assert "<summary>Details</summary>" in panel.page and "<script>" not in panel.page
-    assert panel["Save result"].disabled and panel["Stop"].disabled
+    assert panel.alert and "the task raised ValueError: <no>" in panel.status  # which is text
+    assert ">Details</summary>" in panel.page and "<script>" not in panel.page
+    assert panel["Save result"].disabled
 
 
 def test_a_stopped_run(runs):
@@ -343,18 +400,17 @@ def test_a_stopped_run(runs):
 
 
 def test_stop_twice(runs):
-    """Stop can be pressed before, twice during and after a run: the run ends once, and nothing breaks."""
-    panel = Panel()
-    panel["Stop"].click()
+    """Stop can be pressed twice before the run has ended: it ends once, says so, and the next run works."""
+    panel, said = Panel(), []
 
     def outcome(on_progress, on_round):
-        panel["Stop"].click()
-        panel["Stop"].click()
+        panel.press("Stop")
+        said.append(panel.status)
+        panel.press("Stop")
         return RunStopped("stopped")
 
     run(panel, runs, outcome)
-    panel["Stop"].click()
-    assert "Stopped" in panel.status
+    assert said == ["Stopping."] and panel.status == "Stopped."
     run(panel, runs, made(TWO))
     assert "Done" in panel.status
 
@@ -377,7 +433,7 @@ def test_save_where_nothing_can_be_written(runs, folder):
     panel = Panel()
     run(panel, runs, made(TWO))
     panel.press("Save result")
-    assert panel.alert and "could not be written" in panel.status and "<summary>Details" not in panel.page
+    assert panel.alert and "could not be written" in panel.status and ">Details<" not in panel.page
     assert "Not saved" in panel.status
     assert "<img" in panel.page and not panel["Save result"].disabled
 
@@ -401,7 +457,7 @@ def test_another_experiment_runs(runs, other):
     assert panel.alert and button.layout.display != "none" and not other.stopped.is_set()
     button.click()
     assert other.stopped.is_set() and button.layout.display == "none"
-    assert "Press Run" in panel.status and not panel["Run"].disabled
+    assert "Press Run" in panel.status
     run(panel, runs, Busy("another experiment is running"))
     run(panel, runs, made(TWO))
     assert button.layout.display == "none" and "Done" in panel.status
@@ -428,7 +484,7 @@ def test_a_cell_that_is_run_again(monkeypatch):
     for cell in ("two", None):
         shown_in["cell"] = cell
         Panel()
-        assert not stopped.is_set() and panel["Run"].disabled
+        assert not stopped.is_set() and panel["Stop"]
     shown_in["cell"] = "one"
     with pytest.raises(LabError, match="speedup has no parameter 'nonsense'"):
         Panel(nonsense=1)

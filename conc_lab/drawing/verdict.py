@@ -1,4 +1,4 @@
-"""How rows decide a claim: the deciders stand beside their experiments and are found by the claim's id."""
+"""How rows decide a claim or a bet: deciders stand beside their experiments, found by the claim's id or bet's name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ DECIDERS: dict[str, Callable] = {}
 class Verdict:
     """What the rows say of a claim: `word` is "holds", "depends", "does not hold", "cannot tell" or "not measured yet".
 
-    why: what it depends on, or why it is so or cannot be told; figure: what decided it.
+    Of a bet: "cannot tell", or what the option that the rows bear out has as "rows" in the lesson's file. why: what it
+    depends on, or why it is so or cannot be told; figure: what decided it.
     """
 
     word: str
@@ -26,7 +27,7 @@ class Verdict:
 
 
 def decides(claim: str) -> Callable:
-    """Make a function, from the results that claims.json names for the claim to a `Verdict`, its decider.
+    """Make a function, from the results that claims.json names for the claim to a `Verdict`, its decider; or a bet's.
 
     None goes beyond its rows: where these cannot tell, the verdict says why.
     """

@@ -4,7 +4,6 @@ Facts come from the operating system; no host name, user name or path is among t
 """
 
 import contextlib
-import html
 import math
 import os
 import platform
@@ -16,23 +15,13 @@ from . import cgroups, kinds
 
 
 class Facts(dict):
-    """Facts about this machine; in a cell, a sentence and a table."""
-
-    def sentence(self) -> str:
-        """What the facts mean for an experiment, in words."""
-        cpus = f"{self['usable_cpus']} of this machine's {self['logical_cpus']} logical CPUs"
-        quota = f" (a quota of {self['cpu_quota']:g})" if self["cpu_quota"] else ""
-        alone = " With one usable CPU no kind of worker computes faster than serial." * (self["usable_cpus"] == 1)
-        return f"This notebook may use {cpus}{quota} and {self['memory_free_bytes'] / 2**30:.1f} GiB of memory.{alone}"
+    """Facts about this machine, as plain values."""
 
     def in_words(self) -> dict:
-        """The facts for people: for a quota that is None, where it was looked for."""
-        return self if self["cpu_quota"] else self | {"cpu_quota": "none found (in Linux control groups or CPU_LIMIT)"}
-
-    def _repr_html_(self):
-        cell, facts = '<td style="text-align: left">', self.in_words().items()
-        rows = [f"<tr>{cell}{name}</td>{cell}{html.escape(str(value))}</td></tr>" for name, value in facts]
-        return f"<p>{html.escape(self.sentence())}</p><table>{''.join(rows)}</table>"
+        """The facts for people: memory in GiB too, and for a quota that is None, where it was looked for."""
+        memory = f"{self['memory_free_bytes']:,} ({self['memory_free_bytes'] / 2**30:.1f} GiB)"
+        quota = self["cpu_quota"] or "none found (in Linux control groups or CPU_LIMIT)"
+        return self | {"memory_free_bytes": memory, "cpu_quota": quota}
 
 
 def machine() -> Facts:

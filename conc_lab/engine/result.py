@@ -20,6 +20,7 @@ KIND = "conc_lab result"
 PACKAGE = Path(__file__).parent.parent
 RECORDINGS = PACKAGE / "recordings"
 ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)  # what rows raise that are not whole
+UNREADABLE = (OSError, EOFError, zlib.error, RecursionError, *ODD)  # what reading a file raises that is not ours
 TYPES = {"int": [int], "float": [int, float], "str": [str], "bool": [bool], "list": [list]}
 FACTS = {"usable_cpus": "int", "cpu_quota": "float?", "logical_cpus": "int?", "system": "str", "python": "str"}
 FACTS |= {"gil": "bool", "free_threaded": "bool", "start_methods": "list"}
@@ -79,20 +80,26 @@ def load(path: str | os.PathLike) -> Result:
     """Read a result that `Result.save` wrote. Raises LabError, which names the file, for one that is not whole."""
     path = Path(path)
     try:
-        if not path.is_file():
-            raise ValueError("it is not a file")
-        data = path.read_bytes()
-        content = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-        if not isinstance(content, dict) or content.get("kind") != KIND:
-            raise ValueError("conc_lab did not save it")
-        if (schema := content.get("schema")) not in (1, SCHEMA):
-            raise ValueError(f"it has schema version {schema!r}; open it with the conc_lab that saved it")
-        content = renamed(content) if schema == 1 else content
+        content = read(path, KIND, (1, SCHEMA))
+        content = renamed(content) if content["schema"] == 1 else content
         result = Result(**{item.name: content.get(item.name, ...) for item in fields(Result)})
         _check(result)
-    except (OSError, EOFError, zlib.error, RecursionError, LabError, *ODD) as error:
+    except (*UNREADABLE, LabError) as error:
         raise LabError(f"{path.name} is not a whole result: {error}") from error
     return result
+
+
+def read(path: Path, kind: str, schemas: tuple) -> dict:
+    """What one of our JSON files has, of this kind and one of these schemas; raises one of UNREADABLE for another."""
+    if not path.is_file():
+        raise ValueError("it is not a file")
+    data = path.read_bytes()
+    content = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    if not isinstance(content, dict) or content.get("kind") != kind:
+        raise ValueError("conc_lab did not save it")
+    if (schema := content.get("schema")) not in schemas:
+        raise ValueError(f"it has schema version {schema!r}; open it with the conc_lab that saved it")
+    return content
 
 
 def _check(result):

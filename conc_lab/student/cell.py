@@ -5,11 +5,11 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from ..drawing import picture
 from ..engine import experiment as experiments
 from ..engine import parameters, run
 from ..engine.errors import LabError
 from ..engine.result import Result
+from .shown import shown
 
 
 def experiment_call(name: str) -> Callable[..., Result]:
@@ -42,13 +42,18 @@ def _in_cell(bet, *what):
     from IPython.display import HTML, display
 
     line, chart = (display(HTML(""), display_id=True) for _ in range(2))
-    events = {"on_progress": lambda *progress: line.update(HTML(progress_text(*progress)))}
-    events |= {"on_round": lambda result: chart.update(picture.show(result, bet=bet))}
+    events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
+    show = getattr(bet, "met", lambda result, draw, whole=False: draw(result))
+
+    def draw(result):
+        chart.update(HTML(shown(result, bet)))
+
+    events |= {"on_round": lambda result: show(result, draw)}
     try:
         result = run.run(*what, **events)
     finally:
         line.update(HTML(""))
-    events["on_round"](result)  # rows may have come after the last round, and some experiments have none
+    show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     try:
         result.keep()
     except LabError as error:
@@ -68,6 +73,6 @@ def status(text: str) -> str:
 
 
 def progress_text(fraction: float, doing: str, left_s: float | None) -> str:
-    """The line that says how far a run is."""
+    """How far a run is."""
     left = "" if left_s is None else f", about {left_s:.0f} s left"
-    return status(f"{fraction:.0%}: {doing}{left}")
+    return f"{fraction:.0%}: {doing}{left}"

@@ -1,4 +1,4 @@
-"""A class's saved results together: what could be read, what was refused and why, and two charts over all of it.
+"""A class's saved results together: what was read, what was refused and why, two charts over all of it, and the gain.
 
 Comes from the files that students save; goes to an instructor's page, so every text of a file is escaped there.
 """
@@ -17,6 +17,8 @@ from ..engine.result import ODD, Result, load
 from ..engine.stats import spread, where
 from ..experiments.speedup.chart import summary as speedups
 from ..experiments.startup.chart import summary as startups
+from . import inventory
+from .gain import Gain, gain
 
 COLUMNS = ["file", "experiment", "cpus", "system", "case", "kind", "workers", "value", "doubt"]
 AXES = {"speedup": "times as fast as serial: {}, {}", "startup": "times the threads' start: main file imports {}, {}"}
@@ -29,12 +31,15 @@ class Gathered:
     frame: a pandas DataFrame, one row for each figure of each file: file, experiment, cpus, system, case (the task, or
     what the main file imports), kind, workers, value (speedup: times as fast as serial, of two workers or
     more; startup: times as long as that many threads), doubt (why its size should not be believed, where anything is
-    known).
+    known). inventories: what students answered, by file name; gain: of those who answered before and after, None
+    without any.
     """
 
     results: dict[str, Result]
     refused: dict[str, str]
     frame: pandas.DataFrame
+    inventories: dict[str, dict]
+    gain: Gain | None
 
     def charts(self) -> dict[str, Picture]:
         """Pictures over the class by CPUs and system: "speedup" and "startup", those that a file has figures for."""
@@ -42,10 +47,12 @@ class Gathered:
 
     def _repr_html_(self):
         pictures = "".join(chart._repr_html_() for chart in self.charts().values())
-        return f"<p style='white-space: pre-line'>{html.escape(repr(self))}</p>{pictures}"
+        gained = f"<p>{self.gain.sentence}</p>{self.gain.items.to_html(index=False, border=0)}" if self.gain else ""
+        return f"<p style='white-space: pre-line'>{html.escape(repr(self))}</p>{pictures}{gained}"
 
     def __repr__(self):
         counts = Counter(result.experiment for result in self.results.values())
+        counts |= {"the inventory": len(self.inventories)} if self.inventories else {}
         read = ", ".join(f"{number} of {name}" for name, number in counts.items()) or "nothing"
         return "\n".join([f"read: {read}; refused: {len(self.refused)}", *map(": ".join, self.refused.items())])
 
@@ -59,20 +66,36 @@ def gather(folder: str | Path) -> Gathered:
     paths = sorted(Path(folder).rglob("*.json"))
     if not paths:
         raise LabError(f"there is no .json file in {folder}: give the folder that holds the class's saved results")
-    results, refused, rows = {}, {}, []
+    results, refused, rows, inventories, students = {}, {}, [], {}, {}
     for path in paths:
-        name = path.relative_to(folder).as_posix()
+        name, answers = path.relative_to(folder).as_posix(), path.name.startswith(inventory.KEPT.stem)
         try:
-            result = load(path)
-            if twin := next((other for other, known in results.items() if known == result), None):
+            result = inventory.load(path) if answers else load(path)
+            if twin := next((other for other, known in (results | inventories).items() if known == result), None):
                 raise LabError(f"it is the same result as {twin}")
+            if answers:
+                _match(students, name, result)
+                inventories[name] = result
+                continue
             rows += _figures(name, result) if result.experiment in AXES else []
             results[name] = result
         except LabError as error:
             refused[name] = str(error)
         except ODD as error:
             refused[name] = f"its rows are not those of a whole {result.experiment} run ({error!r:.100})"
-    return Gathered(results, refused, pandas.DataFrame(rows, columns=COLUMNS))
+    frame = pandas.DataFrame(rows, columns=COLUMNS)
+    both = (one for one in students.values() if len(one) == 2)
+    pairs = [(one["before"], one["after"]) for one in both if one["before"]["handed_in"] < one["after"]["handed_in"]]
+    return Gathered(results, refused, frame, inventories, gain(pairs) if pairs else None)
+
+
+def _match(students, name, answers):
+    """Add what was handed in to what is known of this student, told by the code or, without one, by the file."""
+    given = {when: answers[when] for when in ("before", "after") if answers.get(when, {}).get("handed_in")}
+    known = students.setdefault(answers["code"] or name, {})
+    if any(known.get(when, given[when]) != given[when] for when in given):
+        raise LabError(f"another file has other answers of the same time under the code {answers['code']!r}")
+    known |= given
 
 
 def _figures(name, result):

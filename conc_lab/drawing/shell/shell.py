@@ -13,18 +13,21 @@ class Status(anywidget.AnyWidget):
     """The line of a shell; in the page it looks after the whole group."""
 
     _esm, _css = Path(__file__).with_name("shell.js"), CSS
-    name, said = (traitlets.Unicode().tag(sync=True) for _ in range(2))
+    name, said, tone = (traitlets.Unicode().tag(sync=True) for _ in range(3))
+    at_once = traitlets.Dict().tag(sync=True)
 
 
 class Shell(widgets.VBox):
     """A group of controls, called `name` by a screen reader. No key that is pressed in it edits the notebook.
 
     `status` is its line: put it among the children, else it comes last. `default` is the button that Enter presses in
-    the group's fields and radios.
+    the group's fields and radios. at_once: by a button's label, what the page says as soon as it is pressed, before the
+    kernel has heard of it; a second press that can only be meant for the label before (a double click) is dropped, so
+    the kernel must answer each press with something new to say.
     """
 
-    def __init__(self, children=(), name: str = "", default: widgets.Button | None = None, **how):
-        self.status = Status(name=name)
+    def __init__(self, children=(), name: str = "", default: widgets.Button | None = None, at_once=(), **how):
+        self.status = Status(name=name, at_once=dict(at_once))
         super().__init__(**how)
         self.add_class("conc-lab-shell")
         if default:
@@ -35,9 +38,9 @@ class Shell(widgets.VBox):
         """Have these children, and the line."""
         self.children = [*children, *([] if self.status in children else [self.status])]
 
-    def say(self, text: str) -> None:
-        """Show the text in the line, in place of what it said before."""
-        self.status.said = text
+    def say(self, text: str, tone: str = "") -> None:
+        """Show the text in the line, in place of what it said before; tone: "good", "bad", "warn" or none."""
+        self.status.tone, self.status.said = tone, text
 
     def focus(self, control: widgets.DOMWidget) -> None:
         """Give the focus to a control of the group, if it is nowhere or in the group."""

@@ -4,6 +4,7 @@ import numpy
 import pandas
 
 from ...drawing import kit, words
+from ...drawing.verdict import Verdict, decides
 from ...engine import find_task
 from ...engine.kinds import KINDS
 from ...engine.result import Result, once
@@ -154,3 +155,10 @@ def _may_use_numpy(task):
     if own := find_task.own_tasks().get(task):
         return bool(find_task.packages(own.read_text(encoding="utf-8")))
     return task in TASKS and bool(TASKS[task].extension)
+
+
+@decides("choose")
+def what_a_call_tells(advice: Result) -> Verdict:
+    """No more than that: one function does not decide what tells most about any function."""
+    figure = f"{advice.params['task']} spent {summary(advice).cores_busy[0]:.0%} of a call on a CPU"
+    return Verdict("cannot tell", "one function does not decide what tells most about all of them", figure)

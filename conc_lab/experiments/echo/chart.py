@@ -1,6 +1,7 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
 from ...drawing import kit, words
+from ...drawing.verdict import Verdict, decides
 from ...engine.result import Result, once
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
@@ -36,3 +37,17 @@ def echo_chart(result: Result, bet):
     why = f"at {us(longest.interval_us)} the echo waited for about one interval: the thread keeps the GIL that long"
     sentence = words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
     return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}", looks), sentence
+
+
+@decides("echo")
+def answers_beside_a_thread(echoed: Result) -> Verdict:
+    """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
+    (alone,), (beside,) = (
+        summary(echoed).query(one).itertuples()
+        for one in ("kind == 'none'", "kind == 'threads' and workers == 1 and interval_us == 5000")
+    )
+    times, waited = beside.round_trip_us / alone.round_trip_us, 2500 < beside.round_trip_us < 10_000
+    word = "hardly" if times < 1.5 else "twice" if times < 3 else "interval" if waited else "cannot tell"
+    why = "that fits none of the options" if echoed.machine["gil"] else "the bet is about a Python with the GIL"
+    figure = f"an answer took {alone.figure} alone, {beside.figure} beside a thread that computes"
+    return Verdict(word if echoed.machine["gil"] else "cannot tell", why, figure)

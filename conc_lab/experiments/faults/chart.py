@@ -77,3 +77,14 @@ def what_a_crash_ends(broken: Result) -> Verdict:
         return Verdict("holds", "the crash stayed in its process, and the pool went on", figure)
     lost = "the pool takes no new task" if processes["others_finished"] else "the other worker's task was lost"
     return Verdict("depends", f"on what you call reliable: the crash stayed in its process, but {lost}", figure)
+
+
+@decides("crash")
+def the_other_task(broken: Result) -> Verdict:
+    """What becomes of the other worker's task when one of a ProcessPoolExecutor crashes."""
+    (row, *_) = [row for row in broken.rows if (row["fault"], row["api"]) == ("segfault", "ProcessPoolExecutor")]
+    if row["reason"]:
+        return Verdict("cannot tell", row["reason"], "no crash")
+    other = "finished" if row["others_finished"] else "was lost"
+    word = {RESULT: "again", NOTHING: "waits"}.get(row["told"], other)
+    return Verdict(word, "", f"the other task {other}, and the caller got {row['told']}")

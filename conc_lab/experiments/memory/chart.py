@@ -119,3 +119,17 @@ def a_threads_memory(kept: Result) -> Verdict:
         (dear, "does not hold", "a thread added about as much as the cheapest process"),
         (True, "depends", "on what you compare with: the cheapest process is not ten times as dear here"),
     )
+
+
+@decides("memory_read")
+def what_reading_copies(kept: Result) -> Verdict:
+    """The share of the data that a forked worker has to itself, before and after it has read them."""
+    lines = summary(kept).query("kind == 'fork' and workers == workers.min()").set_index("touch")
+    if lines.empty:
+        return Verdict("cannot tell", "this system has no fork", "no forked worker")
+    before, after = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
+    figure = f"a forked worker had {before:.0%} of the data's size to itself before it read them, {after:.0%} after"
+    word = (
+        "before" if before >= 0.5 else "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
+    )
+    return Verdict(word, "it was neither most of the data nor next to nothing", figure)

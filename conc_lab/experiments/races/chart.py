@@ -1,6 +1,7 @@
 """What was counted, and what was lost: a panel for each method, a bar for each kind, count and lock."""
 
 from ...drawing import kit, words
+from ...drawing.verdict import Verdict, decides
 from ...engine.result import Result, once
 from .measure import METHODS, ORDERS
 
@@ -46,3 +47,10 @@ def races_chart(result: Result, bet):
     for what, ax in dict(zip(counted, figure.axes, strict=True)).items():  # the last panel of each
         ax.set_xlabel(BARS[what])
     return figure, alt, words.sentence(*parts)
+
+
+@decides("races")
+def an_unlocked_count(raced: Result) -> Verdict:
+    """What two threads lost that call something between read and write."""
+    (line,) = summary(raced).query("method == 'call' and kind == 'threads' and way == 'none'").itertuples()
+    return Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")

@@ -126,3 +126,10 @@ def what_processes_replicate(shared: Result, kept: Result) -> Verdict:
         (len(parts) == 1, "cannot tell", "it has the start method spawn only, and others differ"),
         (True, "does not hold", "under every start method that is here"),
     )
+
+
+@decides("what_a_worker_gets")
+def what_spawn_finds(shared: Result) -> Verdict:
+    """Whether a spawned worker sees what the parent had set, and how."""
+    cell = summary(shared).spawn[VALUE]
+    return Verdict(cell, "", f"a value that the parent had set was {cell}")

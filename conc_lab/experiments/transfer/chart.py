@@ -1,7 +1,7 @@
 """Hand-over time against size for every channel; the time of a small task by the tasks in a message; and claim C14."""
 
 from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, NOISE, TOO_FEW, Verdict, decides, first, ranged
+from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, decides, first, ranged
 from ...engine.errors import LabError
 from ...engine.result import Result, once
 from ...engine.stats import where
@@ -92,3 +92,16 @@ def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
         (not ever, "does not hold", "the pickle was never slower"),
         (True, "cannot tell", NOISE),
     )
+
+
+@decides("hand_over")
+def growth_with_size(moved: Result) -> Verdict:
+    """How many times as long the largest object takes as the smallest, by reference and by pickle."""
+    medians = moved.shown.pivot_table("handover_s", "size_bytes", ["kind", "channel"], "median").iloc[[0, -1]]
+    ratios = [medians[channel].iloc[1] / medians[channel].iloc[0] for channel in (REFERENCE, PICKLE)]
+    figure = "{} in place of {}: {}× as long to the thread, {}× to the process"
+    figure = figure.format(*map(words.size, medians.index[::-1]), *map(words.digits, ratios))
+    grow = {(True, True): "both", (False, True): "process", (False, False): "neither"}
+    word = grow.get(tuple(ratio >= TENFOLD for ratio in ratios), "cannot tell")
+    far = medians.index[1] >= 10_000 * medians.index[0]
+    return Verdict(word if far else "cannot tell", "the sizes are too close, or the rounds differ too much", figure)

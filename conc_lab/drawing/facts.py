@@ -1,0 +1,33 @@
+"""The facts about this machine as they show themselves in a cell: a few tiles, and all of them in a folded table."""
+
+from html import escape
+
+from ..engine import machine as facts
+from .shell.style import STYLE
+
+ALONE = "<p>With one usable CPU no kind of worker computes faster than serial.</p>"
+
+
+class Tiles(facts.Facts):
+    """Facts that show themselves."""
+
+    def _repr_html_(self):
+        quota = f", a quota of {self['cpu_quota']:g}" if self["cpu_quota"] else ""
+        cpus = f"{self['usable_cpus']} usable CPU{'s' * (self['usable_cpus'] != 1)}"
+        tiles = {
+            cpus: f"of {self['logical_cpus'] or '?'} logical CPUs{quota}",
+            f"{self['memory_free_bytes'] / 2**30:.1f} GiB free": "of memory",
+            f"Python {self['python']}": f"GIL {'on' if self['gil'] else 'off'}",
+            self["system"]: f"processes start with {self['start_methods'][0]}",
+        }
+        items = "".join(f"<li><b>{escape(fact)}</b><br>{escape(more)}</li>" for fact, more in tiles.items())
+        facts = ((name, escape(str(value))) for name, value in self.in_words().items())
+        rows = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in facts)
+        folded = f"<details><summary data-lm-suppress-shortcuts>All facts</summary><table>{rows}</table></details>"
+        alone = ALONE * (self["usable_cpus"] == 1)
+        return f'{STYLE}<div class="conc-lab"><ul class="conc-lab-tiles">{items}</ul>{alone}{folded}</div>'
+
+
+def machine() -> Tiles:
+    """The facts about this machine (see `conc_lab.engine.machine.machine`)."""
+    return Tiles(facts.machine())

@@ -1,0 +1,78 @@
+"""A panel's controls, one for each parameter of an experiment. What is typed stays as it is: nothing is clamped."""
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from ..engine import kinds, parameters
+from ..engine.tasks import COMPUTING, MIXED, OWN, RELEASING, TASKS, WAITING
+
+TYPES = {COMPUTING: "computes in Python", RELEASING: "computes in C", WAITING: "waits"}
+TYPES |= {MIXED: "computes and waits", OWN: "your own"}
+USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, beside those of the default
+
+
+def control(parameter, value, on_change: Callable[[dict], None]) -> tuple[widgets.Widget, Callable]:
+    """(the widget that shows a parameter with this value, a function that reads its value, unchecked).
+
+    on_change is called after each change of the value; of what is typed, when its field is left.
+    """
+    kind, title = parameter.annotation, parameter.name.replace("_", " ").capitalize()
+    look = {"description": title, "tooltip": kind.help, "style": {"description_width": "9em"}}
+    match kind:
+        case parameters.Several():
+            return _several(parameter, value, title, on_change)
+        case parameters.TaskName():
+            box, choice = _task(kind.options(), kind.check(parameter.name, value), look)
+        case parameters.OneOf():
+            box = choice = widgets.Dropdown(options=kind.options(), value=value, **look)
+        case _:
+            box = choice = _field(value, **look)
+    choice.observe(on_change, "value")
+    return box, lambda: parameters.parsed(choice.value) if box.has_trait("placeholder") else choice.value
+
+
+def _several(parameter, value, title, on_change):
+    """A chip for each option; for each kind of worker that this machine has; a field for numbers that have no chip."""
+    kind, fields = parameter.annotation.of, []
+    chosen = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
+    if isinstance(kind, parameters.Number):
+        options = sorted({*parameters.default(parameter), *USUAL.get(parameter.name, ())})
+        others = " ".join(str(number) for number in chosen if number not in options)
+        fields = [_field(others, description="others", placeholder="such as 3 6")]
+    else:
+        options = kinds.here(kind.options())
+    chips = [widgets.Checkbox(option in chosen, description=str(option), indent=False) for option in options]
+    row = widgets.HBox([widgets.HTML(f"<span>{title}</span>"), widgets.HBox([*chips, *fields])])
+    row.add_class("conc-lab-row")
+    for each in (*chips, *fields):
+        each.observe(on_change, "value")
+
+    def read():
+        typed = [word for field in fields for word in field.value.replace(",", " ").split()]
+        found = list(map(parameters.parsed, [chip.description for chip in chips if chip.value] + typed))
+        return sorted(found, key=lambda value: (isinstance(value, str), value)) if fields else found
+
+    return row, read
+
+
+def _task(names, value, look):
+    """The type of the task, which narrows the list of tasks, and that list."""
+    tasks = {}
+    for name in dict.fromkeys([*names, value]):
+        task = TASKS.get(name)
+        label, nature = (f"{name} ({task.what})", task.nature) if task else (name, OWN)
+        tasks.setdefault(nature, {})[label] = name
+    natures = [(TYPES[nature], nature) for nature in tasks]
+    (nature,) = [nature for nature, names in tasks.items() if value in names.values()]
+    type_look = look | {"description": "Type of task", "orientation": "horizontal"}
+    types = widgets.RadioButtons(options=natures, value=nature, **type_look)
+    choice = widgets.Dropdown(options=[*tasks[nature].items()], value=value, **look)
+    types.observe(lambda change: setattr(choice, "options", [*tasks[change.new].items()]), "value")
+    return widgets.VBox([types, choice]), choice
+
+
+def _field(value, **look):
+    field = widgets.Text(str(value), continuous_update=False, **look)
+    field.add_class("conc-lab-field")
+    return field

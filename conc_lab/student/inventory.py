@@ -1,0 +1,177 @@
+"""The inventory: twelve questions on the big ideas, asked before the course and again after it.
+
+inventory.json has each question in two forms, "a" and "b": the same situation in another story, so that the second
+asking is not the first again. my_work/inventory.json keeps one student's letters, and a code instead of a name.
+"""
+
+import html
+import json
+import re
+import zlib
+from pathlib import Path
+
+from ..engine import files
+from ..engine.errors import LabError
+from ..engine.result import UNREADABLE, now, read
+
+KEPT = Path("my_work/inventory.json")
+KIND, SCHEMA = "conc_lab inventory", 1
+OTHER = {"before": "after", "after": "before", "a": "b", "b": "a"}
+UNKNOWN = "?"  # the letter of "I don't know yet"
+CODE = re.compile(r"[\w-]{0,20}")
+DATA = json.loads(Path(__file__).with_name("inventory.json").read_text(encoding="utf-8"))
+# {form: {id: {"idea", "question", "options" by letter, "holds" (a letter), "reason"}}}
+FORMS = {form: {item["id"]: item[form] | {"idea": item["idea"]} for item in DATA["items"]} for form in "ab"}
+ITEMS = list(FORMS["a"])
+POSSIBLE = {(item, letter) for item in ITEMS for letter in "ABCD" + UNKNOWN}
+
+
+def right(asked: dict) -> set[str]:
+    """The ids of the questions that were answered right; asked: what the file has under "before" or "after"."""
+    return {key for key, one in FORMS[asked["form"]].items() if asked["answers"].get(key) == one["holds"]}
+
+
+def load(path: Path) -> dict:
+    """What a file has: {"kind", "schema", "code", "before", "after"}, of the last two those that were begun.
+
+    Each of these is {"form", "handed_in" (the time in UTC, or None), "answers" (letters by id)}. Raises LabError, which
+    names the file, for one that is not whole.
+    """
+    try:
+        content = read(path, KIND, (SCHEMA,))
+        whole = CODE.fullmatch(content["code"])
+        for asked in (content[when] for when in ("before", "after") if when in content):
+            whole = whole and asked["form"] in ("a", "b") and asked["answers"].items() <= POSSIBLE
+            whole = whole and isinstance(asked["handed_in"], str | None)
+        if not whole:
+            raise ValueError("a code, a form, a time or a letter in it is wrong")
+    except UNREADABLE as error:
+        raise LabError(f"{path.name} is not a whole inventory: {error}; move it elsewhere") from error
+    return content
+
+
+def _kept():
+    """What this student has kept. Raises LabError for a file that is not whole, which so is never written over."""
+    return load(KEPT) if KEPT.exists() else {"kind": KIND, "schema": SCHEMA, "code": ""}
+
+
+class Inventory:
+    """The twelve questions as they are asked "before" or "after"; shown as cards while last in a cell.
+
+    code: a pseudonym, by which an instructor finds what belongs together; it also decides who gets which form first,
+    so that the forms are crossed in a class. Without it form "a" comes first. form: another one for this time. `asked`
+    is what the file has for this time. Answers can be changed until they are handed in, and then stay.
+    """
+
+    def __init__(self, when: str, code: str = "", form: str | None = None):
+        code, known = str(code).strip().casefold(), when in ("before", "after") and form in (None, "a", "b")
+        if not known or not CODE.fullmatch(code):
+            wanted = "'before' or 'after', a code of up to 20 letters and digits, and form 'a' or 'b' or none"
+            raise LabError(f"the inventory takes {wanted}; got {when!r:.40}, {code!r:.40}, {form!r:.40}")
+        kept, other = _kept(), OTHER[when]
+        self.when, self.code = when, code or kept["code"]
+        first = "ab"[zlib.crc32(self.code.encode()) % 2]
+        due = OTHER[kept[other]["form"]] if other in kept else first if when == "before" else OTHER[first]
+        self.asked = kept.get(when, {"form": form or due, "handed_in": None, "answers": {}})
+        if kept["code"] not in ("", self.code) or form not in (None, self.asked["form"]):
+            begun = f"code {kept['code']!r} and form {self.asked['form']!r}"
+            raise LabError(f"{KEPT.name} was begun with {begun}: leave yours out, or keep the file elsewhere")
+
+    def answer(self, item: str, letter: str) -> None:
+        """Keep an answer, a letter from A to D or "?". Raises LabError where it is none or cannot be kept."""
+        if (item, letter) not in POSSIBLE:
+            raise LabError(f"an answer is a letter from A to D or {UNKNOWN}, got {letter!r:.40}")
+        self._keep(answers=self.asked["answers"] | {item: letter})
+
+    def hand_in(self) -> None:
+        """Make the answers final. Raises LabError where one is missing, or the file cannot be written."""
+        if missing := set(ITEMS) - self.asked["answers"].keys():
+            raise LabError(f"answer all twelve first; missing: {_numbers(missing)}")
+        self._keep(handed_in=now())
+
+    def _keep(self, **changed):
+        kept, asked = _kept(), self.asked | changed
+        if self.asked["handed_in"] or kept.get(self.when, self.asked) != self.asked:
+            raise LabError("these answers are handed in, or were changed in another notebook: run this cell again")
+        files.write(KEPT, json.dumps(kept | {"code": self.code, self.when: asked}, indent=1), "your answers")
+        self.asked = asked
+
+    def __repr__(self):
+        """How many are answered; once they are handed in after the course, how many are right and what has changed."""
+        if not self.asked["handed_in"]:
+            return f"Answered {len(self.asked['answers'])} of 12, kept. You can change them until you hand them in."
+        if self.when == "before":
+            return "Your twelve answers are handed in. After the course the same ideas come again, with the reasons."
+        new, before = right(self.asked), _kept().get("before", {"handed_in": None})
+        if not before["handed_in"]:
+            return f"{len(new)} of 12 are right. There is no first time to compare with."
+        change = f"Before {len(before := right(before))} of 12 were right, now {len(new)}: {len(new) - len(before):+d}."
+        return f"{change} Newly right: {_numbers(new - before)}. No longer right: {_numbers(before - new)}."
+
+    def reasons(self) -> str:
+        """Every question with its answer and reason, folded, as HTML; "" as long as these must not be seen."""
+        if self.when == "before" or not self.asked["handed_in"]:
+            return ""
+        rows = ""
+        for item, one in FORMS[self.asked["form"]].items():
+            mine, holds = self.asked["answers"].get(item, UNKNOWN), one["holds"]
+            mark = "✓ right" if mine == holds else "? not known yet" if mine == UNKNOWN else "✗ not right"
+            answers = f"Your answer: {mine} {one['options'][mine]}", f"Right: {holds} {one['options'][holds]}"
+            told = "".join(f"<p>{_marked_up(text)}</p>" for text in (one["question"], *answers, one["reason"]))
+            summary = f"<summary data-lm-suppress-shortcuts><b>{mark}</b> {_marked_up(one['idea'])}</summary>"
+            rows += f"<li><details>{summary}{told}</details></li>"
+        return f'<ol class="conc-lab">{rows}</ol>'
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        words = {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>{self.reasons()}"}  # without widgets
+        return _cards(self)._repr_mimebundle_(include=include, exclude=exclude) | words
+
+
+inventory = Inventory  # conc_lab's public name
+
+
+def _numbers(items):
+    return ", ".join(str(number) for number, item in enumerate(ITEMS, 1) if item in items) or "none"
+
+
+def _marked_up(text):
+    return re.sub("`(.*?)`", r"<code>\1</code>", html.escape(text))
+
+
+def _cards(inventory):
+    import ipywidgets as widgets
+
+    from ..drawing.shell.shell import Shell
+
+    def show():
+        over = inventory.asked["handed_in"]
+        for card in cards:
+            card.layout.display = "none" if over else None
+        report.value, button.description = inventory.reasons(), "Handed in" if over else "Hand in"
+        last.say(repr(inventory))
+
+    def attempt(shell, change, *given):
+        try:
+            change(*given)
+            shell.say("")
+            show()
+        except LabError as error:
+            shell.say(f"{error}.")
+
+    def card(number, item, one):
+        text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
+        options = [(f"{letter}  {text}", letter) for letter, text in one["options"].items()]
+        chosen = inventory.asked["answers"].get(item)
+        radios = widgets.RadioButtons(options=options, value=chosen, description=f"Question {number}")
+        shell = Shell([text, radios], name=f"Question {number} of 12")
+        shell.add_class("conc-lab-question")
+        radios.observe(lambda event: attempt(shell, inventory.answer, item, event.new), "value")
+        return shell
+
+    report, button, last = widgets.HTML(), widgets.Button(button_style="primary"), Shell(name="The twelve answers")
+    last.show([button, last.status, report])
+    button.on_click(lambda _: attempt(last, inventory.hand_in))
+    cards = [card(number, *one) for number, one in enumerate(FORMS[inventory.asked["form"]].items(), 1)]
+    show()
+    room = widgets.VBox(cards, layout={"max_height": "560px", "overflow": "auto"})
+    return widgets.VBox([widgets.HTML(DATA["holds_for"]), room, last])

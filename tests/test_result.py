@@ -217,105 +217,6 @@ def test_no_file(tmp_path):
         assert refused(tmp_path / name) == f"{name} is not a whole result: it is not a file"
 
 
-SPEEDUP = {"round": 0, "order": 1, "repeat": None, "cpu": None, "kind": "processes", "workers": 2, "tasks": 16}
-SPEEDUP |= {"setup_s": 0.1, "wall_s": 0.2, "teardown_s": 0.1, "cpu_s": 0.2, "voluntary_switches": 7}
-SPEEDUP |= {"involuntary_switches": None, "results_equal": True, "speedup": 1.9, "cores_busy": 1.9, "cpu_cost": 1.0}
-STARTUP = {"round": 0, "order": 0, "start": 0, "main_imports": "nothing", "way": "thread", "cold": False, "workers": 2}
-STARTUP |= {"start_s": 0.1, "answer_s": 0.2, "end_s": 0.1, "new_process": False, "ran_main": False}
-ECHO = {"round": 0, "neighbours": "processes", "count": 1, "interval_us": None, "reason": None, "trips": 90}
-ECHO |= {"round_trip_us": 18.2, "p10_us": 10.0, "p90_us": 25.1}
-TRANSFER = {"round": 0, "order": 0, "way": "", "size_bytes": 1000, "chunk": None, "tasks": 7, "handover_s": 1e-05}
-TRANSFER |= {"read_s": 0.1, "content_equal": True}
-RACES = {"round": 0, "method": "call", "way": "", "lock": "none", "what": "updates", "expected": 9, "counted": 9}
-RACES |= {"seen_by_parent": 0, "lost": 0}
-FAULTS = {"fault": "hang", "worker": "", "start_method": "spawn", "told": "nothing", "others_finished": True}
-FAULTS |= {"usable_again": True, "stoppable": None, "survived": True, "ended": "by itself", "reason": None}
-OF_EACH = ("reference", "pickle", "new block", "same block", "interpreters", "map")
-APIS = ["Thread", "ThreadPoolExecutor", "InterpreterPoolExecutor", "Process", "ProcessPoolExecutor", "Pool"]
-# experiment: (parameters, rows, columns that go) of schema 1, then (parameters, what each row has instead, processes)
-OLD = {
-    "speedup": (
-        {"task": "sleep", "workers": [2], "kinds": ["threads", "processes"], "start_method": "fork", "task_ms": 5.0}
-        | {"rounds": 9},
-        [SPEEDUP, SPEEDUP | {"kind": "serial"}],
-        ("kind",),
-        {"task": "sleep", "workers": [2], "kinds": ["threads", "fork"], "task_ms": 5.0, "rounds": 9},
-        [{"kind": "fork", "ran": None}, {"kind": "serial", "ran": None}],
-        "fork",
-    ),
-    "startup": (
-        {"ways": ["thread", "interpreter", "fork"], "workers": [2], "main_imports": "nothing", "starts": 2}
-        | {"rounds": 1},
-        [STARTUP | {"way": way} for way in ("thread", "interpreter", "fork", "forkserver", "spawn")],
-        ("way",),
-        {"kinds": ["threads", "interpreters", "fork"], "workers": [2], "main_imports": "nothing", "starts": 2}
-        | {"rounds": 1},
-        [{"kind": kind} for kind in ("threads", "interpreters", "fork", "forkserver", "spawn")],
-        None,
-    ),
-    "echo": (
-        {"question": "echo", "workers": 4, "intervals_us": [50.0], "waits": 10, "run_ms": 2.0, "start_method": "fork"}
-        | {"rounds": 1},
-        [ECHO, ECHO | {"neighbours": "threads", "count": 4, "interval_us": 50.0}],
-        ("neighbours", "count", "reason"),
-        {"workers": [1, 4], "intervals_us": [50.0], "run_ms": 2.0, "rounds": 1},
-        [{"kind": "processes", "workers": 1}, {"kind": "threads", "workers": 4}],
-        None,
-    ),
-    "transfer": (
-        {"sizes_kb": [1], "ways": ["reference", "pickle", "interpreters"], "chunks": [1], "start_method": "forkserver"}
-        | {"rounds": 5},
-        [TRANSFER | {"way": way} for way in OF_EACH],
-        ("way",),
-        {"sizes_kb": [1], "kinds": ["threads", "forkserver", "interpreters"]}
-        | {"channels": ["reference", "pickle", "queue"], "chunks": [1], "rounds": 5},
-        [{"kind": "threads", "channel": "reference"}]
-        + [{"kind": "forkserver", "channel": channel} for channel in ("pickle", "new block", "same block")]
-        + [{"kind": "interpreters", "channel": "queue"}, {"kind": "forkserver", "channel": "map"}],
-        "forkserver",
-    ),
-    "races": (
-        {"ways": ["threads", "processes", "shared", "queue"], "methods": ["call"], "start_method": "spawn", "turns": 5}
-        | {"increments": 7, "patience_ms": 500, "rounds": 3},
-        [RACES | {"way": way} for way in ("threads", "processes", "shared", "queue")],
-        ("way",),
-        {"kinds": ["threads", "spawn"], "counts": ["shared", "own", "queue"], "methods": ["call"], "turns": 5}
-        | {"increments": 7, "patience_ms": 500, "rounds": 3},
-        [
-            {"kind": kind, "count": count}
-            for kind, count in (("threads", "shared"), ("spawn", "own"), ("spawn", "shared"), ("threads", "queue"))
-        ],
-        "spawn",
-    ),
-    "faults": (
-        {"faults": ["hang"], "workers": APIS, "start_method": "spawn", "patience_s": 3.0},
-        [FAULTS | {"worker": api, "start_method": None if number < 3 else "spawn"} for number, api in enumerate(APIS)],
-        ("worker", "start_method"),
-        {"faults": ["hang"], "apis": APIS, "kinds": ["spawn"], "patience_s": 3.0},
-        [
-            {"api": api, "kind": kind}
-            for api, kind in zip(APIS, ["threads"] * 2 + ["interpreters"] + ["spawn"] * 3, strict=True)
-        ],
-        "spawn",
-    ),
-}
-
-
-def test_results_of_schema_1(tmp_path):
-    """A result that an earlier conc_lab saved comes back in the names of today, with its figures as they were."""
-    for name, (params, rows, gone, new_params, new_columns, processes) in OLD.items():
-        content = {"kind": result.KIND, "schema": 1, "experiment": "switching" if "question" in params else name}
-        content |= {"params": params, "machine": MACHINE, "rows": rows, "started": "2026-01-31T12:00:00+00:00"}
-        loaded = result.load(written(tmp_path / "old.json", content))
-        assert (loaded.experiment, loaded.params, loaded.processes) == (name, new_params, processes)
-        kept = [{column: value for column, value in row.items() if column not in gone} for row in rows]
-        assert loaded.rows == [row | new for row, new in zip(kept, new_columns, strict=True)], name
-        assert (loaded.machine, loaded.started) == (MACHINE, content["started"])
-        assert result.load(loaded.save(tmp_path / "new.json")) == loaded
-        del content["rows"][0][gone[0]]
-        assert "row 0 does not have the columns" in refused(written(tmp_path / "old.json", content)), name
-
-
 def test_frame():
     """The frame has one row an observation and one column a quantity; shown, the kind is what was asked for."""
     asked = dataclasses.replace(MADE, rows=[MADE.rows[0] | {"kind": kind} for kind in "abc"], processes="b")
@@ -378,10 +279,10 @@ def test_recording_by_its_name(recordings, tmp_path):
         ({"task": "sleep"}, "speedup-sleep-3.13-2cpu"),
         ({"case": "zlib", "python": "3.13"}, "speedup-zlib-3.13-2cpu"),
         ({"gil": False}, "speedup-zlib-3.13t-2cpu"),
-        ({"task": "zlib", "usable_cpus": 2, "python": "3.1"}, "speedup-zlib-3.1-2cpu"),
+        ({"task": "zlib", "python": "3.1"}, "speedup-zlib-3.1-2cpu"),
     ):
         assert result.recording("speedup", **wanted).started == name, wanted
-    for wanted in ({"task": "sha256"}, {"gil": False, "python": "3.1"}, {"usable_cpus": 4}):
+    for wanted in ({"task": "sha256"}, {"gil": False, "python": "3.1"}):
         assert result.recording("speedup", **wanted) is None, wanted
     assert result.recording("speed") is None
 

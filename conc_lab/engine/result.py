@@ -80,8 +80,7 @@ def load(path: str | os.PathLike) -> Result:
     """Read a result that `Result.save` wrote. Raises LabError, which names the file, for one that is not whole."""
     path = Path(path)
     try:
-        content = read(path, KIND, (1, SCHEMA))
-        content = renamed(content) if content["schema"] == 1 else content
+        content = read(path, KIND, (SCHEMA,))
         result = Result(**{item.name: content.get(item.name, ...) for item in fields(Result)})
         _check(result)
     except (*UNREADABLE, LabError) as error:
@@ -132,46 +131,19 @@ def _check_types(where, record, types):
             raise ValueError(f"{name} {where} is {str(value)[:40]!r}, not {kind}")
 
 
-def renamed(content: dict) -> dict:
-    """A result of schema 1 in the names of schema 2, by schema_1.json.
-
-    It says for each experiment (or question of "switching") its name of today, what its parameters and rows have more,
-    and what became of a name: {new name: {old value: new value}}, where other values stay and {} means that it is gone.
-    """
-    params, table = content["params"], (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
-    method = params.get("start_method")
-    for sign, value in (("$processes", method), ("$workers", params.get("workers"))):
-        table = table.replace(f'"{sign}"', json.dumps(value))
-    rules = json.loads(table)[params.get("question", content["experiment"])]
-    params = _translated(params | rules["more_params"], rules["params"])
-    rows = [_translated(row | rules["more_columns"], rules["columns"]) for row in content["rows"]]
-    changed = {"experiment": rules["experiment"], "params": params, "rows": rows}
-    return content | changed | {"processes": method if "kinds" in params else None}
-
-
-def _translated(record, rules):
-    translated = {}
-    for name, value in record.items():
-        for new, values in rules.get(name, {name: {}}).items():
-            if isinstance(value, list):
-                translated[new] = list(dict.fromkeys(values.get(item, item) for item in value))
-            else:
-                translated[new] = values.get(value, value)
-    return translated
-
-
-def recording(experiment: str, task: str | None = None, case: str | None = None, **wanted) -> Result | None:
+def recording(
+    experiment: str, task: str | None = None, case: str | None = None, python: str | None = None, gil=None
+) -> Result | None:
     """The recorded result of this experiment that has what is wanted, or None.
 
     Of several it is the one with most CPUs, then the one of the Python version that runs here, then of the newest.
-    case: as in the files' names, where a task is one; wanted: python, as there, gil and usable_cpus. Recordings were
-    made by conc_lab on the machine that each describes.
+    case, python: as in the files' names, where a task is a case; gil: whether it was on. Recordings were made by
+    conc_lab on the machine that each describes.
     """
     found = []
-    for path in RECORDINGS.glob(f"{experiment}-*.json.gz"):
-        _, its_case, python, cpus = path.name.removesuffix(".json.gz").rsplit("-", 3)
-        facts = {"gil": not python.endswith("t"), "usable_cpus": int(cpus.removesuffix("cpu")), "python": python}
-        if (task or case) in (None, its_case) and all(facts[name] == value for name, value in wanted.items()):
-            version = tuple(map(int, python.rstrip("t").split(".")))
-            found.append((facts["usable_cpus"], version == sys.version_info[:2], version, facts["gil"], path))
+    for path in RECORDINGS.glob(f"{experiment}-{task or case or '*'}-{python or '*'}-*cpu.json.gz"):
+        build, cpus = path.name.removesuffix("cpu.json.gz").split("-")[2:]
+        version, its_gil = tuple(map(int, build.rstrip("t").split("."))), not build.endswith("t")
+        if gil in (None, its_gil):
+            found.append((int(cpus), version == sys.version_info[:2], version, its_gil, path))
     return load(max(found)[-1]) if found else None

@@ -69,12 +69,7 @@ class Run:
         `timeout_s`.
         """
         try:
-            while True:
-                event = self._next()
-                if self._stopped:  # also before events that arrived earlier: Stop means now
-                    raise RunStopped(STOPPED)
-                if event["event"] in ("done", "failed"):
-                    break
+            while (event := self._next())["event"] not in ("done", "failed"):
                 on_event(event)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(2)  # it leaves by itself
@@ -90,7 +85,10 @@ class Run:
         while True:
             left_s = max(0, self._deadline - time.monotonic())
             with contextlib.suppress(queue.Empty):
-                return self._events.get(timeout=min(LOOK_S, left_s))
+                event = self._events.get(timeout=min(LOOK_S, left_s))
+                if self._stopped:  # also before events that arrived earlier: Stop means now
+                    raise RunStopped(STOPPED)
+                return event
             ended = self._process.poll() is not None
             if ended or not left_s:
                 # Its orphans may hold its pipe open: end them, so that the events that it still holds come first.

@@ -167,8 +167,7 @@ def _prepare_http(seconds):
 
     from . import helper
 
-    with helper.start("engine.http_server", stdin=subprocess.PIPE) as server, contextlib.ExitStack() as ending:
-        ending.callback(server.kill)
+    with helper.start("engine.http_server", stdin=subprocess.PIPE) as server:  # which ends when its stdin is closed
         yield (helper.heard(server, "the loopback server"), seconds)
 
 

@@ -162,7 +162,7 @@ def failure(error):
     message = cause if "subinterpreter" in cause else message  # NumPy's own text on an import that failed is a page
     if isinstance(error, ModuleNotFoundError) and (error.name or "").isidentifier():  # not a part of a package
         message += f"; install it with %pip install {error.name}"
-    elif message == "EOF when reading a line":  # what input() says
-        message += "; a task cannot ask for input"
+    elif type(error) is NameError:
+        message += "; a worker knows only what the cell or module of the task defines and imports"
     message = f"{message[:MESSAGE]}…" if len(message) > MESSAGE else message
     return Failure(type(error).__name__, message, traceback.format_exc()[-TRACEBACK:])

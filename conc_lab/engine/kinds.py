@@ -57,7 +57,6 @@ def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None
 
 def check_memory(count: int, what: str, each_bytes: int, free_bytes: int) -> None:
     """Raise LabError, saying how many would fit, where so many of something exceed the free memory."""
-    free_bytes = max(0, free_bytes)
     if count * each_bytes > free_bytes:
         sizes = f"about {count * each_bytes / 1e6:,.0f} MB and {free_bytes / 1e6:,.0f} MB are free"
         raise LabError(f"{count:,} {what} need {sizes}: at most {free_bytes // each_bytes:,} would fit")

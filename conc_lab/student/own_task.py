@@ -21,15 +21,13 @@ from ..engine.errors import LabError
 from ..engine.find_task import FOLDER, module_name, refused
 from ..engine.tasks import TASKS
 
-NOTEBOOKS_OWN = {"display", "get_ipython"}  # names that IPython adds to Python's, and a worker lacks
-
 
 def define(name: str, cell: str) -> Callable:
     """Keep the cell as the task `name` and return its function.
 
-    Raises LabError, with the cell's line, for a cell that is not Python, uses what it does not define, fails when
-    it is run, or does not define a function `name` that can be called without arguments. An earlier version is then
-    not measured any more, until a cell is accepted. The files of earlier versions stay: a run may still import one.
+    Raises LabError, with the cell's line, for a cell that is not Python, fails when it is run, or does not define a
+    function `name` that can be called without arguments. An earlier version is then not measured any more, until a
+    cell is accepted. The files of earlier versions stay: a run may still import one.
     """
     if not name.isidentifier():
         raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
@@ -61,9 +59,6 @@ def magic(line: str, cell: str) -> None:
 
 def _checked(name, text, file):
     """The code of the cell, if it can be a module that defines the task."""
-    from pyflakes.checker import Checker
-    from pyflakes.messages import UndefinedName
-
     try:
         tree = ast.parse(text, file)
         code = compile(tree, file, "exec", dont_inherit=True)
@@ -71,13 +66,6 @@ def _checked(name, text, file):
         raise LabError(f"line {error.lineno} of this cell is not Python: {error.msg}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
-    lines, as_in_a_worker = {}, type("", (Checker,), {"builtIns": Checker.builtIns - NOTEBOOKS_OWN})
-    for message in as_in_a_worker(tree).messages:
-        if isinstance(message, UndefinedName):
-            lines.setdefault(message.message_args[0], message.lineno)
-    if lines:
-        uses = " and ".join(f"line {line} uses {used}" for used, line in lines.items())
-        raise LabError(f"{uses}, which this cell does not define: workers know nothing else, so define it in the cell")
     return code
 
 

@@ -57,7 +57,6 @@ def _server(folder, token):
     options = {
         "ServerApp.root_dir": folder,
         "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port_retries": 50,
         "ServerApp.allow_root": True,
         "Application.log_level": "ERROR",
         "IdentityProvider.token": token,

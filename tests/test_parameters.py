@@ -6,7 +6,6 @@ import math
 import sys
 import types
 
-import own_tasks
 import pytest
 
 from conc_lab.engine import experiment, find_task, kinds, machine, parameters, run, tasks
@@ -72,9 +71,8 @@ def test_one_of():
 
 
 def test_task_name():
-    """A task is given by its name or its function; what is neither is refused with the list of tasks."""
-    for given, kept in (("zlib", "zlib"), (own_tasks.fine, "own_tasks:fine")):
-        assert checked(task=given)["task"] == kept
+    """A task is given by its name; what is none is refused with the list of tasks."""
+    assert checked(task="zlib")["task"] == "zlib"
     for value in ("prime", None, ["sleep"]):
         assert refused(task=value) == f"unknown task {value!r}; one of: {', '.join(tasks.TASKS)}"
 
@@ -127,19 +125,12 @@ def test_long_value():
     assert len(refused(count="x" * 10_000)) < 300 and len(refused(task="x" * 10_000)) < 300
 
 
-def from_a_cell():
-    return 1
-
-
-from_a_cell.__module__ = "__main__"
-
-
-def test_function_that_no_worker_can_import():
-    """A function that cannot be imported by name is refused, with the %%task cell that helps."""
-    for function in (from_a_cell, lambda: 1, functools.partial(int)):
-        sentence = refused(task=function)
-        assert sentence.startswith("no worker can import a function that lives in this notebook: ")
-        assert sentence.endswith("begins with %%task NAME, and give task='NAME'")
+def test_a_function_in_place_of_a_name():
+    """A function that no %%task cell defined is refused, and it is said how one becomes a task."""
+    for function in (tasks.sleep, functools.partial(int), lambda: 1):
+        assert refused(task=function) == (
+            "give a task by its name, task='NAME', and begin the cell of its own with %%task NAME"
+        )
 
 
 @pytest.fixture

@@ -65,23 +65,15 @@ def module_name(path: Path) -> str:
     return ".".join((*FOLDER.parts, path.stem))
 
 
-def name_of(function) -> str:
-    """The task's name, or "module:function", of a function object; raises LabError where no worker can import it."""
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-    if name in own_tasks() and module.startswith(".".join(FOLDER.parts)):
-        return name
-    if module in (None, "__main__") or not name.isidentifier():
-        cure = "define it in a cell of its own that begins with %%task NAME, and give task='NAME'"
-        raise LabError(f"no worker can import a function that lives in this notebook: {cure}")
-    return f"{module}:{name}"
-
-
-def checked(value) -> str:
-    """The name of a task that may be found, of what is one or a function; LabError for what is neither.
+def checked(name) -> str:
+    """The name of a task that may be found; LabError for what is none.
 
     Whether "module:function" is there shows when the child imports it: a kernel imports no module of the student's.
     """
-    name = name_of(value) if callable(value) else value
+    if str(getattr(name, "__module__", "")).startswith(".".join(FOLDER.parts)):
+        name = name.__name__  # a function that %%task defined
+    if callable(name):
+        raise LabError("give a task by its name, task='NAME', and begin the cell of its own with %%task NAME")
     if not isinstance(name, str) or not (name in names() or OF_MODULE.fullmatch(name)):
         raise LabError(f"unknown task {name!r:.100}; one of: {', '.join(names())}")
     if name in own_tasks():

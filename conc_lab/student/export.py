@@ -51,9 +51,10 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
     process, script = kind in ("processes", *kinds.START_METHODS), kind if kind in ("serial", "asyncio") else "pool"
     method = method if kind == "processes" else kind
+    before = _filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else ""
     text = _filled(
         script,
-        cell=_one_thread(cell.strip()),
+        cell=before + cell.strip(),
         name=name,
         call=f"asyncio.run({name}({argument}))" if coroutine and kind != "asyncio" else f"{name}({argument})",
         loop="import asyncio\n\n    " * coroutine,
@@ -76,16 +77,6 @@ def _advised(advice, name, items):
         raise LabError(f"this is no advice on {name}: give what lab.advise({name!r}, …) returned, or a kind")
     chosen = chart.advised(advice, items)
     return chosen.kind, int(chosen.workers), chart.chunksize(chosen, items)
-
-
-def _one_thread(cell):
-    """The cell; where it imports what does not come with Python, with NumPy's threads set before that."""
-    lines = cell.splitlines()
-    if not find_task.packages(cell):
-        return cell
-    future = [node.end_lineno for node in ast.parse(cell).body if getattr(node, "module", None) == "__future__"]
-    first = max(future, default=0)  # nothing may stand before these
-    return "\n".join([*lines[:first], _filled("one_thread", names=BLAS), *lines[first:]])
 
 
 def _filled(script, **values):

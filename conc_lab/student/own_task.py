@@ -36,7 +36,7 @@ def define(name: str, cell: str) -> Callable:
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
     try:
-        function = _function(_checked(name, text, str(file.absolute())), name, text, file)
+        function = _function(name, text, file)
         files.write(file, text, "the task")
     except LabError:
         files.write(refused(name), "", "the task")  # empty, so that it fits on a full disk
@@ -57,28 +57,23 @@ def magic(line: str, cell: str) -> None:
     print(f"{name} is a task now: choose it in a panel, or give task={name!r} to an experiment.")
 
 
-def _checked(name, text, file):
-    """The code of the cell, if it can be a module that defines the task."""
+def _function(name, text, file: Path):
+    """The function, from a module as a worker imports it; the lines of its tracebacks are those of the cell."""
+    path = str(file.absolute())
     try:
-        tree = ast.parse(text, file)
-        code = compile(tree, file, "exec", dont_inherit=True)
+        code = compile(tree := ast.parse(text, path), path, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise LabError(f"line {error.lineno} of this cell is not Python: {error.msg}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
-    return code
-
-
-def _function(code, name, text, file: Path):
-    """The function, from a module as a worker imports it; the lines of its tracebacks are those of the cell."""
     module = sys.modules[module_name(file)] = ModuleType(module_name(file))
-    module.__file__ = code.co_filename
-    linecache.cache[code.co_filename] = (len(text), None, text.splitlines(keepends=True), code.co_filename)
+    module.__file__ = path
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
     try:
         exec(code, vars(module))
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        line = [frame.lineno for frame in frames if frame.filename == module.__file__][-1]
+        line = [frame.lineno for frame in frames if frame.filename == path][-1]
         told = in_worker.failure(error.with_traceback(error.__traceback__.tb_next))
         raise LabError(f"line {line} of this cell raised {told.type}: {told.message}", told.traceback) from None
     function = getattr(module, name)

@@ -126,11 +126,11 @@ def test_unwritable(tmp_path):
     """Where the result cannot be written, the sentence gives the path and the system's reason, and no file stays."""
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
-    for path in (tmp_path / "file" / "result.json", tmp_path / "folder", "/proc/nowhere/result.json"):
+    for path in (tmp_path / "file" / "result.json", tmp_path / "folder", "/proc/nowhere/result.json", os.devnull):
         with pytest.raises(LabError, match="could not be written to ") as caught:
             MADE.save(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["file", "folder"]
+    assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["file", "folder"] and not os.path.isfile(os.devnull)
 
 
 def test_nothing_personal_is_saved(tmp_path, monkeypatch):

@@ -96,16 +96,12 @@ def _imported(name):
     module, _, function = (name if ":" in name else f"{module_name(_path(name))}:{name}").partition(":")
     try:
         home = importlib.import_module(module)
-        prepare = partial(_prepare, getattr(home, f"{function}_item", None))
-        function = getattr(home, function)
+        make, function = getattr(home, f"{function}_item", None), getattr(home, function)
     except (ImportError, AttributeError) as error:
         raise LabError(f"the task {name!r} cannot be imported: {error}") from error
-    coroutine = function if inspect.iscoroutinefunction(function) else None
-    return Task(name, OWN, "", partial(_awaited, function) if coroutine else function, prepare, coroutine)
-
-
-def _prepare(make, seconds):
-    return contextlib.nullcontext((make(),) if make else ())
+    task = Task(name, OWN, "", function, lambda seconds: contextlib.nullcontext((make(),) if make else ()))
+    is_coroutine = inspect.iscoroutinefunction(function)
+    return task._replace(function=partial(_awaited, function), coroutine=function) if is_coroutine else task
 
 
 def _awaited(coroutine, *args):

@@ -8,10 +8,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 
-from .errors import LabError, cannot_start, end_when_out_of_threads, fate, in_one_line
+from .errors import LabError, cannot_start, fate, in_one_line
 
 out = 1  # the descriptor that `say` writes to
 
@@ -46,7 +47,12 @@ def run(work: Callable, what: str = "it") -> None:
         say({"event": "failed", "error": in_one_line(error, what), "detail": detail})
         os._exit(1)
 
-    end_when_out_of_threads(fail)
+    def when_a_thread_ends(dead):  # a pool whose own thread ends because it could not start another never answers
+        threading.__excepthook__(dead)
+        if str(dead.exc_value) == "can't start new thread":
+            fail(dead.exc_value)
+
+    threading.excepthook = when_a_thread_ends
     try:
         work(**json.loads(sys.argv.pop()))
     except BaseException as error:

@@ -49,24 +49,17 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    process, script = kind in ("processes", *kinds.START_METHODS), kind if kind in ("serial", "asyncio") else "pool"
-    method = method if kind == "processes" else kind
-    before = _filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else ""
-    text = _filled(
-        script,
-        cell=before + cell.strip(),
-        name=name,
-        call=f"asyncio.run({name}({argument}))" if coroutine and kind != "asyncio" else f"{name}({argument})",
-        loop="import asyncio\n\n    " * coroutine,
-        items=values,
-        workers=min(workers, len(values)),
-        executor=EXECUTORS.get(kind, "ProcessPoolExecutor"),
-        context="\n    from multiprocessing import get_context" * process,
-        arguments="workers" + f', get_context("{method}")' * process,
-        chunks=f", chunksize={chunk}" * process,
-    )
-    title = f"# {name} with {kind}. Start it with: python {path.name}\n\n"
-    return files.write(path, title + text, "the script")
+    fields = {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
+    fields["cell"] = (_filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else "") + cell.strip()
+    fields |= {"executor": EXECUTORS.get(kind, "ProcessPoolExecutor"), "arguments": "workers"}
+    fields |= {"loop": "", "context": "", "chunks": ""}
+    if coroutine and kind != "asyncio":
+        fields |= {"call": f"asyncio.run({name}({argument}))", "loop": "import asyncio\n\n    "}
+    if kind in ("processes", *kinds.START_METHODS):
+        fields |= {"context": "\n    from multiprocessing import get_context", "chunks": f", chunksize={chunk}"}
+        fields["arguments"] += f', get_context("{method if kind == "processes" else kind}")'
+    text = _filled(kind if kind in ("serial", "asyncio") else "pool", **fields)
+    return files.write(path, f"# {name} with {kind}. Start it with: python {path.name}\n\n{text}", "the script")
 
 
 def _advised(advice, name, items):

@@ -41,7 +41,9 @@ def source(name: str) -> str:
 
 def packages(cell: str) -> set[str]:
     """What a cell imports, in a function or not, that does not come with Python: such may bring NumPy along."""
-    nodes = [*ast.walk(ast.parse(cell))]
+    nodes = []
+    with contextlib.suppress(SyntaxError):  # in an edit that cannot be run either
+        nodes += ast.walk(ast.parse(cell))
     modules = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
@@ -50,14 +52,7 @@ def packages(cell: str) -> set[str]:
 def _path(name):
     if not (path := own_tasks().get(name)):
         raise LabError(f"there is no task {name!r} in {FOLDER.as_posix()}: run its %%task cell first")
-    if refused(name).exists():
-        raise LabError(f"the last edit of the task {name!r} was refused: mend its %%task cell and run it again")
     return path
-
-
-def refused(name: str) -> Path:
-    """The file, an empty one, that is there while the last edit of the student's task is refused."""
-    return FOLDER / f"{name}.refused"
 
 
 def module_name(path: Path) -> str:
@@ -76,8 +71,6 @@ def checked(name) -> str:
         raise LabError("give a task by its name, task='NAME', and begin the cell of its own with %%task NAME")
     if not isinstance(name, str) or not (name in names() or OF_MODULE.fullmatch(name)):
         raise LabError(f"unknown task {name!r:.100}; one of: {', '.join(names())}")
-    if name in own_tasks():
-        _path(name)  # refuses it where its last edit was refused
     return name
 
 
@@ -97,7 +90,7 @@ def _imported(name):
     try:
         home = importlib.import_module(module)
         make, function = getattr(home, f"{function}_item", None), getattr(home, function)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError) as error:
         raise LabError(f"the task {name!r} cannot be imported: {error}") from error
     task = Task(name, OWN, "", function, lambda seconds: contextlib.nullcontext((make(),) if make else ()))
     is_coroutine = inspect.iscoroutinefunction(function)

@@ -7,7 +7,6 @@ import ast
 import builtins
 import hashlib
 import inspect
-import linecache
 import os
 import sys
 import time
@@ -18,7 +17,7 @@ from types import ModuleType
 
 from ..engine import files, in_worker
 from ..engine.errors import LabError
-from ..engine.find_task import FOLDER, module_name, refused
+from ..engine.find_task import FOLDER, module_name
 from ..engine.tasks import TASKS
 
 
@@ -26,8 +25,8 @@ def define(name: str, cell: str) -> Callable:
     """Keep the cell as the task `name` and return its function.
 
     Raises LabError, with the cell's line, for a cell that is not Python, fails when it is run, or does not define a
-    function `name` that can be called without arguments. An earlier version is then not measured any more, until a
-    cell is accepted. The files of earlier versions stay: a run may still import one.
+    function `name` that can be called without arguments. A run of the task then fails in the same way: an earlier
+    version is not measured any more, though its file stays, as a run may still import it.
     """
     if not name.isidentifier():
         raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
@@ -35,15 +34,9 @@ def define(name: str, cell: str) -> Callable:
         raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    try:
-        function = _function(name, text, file)
-        files.write(file, text, "the task")
-    except LabError:
-        files.write(refused(name), "", "the task")  # empty, so that it fits on a full disk
-        raise
+    files.write(file, text, "the task")
     os.utime(file, ns=(time.time_ns(), time.time_ns()))  # many file systems' own clock is coarse
-    refused(name).unlink(missing_ok=True)
-    return function
+    return _function(name, text, file)
 
 
 def magic(line: str, cell: str) -> None:
@@ -68,7 +61,6 @@ def _function(name, text, file: Path):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
     module = sys.modules[module_name(file)] = ModuleType(module_name(file))
     module.__file__ = path
-    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
     try:
         exec(code, vars(module))
     except (Exception, SystemExit) as error:

@@ -48,7 +48,7 @@ MADE = {
         PLAY,
         "lab.scheduler()",
         'lab.inventory("before")',
-        "lab.model()",
+        'lab.model(lab.recording("speedup"))',
         "1 + 1",
     ),
 }

@@ -242,6 +242,7 @@ def test_where_the_chart_comes_from(runs):
         return text
 
     def outcome(on_progress, on_round):
+        on_progress(0, "round 1", None)  # what a run tells waits until the panel knows that it has begun
         seen.append(warning())
         on_round(made({("threads", 4): 2.0}))
         seen.append(warning())

@@ -1,6 +1,5 @@
 """The player: what `lab.play` makes of rows, and the still that stands in its place where no widget can run."""
 
-import dataclasses
 import re
 
 import IPython.display
@@ -12,7 +11,7 @@ from made.tracks import MODEL
 
 import conc_lab as lab
 from conc_lab.drawing.player import player
-from conc_lab.drawing.player.player import Player, Track
+from conc_lab.drawing.player.player import Player
 from conc_lab.engine.errors import LabError
 
 RAN = [[0, 0.5, 10.5, 7.5, 3], [1, 1.0, 11.0, 10.2, None], [0, 11.0, 21.0, None, 2]]  # worker, start, end, cpu_ms, cpu
@@ -35,7 +34,7 @@ def test_a_timeline_becomes_tracks():
     assert threads.blocks == [(0, 0, 10, "runs", 0.5, 0, None)] and not threads.modelled and not threads.lock
     assert processes.lanes[1] == ("process 2", "processes")
     assert processes.blocks == [(1, 2, 4, "runs", 1, None, None)]
-    for asked in ({"task": "sha256"}, {"kind": "processes"}, {"kind": alone.processes}):
+    for asked in ({"task": "sha256"}, {"kind": "processes"}):
         assert lab.play(alone, **asked).tracks == [processes]
 
 
@@ -54,22 +53,20 @@ def test_what_cannot_be_played():
     for asked, said in (
         (lambda: lab.play("timeline"), "lab.play plays what lab.timeline"),
         (lambda: lab.play(lab.recording("memory")), "lab.play plays what lab.timeline"),
-        (lambda: lab.play(made(TWO)), "measure again to play it"),
-        (lambda: lab.play(speedup_that_ran(), workers=5), "found no such task, kind of worker"),
-        (lambda: lab.play(made_timeline(TURNS), task="sha256"), "found no such task, kind of worker"),
-        (lambda: lab.play(dataclasses.replace(made_timeline(TURNS), rows=[{"round": 0}])), "not the rows of a whole"),
-        (lambda: Track("many", [("thread", "threads")] * 9, []), "one to 8 lanes a track, got 9 in 'many'"),
+        (lambda: lab.play(made(TWO)), "or measure again"),
+        (lambda: lab.play(speedup_that_ran(), workers=5), "has no such run to play"),
+        (lambda: lab.play(made_timeline(TURNS), task="sha256"), "has no such run to play"),
     ):
         with pytest.raises(LabError, match=re.escape(said)):
             asked()
 
 
 def test_a_still_stands_beside_the_player(monkeypatch):
-    """A player is displayed after a picture with words in an output of its own; the model is first, and called so."""
+    """A player is displayed after a picture with words in an output of its own; a model is called so."""
     shown = []
     monkeypatch.setattr(IPython.display, "display", lambda what, raw=False: shown.append(what))
     measured = lab.play(speedup_that_ran()).tracks[1]
-    Player([measured, MODEL])._ipython_display_()
+    Player(tracks=[MODEL, measured])._ipython_display_()
     picture, widget = shown
     alt, sentence = re.search(r'alt="(.*?)".*<p>(.*?)</p>', picture.data, re.DOTALL).groups()
     told = (
@@ -79,4 +76,4 @@ def test_a_still_stands_beside_the_player(monkeypatch):
     assert widget["application/vnd.jupyter.widget-view+json"]["model_id"] and widget["text/html"] == ""
     figure, *_ = player.still([MODEL])
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["thread 1", "thread 2"]
-    assert "////" in [collection.get_hatch() for collection in figure.axes[0].collections]
+    assert "////" in [block.get_hatch() for block in figure.axes[0].patches]

@@ -106,7 +106,8 @@ def test_contract_when_something_fails(kind):
             (own_tasks.raises_two_arguments, broken, "TwoArguments", "one and two"),
             (own_tasks.exits, own_tasks.exits_async, "SystemExit", "7"),  # which would end a thread's or asyncio's loop
         ):
-            failures = list(pool.map(task(function, coroutine), [()] * 4))
+            failures = [*pool.map(task(function, coroutine), [()] * 2)]
+            failures += pool.map(task(function, coroutine), [()] * 2, noted=True)
             assert [(type(each), *each[:2]) for each in failures] == [(in_worker.Failure, what, message)] * 4
             name = coroutine.__name__ if kind == "asyncio" else function.__name__
             assert all(f"in {name}" in each.traceback for each in failures)

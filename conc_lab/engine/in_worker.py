@@ -101,13 +101,6 @@ async def call_async(coroutine, args):
         return failure(error)
 
 
-def timed(function, args):
-    """`call`, and the seconds it took inside the worker."""
-    start = time.perf_counter_ns()
-    value = call(function, args)
-    return value, (time.perf_counter_ns() - start) / 1e9
-
-
 def clocked(function, *args, start_ns=None):
     """The value of function(*args) and when it came about: (value, (worker, start_ns, end_ns, cpu_ns, cpu)).
 

@@ -5,9 +5,10 @@ much of the computing needs the lock; the fewest workers of a kind, what a hand-
 workers, what computing costs there (`speedup` calls it cpu_cost).
 """
 
+from bisect import bisect_left
 from collections import namedtuple
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..engine.errors import LabError
 from ..engine.machine import capacity
@@ -16,35 +17,33 @@ from ..engine.stats import character
 from .simulation import NO_COSTS, Costs, Run, Work, simulate
 
 WORST = 0.15  # a kind of worker for which the model is off by more is refused
-STEPS = 12  # of a bisection
+STEPS = 4096  # between which a figure is looked for
 NOISE = 0.03  # by so much cores busy differ from run to run
 TWO = 1.2  # times as busy as serial: from there on, two workers had a CPU each
 UNTOLD = "the workers had no second CPU to themselves (there is one, or others used it, or a limit): measure again"
 
-# What the model says of one variant. low, high: its speedup with the greatest and the least share under the lock that
-# the rows allow; error: the worst one (modelled / measured - 1) of this kind, at so many points; refused: why its
-# figures are not to be believed, or None.
-Prediction = namedtuple("Prediction", "run low high setup_s error points refused")
+# What the model says of one variant. speeds: its speedup, or the least and the greatest where the rows leave open how
+# much of a task needs the lock; setup_s: to start the workers, which no run counts; error: the worst one (modelled /
+# measured - 1) of this kind, at so many points; refused: why its figures are not to be believed, or None.
+Prediction = namedtuple("Prediction", "run speeds setup_s error points refused")
 
 
-@dataclass(frozen=True)
-class Fitted:
+class Fitted(NamedTuple):
     """The model with the figures of one result: its task and {kind: its costs}.
 
-    possible: the task with the least, and with the greatest share under the lock that the rows allow;
+    works: the task, then with the least, and with the greatest share under the lock that the rows allow;
     untold: why the result tells nothing of several CPUs, or None; then all computing counts as bytecode.
     """
 
-    work: Work
+    works: list[Work]
     costs: dict
-    possible: tuple = ()
     gil: bool = True
     untold: str | None = None
 
-    def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None) -> Run:
+    def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None, which: int = 0) -> Run:
         """What so many workers do on so many CPUs, by default with as many tasks as `speedup` gives them."""
         costs = self.costs.get(kind, NO_COSTS)
-        return simulate(self.work, kind, workers, cpus, int(tasks or max(16, 4 * workers)), costs, self.gil)
+        return simulate(self.works[which], kind, workers, cpus, int(tasks or max(16, 4 * workers)), costs, self.gil)
 
 
 @once
@@ -53,67 +52,63 @@ def fitted(result: Result) -> Fitted:
     if getattr(result, "experiment", None) != "speedup":
         raise LabError("the model is fitted to what lab.speedup(…) returned, or to a recording of it")
     measured, cpus, gil = _measured(result), usable(result), result.machine["gil"]
-    alone, costs = measured.loc["serial", 1], {}
+    alone, several = measured.loc["serial", 1], measured.query("workers > 1")
+    cpu_cost = several.groupby("kind").cpu_cost.median()
     nature, busiest = character(result.frame), measured.cores_busy.max()
-    waits_s = float(max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0)
-    for kind, rows in measured.drop(index="serial", level="kind").groupby("kind"):
-        workers = rows.index.get_level_values("workers")
-        costs[kind] = Costs((rows.setup_s / workers).median(), 0, _cost(rows.cpu_cost[workers > 1].median()))
-    threads = [workers for kind, workers in measured.index if kind == "threads" and workers > 1]
     untold = None if nature != "starved" and busiest > TWO * alone.cores_busy else UNTOLD
-    known = Fitted(Work(float(alone.wall_s) - waits_s, 0, waits_s), costs, (), gil, untold)
-    if threads and gil and not untold:
-        point, computes_s = measured.loc["threads", min(threads)], known.work.bytecode_s
-        others = measured.xs(min(threads), level="workers").cores_busy.max()
+    waits_s = float(max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0)
+    computes_s = float(alone.wall_s) - waits_s
 
-        def locked(share):
-            return Work(share * computes_s, (1 - share) * computes_s, waits_s)
+    def run(point, work, handover_s, cost):
+        return simulate(work, *point.name, cpus, int(point.tasks), Costs(handover_s, cost), gil)
 
-        def share(off):  # by cores busy, not the speedup: what a task costs is another figure
-            def held_up(share):
-                run = replace(known, work=locked(share)).run(*point.name, cpus, point.tasks)
-                return run.cores_busy <= point.cores_busy * (1 + off)
+    def locked(share):
+        return Work(share * computes_s, (1 - share) * computes_s, waits_s)
 
-            return _least(held_up, 1)
+    works = [locked(1)]
+    if "threads" in cpu_cost and gil and not untold:
+        point = several.loc[["threads"]].iloc[0]
+
+        def least_share(off):  # by cores busy, not the speedup: what a task costs is another figure
+            most = point.cores_busy * (1 + off)
+            return _least(lambda share: run(point, locked(share), 0, cpu_cost["threads"]).cores_busy <= most, 1)
 
         # Where no other kind was busier, it was not the lock that held threads up.
-        free = point.cores_busy >= (1 - NOISE) * others
-        best, *possible = (locked(0.0 if free and off >= 0 else share(off)) for off in (0, NOISE, -NOISE))
-        known = replace(known, work=best, possible=(*possible,))
-    for kind, cost in costs.items():
-        point = measured.loc[[kind]].iloc[0]
+        free = point.cores_busy >= (1 - NOISE) * measured.xs(point.name[1], level="workers").cores_busy.max()
+        works = [locked(0.0 if free and off >= 0 else least_share(off)) for off in (0, NOISE, -NOISE)]
 
-        def slow(handover_s, point=point, cost=cost):  # with this point's own cost, else the rest would count as h
-            here = {point.name[0]: Costs(cost.setup_s, handover_s, _cost(point.cpu_cost))}
-            return replace(known, costs=here).run(*point.name, cpus, point.tasks).speedup <= point.speedup
+    def handover_s(point):  # with this point's own CPU cost, else the rest would count as a hand-over
+        return _least(
+            lambda each_s: run(point, works[0], each_s, point.cpu_cost).speedup <= point.speedup, alone.wall_s
+        )
 
-        costs[kind] = cost._replace(handover_s=_least(slow, float(alone.wall_s)))
-    return known
+    each = measured.drop("serial").groupby("kind")
+    costs = {kind: Costs(handover_s(rows.iloc[0]), float(cpu_cost.get(kind, 1))) for kind, rows in each}
+    return Fitted(works, costs, gil, untold)
 
 
 @once
 def points(result: Result) -> dict[tuple[str, int], tuple[float, float]]:
     """{(kind, workers): (speedup measured, speedup of the model)} of all that was measured."""
-    known, measured = fitted(result), _measured(result).drop(index="serial", level="kind")
-    modelled = (known.run(*at, usable(result), point.tasks).speedup for at, point in measured.iterrows())
-    return dict(zip(measured.index, zip(measured.speedup, modelled, strict=True), strict=True))
+    known, measured = fitted(result), _measured(result).drop("serial")
+    return {at: (row.speedup, known.run(*at, usable(result), row.tasks).speedup) for at, row in measured.iterrows()}
 
 
 def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     """What a speedup lets the model say of so many workers of a kind that it measured, on so many CPUs."""
-    known = fitted(result)
-    errors = [modelled / measured - 1 for (at, _), (measured, modelled) in points(result).items() if at == kind]
+    known, measured = fitted(result), _measured(result)
+    errors = [modelled / true - 1 for (at, _), (true, modelled) in points(result).items() if at == kind]
     error = max(errors, key=abs)
+    tasks, setup_s = measured.tasks.get((kind, workers)), workers * measured.setup_s[kind].median()
+    runs = [known.run(kind, workers, cpus, tasks, which) for which in range(len(known.works))]
+    speeds = sorted(run.speedup for run in runs)
+    speeds = [speeds[0], speeds[-1]] if speeds[-1] > (1 + WORST) * speeds[0] else [runs[0].speedup]
     refused = known.untold
     if len(errors) < 2:
         refused = f"{kind} were measured at one number of workers alone, which does not check it"
     elif abs(error) > WORST:
         refused = f"it is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
-    tasks = _measured(result).tasks.get((kind, workers))
-    works = (known.work, *known.possible)
-    run, *others = (replace(known, work=work).run(kind, workers, cpus, tasks) for work in works)
-    speeds = sorted(each.speedup for each in (run, *others))
-    return Prediction(run, speeds[0], speeds[-1], workers * known.costs[kind].setup_s, error, len(errors), refused)
+    return Prediction(runs[0], speeds, setup_s, error, len(errors), refused)
 
 
 def usable(result: Result) -> int:
@@ -123,23 +118,14 @@ def usable(result: Result) -> int:
 
 @once
 def _measured(result):
-    """Medians of the rounds by kind and workers, in this order; wall_s and cpu_s of a task."""
-    frame = result.shown[result.frame.cpu.isna()]
-    columns = {name: frame[name] / frame.tasks for name in ("wall_s", "cpu_s")}
-    columns["cpu_cost"] = frame.cpu_cost.astype(float)
-    lines = frame.assign(**columns).groupby(["kind", "workers"])
-    return lines[["wall_s", "cpu_s", "setup_s", "speedup", "cores_busy", "cpu_cost", "tasks"]].median()
-
-
-def _cost(measured):
-    """A CPU cost, 1 where the clock saw no CPU time."""
-    return float(measured) if measured > 0 else 1.0
+    """Medians of the rounds by kind and workers, in this order; wall_s and cpu_s of a task, setup_s of a worker."""
+    frame = result.shown[result.frame.cpu.isna()].astype({"cpu_cost": float})
+    of_a_task = {name: frame[name] / frame.tasks for name in ("wall_s", "cpu_s")}
+    lines = frame.assign(**of_a_task, setup_s=frame.setup_s / frame.workers).groupby(["kind", "workers"])
+    found = lines[["wall_s", "cpu_s", "setup_s", "speedup", "cores_busy", "cpu_cost", "tasks"]].median()
+    return found.assign(cpu_cost=found.cpu_cost.where(found.cpu_cost > 0, 1))  # 1 where the clock saw no CPU time
 
 
 def _least(enough: Callable[[float], bool], most: float) -> float:
     """The least value from 0 to `most` that is enough, where all greater ones are; `most` where none is."""
-    low, high = 0.0, 0.0 if enough(0) else most
-    for _ in range(STEPS if high else 0):
-        middle = (low + high) / 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return most * bisect_left(range(STEPS), True, key=lambda step: enough(most * step / STEPS)) / STEPS

@@ -10,16 +10,17 @@ moves and wakes threads, and shared hardware. What workers cost beyond the work 
 
 import math
 from collections import deque, namedtuple
-from heapq import heappop, heappush
+
+from simpy import Environment, PriorityStore
 
 SWITCH_S = 0.005  # sys.getswitchinterval()'s default; also how long a worker keeps a CPU that others wait for
 TINY_S = 1e-9  # less than any time that counts, more than what sums of floats are off by
 
 # A task: seconds of bytecode, of computing with the GIL released, and of a wait, in this order.
 Work = namedtuple("Work", "bytecode_s released_s waits_s", defaults=(0, 0))
-# Of a kind of worker: to start one (which no run counts); what its parent takes to hand a task over, for one task after
-# the other, and what the worker takes then; the CPU time of computing as a multiple of what it takes alone.
-Costs = namedtuple("Costs", "setup_s handover_s cpu_cost", defaults=(0, 0, 1))
+# Of a kind of worker: what its parent takes to hand a task over, for one task after the other, and what the worker
+# takes then; the CPU time of computing as a multiple of what it takes alone.
+Costs = namedtuple("Costs", "handover_s cpu_cost", defaults=(0, 1))
 NO_COSTS = Costs()
 # A row as the timeline has it, with what the worker does, as the player knows it: "runs", waits for the "lock" or for a
 # "cpu", or "waits" by itself; share: the part of the block in which it ran.
@@ -28,70 +29,48 @@ Block = namedtuple("Block", "worker start_ms end_ms state share cpu task")
 Run = namedtuple("Run", "wall_s speedup cores_busy blocks held")
 
 
-class Turns:
-    """Things of which a worker may have one (CPUs by number, or one lock), given to who has waited longest.
-
-    SimPy's own resources do the same with three events where this has one or none.
-    """
-
-    def __init__(self, world, things):
-        self._world, self._free, self._waiting = world, list(things), deque()
-
-    def take(self):
-        """A generator that returns the lowest number that is free, when there is one."""
-        if self._free:
-            return heappop(self._free)
-        self._waiting.append((self._world.now, self._world.event()))
-        return (yield self._waiting[-1][1])
-
-    def give_back(self, thing):
-        if self._waiting:
-            self._waiting.popleft()[1].succeed(thing)
-        else:
-            heappush(self._free, thing)
-
-    def wanted_since(self):
-        """Since when somebody has waited; infinity where nobody does."""
-        return self._waiting[0][0] if self._waiting else math.inf
-
-
 def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=NO_COSTS, gil=True) -> Run:
     """Let so many workers of a kind do the tasks on so many CPUs.
 
     Threads share one lock, where there is a GIL; every other kind of worker has an interpreter for itself. Coroutines
     share their one thread instead, which plays the lock, and leave it only to wait.
     """
-    import simpy
-
-    world, queue, blocks, held = simpy.Environment(), deque(range(tasks)), [], []
+    world, queue, blocks, held = Environment(), deque(range(tasks)), [], []
+    lock, free = PriorityStore(world), PriorityStore(world)
+    lock.items, free.items = [0], list(range(cpus))
     one_thread = kind in ("asyncio", "serial")
     # A lock that nobody shares keeps nobody waiting, and is left out.
-    shared = Turns(world, [0]) if one_thread or (kind == "threads" and gil) else None
-    free = Turns(world, range(cpus))
+    shared = lock if one_thread or (kind == "threads" and gil) else None
 
     def note(since, state, worker, task, cpu=None):
         if world.now > since:
             blocks.append(Block(worker, 1e3 * since, 1e3 * world.now, state, float(state == "runs"), cpu, task))
         return world.now
 
+    def take(store):
+        """The lowest of its numbers, when there is one: who has waited longest is the first to get one."""
+        request = store.get()
+        request.since = world.now
+        return request
+
     def compute(left, lock, *who):
         while left > TINY_S:
-            asked, key = world.now, lock and (yield from lock.take())
+            asked, key = world.now, lock and (yield take(lock))
             taken = note(asked, "lock", *who)
-            cpu = yield from free.take()
+            cpu = yield take(free)
             began = note(taken, "cpu", *who)
             due = math.inf if one_thread else began + SWITCH_S
             while left > TINY_S and due > world.now + TINY_S:
                 ran = min(left, due - world.now)
                 yield world.timeout(ran)
                 left -= ran
-                wanted = min(lock.wanted_since() if lock else math.inf, free.wanted_since(), world.now)
-                due = max(due, wanted + SWITCH_S)  # not before others have waited for that long
+                wanted = [store.get_queue[0].since for store in (lock, free) if store and store.get_queue]
+                due = max(due, min([*wanted, world.now]) + SWITCH_S)  # not before others have waited for that long
             note(began, "runs", *who, cpu)
-            free.give_back(cpu)
+            free.put(cpu)
             if lock:
                 held.append((who[0], 1e3 * taken, 1e3 * world.now))
-                lock.give_back(key)
+                lock.put(key)
 
     def worker(number):
         while queue:

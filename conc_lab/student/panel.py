@@ -123,9 +123,9 @@ class Panel(Shell):
             self._table.value = folded("Table", scrolling(table, "Table"))
         if job.state == "done" and hasattr(self._bet, "met"):
             self._bet.met(job.result, self._draw, whole=True)
-        self._show_state()
         if what != {"progress"}:
             self._show_source(job.has_rounds or "result" in what)
+        self._show_state()  # last: whoever hears "Done." finds the rest done
 
     def _show_state(self):
         job, error, running = self._job, self._job.error, self._job.state == "running"

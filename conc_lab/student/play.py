@@ -5,7 +5,7 @@ import pandas
 from ..drawing import kit, words
 from ..drawing.player.player import MOST_LANES, Player, Track
 from ..engine.errors import LabError
-from ..engine.result import ODD, Result
+from ..engine.result import Result
 from ..engine.stats import where
 
 MOST_TRACKS = 6
@@ -21,19 +21,15 @@ def play(result: Result, task: str | None = None, kind: str | None = None, worke
     """
     if getattr(result, "experiment", None) not in ("timeline", "speedup"):
         raise LabError("lab.play plays what lab.timeline(…) or lab.speedup(…) returned, or a recording of one of them")
-    asked = {"task": task, "kind": "processes" if kind == result.processes else kind, "workers": workers}
-    try:
-        runs = _runs(result, where(result.shown, round=result.frame["round"].max()))
-    except ODD as error:
-        raise LabError(f"these are not the rows of a whole {result.experiment} run ({error!r:.100})") from error
-    serial = runs.kind == "serial"
-    chosen = where(runs[~serial], **{name: value for name, value in asked.items() if value is not None})
+    asked = {name: value for name, value in (("task", task), ("kind", kind), ("workers", workers)) if value is not None}
+    runs = _runs(result, where(result.shown, round=result.frame["round"].max()))
+    chosen = where(runs[runs.kind != "serial"], **asked)
     if chosen.empty:
-        raise LabError("lab.play found no such task, kind of worker or number of workers in this result")
-    runs = kit.ordered(pandas.concat([runs[serial], chosen]), ["kind", "workers", "task"], kind=kit.LOOKS)
+        raise LabError("this result has no such run to play: ask for another task, kind or workers, or measure again")
+    runs = kit.ordered(pandas.concat([where(runs, kind="serial"), chosen]), ["kind", "workers", "task"], kind=kit.LOOKS)
     most = runs.groupby(["kind", "task"], sort=False).tail(1).head(MOST_TRACKS)
     numbered = result.experiment == "speedup"
-    return Player([track(run.kind, run.workers, run.what, run.ran, numbered) for run in most.itertuples()])
+    return Player(tracks=[track(run.kind, run.workers, run.what, run.ran, numbered) for run in most.itertuples()])
 
 
 def _runs(result, last):
@@ -42,8 +38,6 @@ def _runs(result, last):
         runs = last.groupby(["kind", "task"])[BLOCK].apply(lambda rows: rows.values.tolist()).reset_index(name="ran")
         return runs.assign(workers=last.worker.max() + 1, what=runs.task)
     runs = last[last.ran.notna() & (last.repeat != "B") & (last.workers <= MOST_LANES)]
-    if runs.empty:
-        raise LabError("this speedup did not keep when its tasks ran: measure again to play it")
     task = result.params["task"]
     return runs.assign(task=task, what=runs.tasks.map(f"{{}} tasks of {task}".format))
 

@@ -10,30 +10,23 @@ from pathlib import Path
 import anywidget
 import numpy
 import traitlets
-from matplotlib.collections import PolyCollection
 
-from ...engine.errors import LabError
 from .. import kit, picture, words
 
 MOST_LANES = 8
-HATCHES = {"runs": "", "lock": "////", "cpu": "....", "waits": "", "unknown": ""}  # of a still, by a block's state
+HATCHES = {"lock": "////", "cpu": "...."}  # of a still, by what a block waits for
 HUES = {kind: (kit.LOOKS[kind]["color"], dark) for kind, dark in zip(kit.LOOKS, kit.ON_DARK, strict=True)}
-# In JupyterLab the live player hides its still, and a player that is lost (a reopened notebook) hides its own error.
-CSS = """<style>
-.jp-OutputArea-child:has(.conc-still):has(+ .jp-OutputArea-child .conc-player),
-.jp-OutputArea-child:has(.conc-still) + .jp-OutputArea-child:not(:has(.conc-player)) {display: none}
-</style>"""
 
 
 @dataclass(frozen=True)
 class Track:
     """One run: lanes under a title, and what each of them does, block by block.
 
-    lanes: (name, kind) of each worker; blocks: (lane, start_ms, end_ms, state, share, cpu, task): state is one of
-    HATCHES ("lock" waits for the lock, "cpu" for a CPU, "waits" is a wait of the task's own, "unknown" is measured: not
-    running, and nothing says why), share the part of the block in which the worker ran, cpu the number of its CPU or
-    None, task the number of its task or None; lock: (lane, start_ms, end_ms) of who holds the lock, in a model;
-    note: a sentence to stand under the picture.
+    lanes: (name, kind) of each worker, MOST_LANES at most; blocks: (lane, start_ms, end_ms, state, share, cpu, task):
+    state is "runs", "lock" (waits for the lock), "cpu" (for a CPU), "waits" (a wait of the task's own) or "unknown"
+    (measured: not running, and nothing says why), share the part of the block in which the worker ran, cpu the number
+    of its CPU or None, task the number of its task or None; lock: (lane, start_ms, end_ms) of who holds the lock, in a
+    model; note: a sentence to stand under the picture.
     """
 
     title: str
@@ -42,10 +35,6 @@ class Track:
     modelled: bool = False
     lock: list | tuple = ()
     note: str = ""
-
-    def __post_init__(self):
-        if not 1 <= len(self.lanes) <= MOST_LANES:
-            raise LabError(f"the player has one to {MOST_LANES} lanes a track, got {len(self.lanes)} in {self.title!r}")
 
     @property
     def label(self) -> str:
@@ -59,15 +48,12 @@ class Track:
 
 
 class Player(anywidget.AnyWidget):
-    """Plays tracks under each other on one time axis; set `tracks` to play others in the same place."""
+    """Plays tracks under each other on one time axis, a model's first; set `tracks` to play others in this place."""
 
     _esm = Path(__file__).with_name("player.js")
     _css = Path(__file__).with_name("player.css")
     hues = traitlets.Dict(HUES).tag(sync=True)
     tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [vars(track) for track in tracks])
-
-    def __init__(self, tracks, **layout):
-        super().__init__(tracks=sorted(tracks, key=lambda track: not track.modelled), **layout)
 
     def _ipython_display_(self):
         show(self, picture.drawn(still, self.tracks))
@@ -76,11 +62,13 @@ class Player(anywidget.AnyWidget):
 def show(widget, instead: picture.Picture) -> None:
     """Display a widget that is or holds a player, and a picture that stands in its place where no widget can run.
 
-    They are two outputs: of one output with both, a reopened notebook shows "model not found".
+    They are two outputs: of one output with both, a reopened notebook shows "model not found". In JupyterLab the live
+    player hides its picture, and a player that is lost (a reopened notebook) its own error.
     """
     from IPython.display import HTML, display
 
-    display(HTML(f'{CSS}<div class="conc-still">{instead._repr_html_()}</div>'))
+    style = Path(__file__).with_name("still.css").read_text(encoding="utf-8")
+    display(HTML(f'<style>{style}</style><div class="conc-still">{instead._repr_html_()}</div>'))
     view = {"model_id": widget.model_id, "version_major": 2, "version_minor": 0}
     display({"application/vnd.jupyter.widget-view+json": view, "text/html": "", "text/plain": ""}, raw=True)
 
@@ -93,12 +81,9 @@ def still(tracks):
     for ax, track in zip(axes, tracks, strict=True):
         lane, start, end, state, share, *_ = map(numpy.array, zip(*track.blocks, strict=True))
         hues = numpy.array([kit.LOOKS[kind]["color"] for _, kind in track.lanes])[lane]
-        half = 0.35 * numpy.where(state == "runs", share.clip(0.1), 1)
-        sides = [(start, lane - half), (start, lane + half), (end, lane + half), (end, lane - half)]
-        for name, hatch in HATCHES.items():
-            shapes, colors = numpy.transpose(sides, (2, 0, 1))[state == name], hues[state == name]
-            face = colors if name == "runs" else "none"
-            ax.add_collection(PolyCollection(shapes, facecolor=face, edgecolor=colors, hatch=hatch))
+        faces, hatches = numpy.where(state == "runs", hues, "none"), [HATCHES.get(each, "") for each in state]
+        thick = 0.7 * numpy.where(state == "runs", share.clip(0.1), 1)
+        ax.barh(lane, end - start, thick, left=start, color=faces, edgecolor=hues, hatch=hatches)
         kit.names(ax, [name for name, _ in track.lanes])
         ax.set_title(track.label, fontsize=10, loc="left")
         ax.autoscale(axis="x", tight=True)

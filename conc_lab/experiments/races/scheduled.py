@@ -1,21 +1,20 @@
 """Updates in a set order by two real threads: each waits for its turn before each of its steps.
 
-The steps are those of modelling/schedule.py. Started as a program of its own (engine/helper.py); says the count after
-each step as a JSON list.
+The steps are those of modelling/schedule.py.
 """
 
 from contextlib import nullcontext
-from functools import partial
 from threading import Lock, Semaphore, Thread
 from types import SimpleNamespace
 
-from ...engine import helper
 
+def scheduled(rule: str, updates: int, lock: bool, order) -> list[int]:
+    """The count before and after each step of two threads with so many updates each; order: 0 or 1, whose step is next.
 
-def scheduled(rule, updates, lock, order):
-    """Let two threads with so many updates each make their steps in this order, a list of 0 and 1."""
+    Where the order ends, both threads go on by themselves until they are done.
+    """
     shared, turns, done = SimpleNamespace(count=0), (Semaphore(0), Semaphore(0)), Semaphore(0)
-    guard, counts = Lock() if lock else nullcontext(), []
+    guard, counts = Lock() if lock else nullcontext(), [0]
 
     def work(number):
         def switch():  # a step ends, and the next one begins
@@ -33,20 +32,17 @@ def scheduled(rule, updates, lock, order):
                 elif rule == "call":
                     shared.count += switch()
                 else:
-                    own = shared.count
-                    switch()
-                    own = own + 1
+                    own = shared.count + switch()  # the call ends the step that reads
                     switch()
                     shared.count = own
             switch()
 
     for number in (0, 1):
-        Thread(target=work, args=(number,), daemon=True).start()  # the order may leave it in the middle
+        Thread(target=work, args=(number,), daemon=True).start()
     for number in order:
         turns[number].release()
         done.acquire()
         counts.append(shared.count)
-    helper.say(counts)
-
-
-main = partial(helper.run, scheduled)
+    for turn in turns:
+        turn.release(1 + 4 * updates)
+    return counts

@@ -8,6 +8,7 @@ cores busy / CPU cost (see `decompose`).
 import math
 import os
 from collections.abc import Iterator
+from operator import itemgetter
 from time import perf_counter, perf_counter_ns
 
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
@@ -84,10 +85,7 @@ def timed(task, args, expected, count, kind, workers):
     def work(pool):
         return perf_counter_ns(), list(pool.map(task, [args] * count, noted=True))
 
-    def prepare(pool):
-        pool.together(in_worker.clocked, bool)  # the first one takes milliseconds
-
-    row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work, prepare=prepare)
+    row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work)
     values, notes = zip(*(pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes), strict=True)
     if not all(tasks.alike(value, expected) for value in values):
         raise LabError(f"{task.name} returned something else in a worker ({kind}) than before: no time is shown")
@@ -100,16 +98,11 @@ def who_ran(notes: list, start_ns: int) -> list:
     notes: of the tasks, by `in_worker.clocked`; worker: 0, 1, … by their first starts; the times count from start_ns;
     cpu_ms: the task's CPU time, None for asyncio. Tasks are noted in every round: all rounds have the same conditions.
     """
-    notes = sorted(notes, key=lambda note: note[1])[:NOTED]
-    numbers = {who: number for number, who in enumerate(dict.fromkeys(note[0] for note in notes))}
-
-    def ms(ns):
-        return None if ns is None else round(ns / 1e6, 3)
-
-    return [
-        [numbers[who], ms(start - start_ns), ms(end - start_ns), ms(cpu_ns), cpu]
-        for who, start, end, cpu_ns, cpu in notes
-    ]
+    ran, numbers = [], {}
+    for who, start, end, cpu_ns, cpu in sorted(notes, key=itemgetter(1))[:NOTED]:
+        times_ms = [ns and round(ns / 1e6, 3) for ns in (start - start_ns, end - start_ns, cpu_ns)]
+        ran.append([numbers.setdefault(who, len(numbers)), *times_ms, cpu])
+    return ran
 
 
 def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda pool: None):
@@ -123,9 +116,11 @@ def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda 
     with pools.opened(kind, workers) as pool:
         ready = perf_counter()
         if warm_up and kind == "asyncio":
-            list(pool.map(task, [args]))
+            list(pool.map(task, [args], noted=True))
         elif warm_up:
-            pool.usages(in_worker.call, (task.function, args))
+            pool.usages(
+                in_worker.call, (in_worker.clocked, (task.function, *args))
+            )  # to note takes milliseconds, the first time
         prepare(pool)
         before = pool.usages()
         start = perf_counter()

@@ -1,7 +1,6 @@
 """Parameters: one test for each class of them; a bad value is refused before anything is started."""
 
 import functools
-import itertools
 import math
 import sys
 import types
@@ -87,10 +86,9 @@ def test_several():
 
 
 def test_too_many_values():
-    """More than 256 values are refused, also where they never end, and no more of them are looked at."""
+    """More than 256 values are refused."""
     assert checked(counts=[2] * 256)["counts"] == [2]
-    for values in ([2] * 257, itertools.repeat(2)):
-        assert refused(counts=values) == "counts must have at least one value and at most 256"
+    assert refused(counts=[2] * 257) == "counts must have at least one value and at most 256"
 
 
 def test_kinds(monkeypatch):

@@ -10,7 +10,7 @@ import helpers
 import psutil
 import pytest
 
-from conc_lab.drawing import picture
+from conc_lab.drawing import kit
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # pools are forked from this process: it must have one thread
 
@@ -21,7 +21,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     helpers.become_subreaper()
-    picture.DPI = 50  # what a picture shows is looked at in its figure: fewer dots take a third of the time
+    kit.DPI = 100  # fewer dots take half of the time
     folder = tempfile.TemporaryDirectory(prefix="real-")
     config.add_cleanup(folder.cleanup)
     helpers.KEPT = Path(folder.name)

@@ -29,8 +29,23 @@ METHODS = [
 ]
 # Runs here take up to about 3 s, and a stuck one must fail rather than wait for the runner's 300 s.
 LIVENESS_S = 60
-# A small run of every experiment, with worker processes where it has any.
-RUNS = {name: experiment.part(name, "measure").SMALL for name in experiment.names()}
+# A small run of every experiment, with worker processes where it has any; by default one round of what is quick.
+RUNS = {name: {"rounds": 1} for name in experiment.names()}
+RUNS |= {
+    "advise": {"task_ms": 0.2, "within_s": 1},
+    "echo": {"run_ms": 2, "intervals_us": [5000], "rounds": 1},
+    "faults": {"faults": ["raise", "segfault", "hang"], "apis": ["Thread", "Pool"], "patience_s": 0.5},
+    "interval": {"run_ms": 2, "intervals_us": [5000, 10], "rounds": 1},
+    "memory": {"workers": [2], "rounds": 1},
+    "pingpong": {"run_ms": 2, "rounds": 1},
+    "races": {"counts": ["shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1},
+    "sharing": {},
+    "speedup": {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1},
+    "startup": {"workers": [1, 2], "starts": 2, "rounds": 1},
+    "switches": {"waits": 10, "run_ms": 2, "rounds": 1},
+    "timeline": {"tasks": ["count_primes"], "window_ms": 20, "rounds": 1},
+    "transfer": {"sizes_kb": [1], "chunks": [1], "rounds": 1},
+}
 KEPT = None  # the folder of what `real_run` keeps; pytest_configure in conftest.py makes and removes it
 SMALL = {"task": "count_primes", "workers": [2], "kinds": ["threads"], "task_ms": 0.2, "rounds": 1}
 

@@ -13,7 +13,9 @@ import sys
 from conc_lab.engine import experiment, kinds, result, run
 from conc_lab.engine.errors import LabError
 
+COMPUTING = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
 RECORDED = {
+    "advise": {"count_primes": {"task": "count_primes", "items": 10_000}},
     "faults": {"table": {}},
     "interval": {"all": {"workers": [4]}},
     "memory": {
@@ -21,6 +23,10 @@ RECORDED = {
         "ints": {"workers": [1, 2], "kinds": ["fork"], "parent_data": "ints", "touch": ["untouched", "read"]},
     },
     "sharing": {"table": {"kinds": list(kinds.here(("threads", "spawn", "fork", "forkserver", "interpreters")))}},
+    "speedup": {
+        **{task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTING},
+        "sleep": {"task": "sleep", "workers": [4, 16, 60], "kinds": ["threads", "processes", "asyncio"], "task_ms": 5},
+    },
     "startup": {"nothing": {}},
     "timeline": {"three": {"rounds": 3, "window_ms": 60}},
 }
@@ -28,7 +34,7 @@ RECORDED = {
 
 def cases(name: str) -> dict[str, dict]:
     """{case: its parameters} of an experiment; what is not named is the default of the profile."""
-    return RECORDED.get(name) or getattr(experiment.part(name, "measure"), "RECORDED", {"all": {}})
+    return RECORDED.get(name, {"all": {}})
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -33,7 +33,7 @@ def test_rows():
 @pytest.mark.slow
 def test_a_thousand_waits_are_a_thousand_switches():
     """A worker that waits 1,000 times counts 1,000 ± 5 % voluntary switches, of whatever kind it is."""
-    params = measure.SMALL | {"kinds": list(kinds.here(("threads", *kinds.START_METHODS, "interpreters")))}
+    params = helpers.RUNS["switches"] | {"kinds": list(kinds.here(("threads", *kinds.START_METHODS, "interpreters")))}
     rows = run.run("switches", params | {"waits": 1000}, timeout_s=helpers.LIVENESS_S).rows
     waiting = [row for row in rows if row["work"] == "waiting"]
     assert len(waiting) == 2 * len(params["kinds"])

@@ -144,7 +144,7 @@ def test_chart():
     assert titles == [f"{name}\nat the same time: at least 49%" for name in names for _ in range(2)]
     labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in panels]
     assert labels == [["thread 1", "thread 2"], ["process 1", "process 2"]] * 2
-    extents = [path.get_extents() for path in panels[0].collections[0].get_paths()]
+    extents = [block.get_bbox() for block in panels[0].patches]
     assert [(one.x0, one.x1, (one.y0 + one.y1) / 2) for one in extents] == [
         (0, 10, 0),
         (0, 10, 1),
@@ -153,10 +153,3 @@ def test_chart():
     ]
     full, almost, half, none = (one.height for one in extents)
     assert (almost / full, half / full) == pytest.approx((0.9964, 0.5)) and 0 < none < 0.1 * full
-
-
-def test_one_usable_cpu():
-    """The sentence says where one usable CPU kept two workers from running at the same time."""
-    for usable in (1, 2):
-        told = timeline_chart(made(TURNS, usable), None)[2]
-        assert ("One usable CPU: two that compute take turns or, under a CPU limit" in told) == (usable == 1)

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
+from . import words
+
 LOOKS = {
     "serial": {"color": "#222222", "marker": "d"},
     "threads": {"color": "#0072C8", "marker": "o"},
@@ -29,8 +31,8 @@ SMALL = {"linestyle": "", "markersize": 4, "markeredgewidth": 0}  # every run, u
 BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 
-
 GRID = {"color": "#DDDDDD"}
+LEGEND = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0), "frameon": False, "fontsize": 10}  # above the axes
 APART = 13  # points between the names of lines that end close together
 DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
 
@@ -62,24 +64,23 @@ def finish(figure):
     """Set the look that all charts share on the figure itself: matplotlib's settings are the student's."""
     for ax in figure.axes:
         ax.spines[["top", "right"]].set_visible(False)
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.label.set_size(11)
-            if "labelsize" not in axis.get_tick_params():
-                axis.set_tick_params(labelsize=11)
+        ax.tick_params(labelsize=11)
+        ax.xaxis.label.set_size(11)
+        ax.yaxis.label.set_size(11)
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # a task's name may hold a $
 
 
-def strips(lines, rows, column, say, title, looks=None):
+def strips(lines, rows, column, say, title, across):
     """Axes with a strip for each of `lines`: every run small, the median strong, its range, and its figure in words.
 
     lines: a DataFrame with name, kind, `column` (the median), low, high, figure, and what tells its runs among the
-    `rows` from others; looks: of each line, by default that of its kind.
+    `rows` from others; across: what the x axis is.
     """
     ax = figure(1.5 + 0.36 * len(lines), title).add_subplot()
     runs = lines.drop(columns=column).reset_index(names="line").merge(rows).groupby("line")[column]
-    for line, look in zip(lines.itertuples(), looks or map(LOOKS.get, lines.kind), strict=True):
-        at, every = line.Index, runs.get_group(line.Index)
+    for line in lines.itertuples():
+        at, every, look = line.Index, runs.get_group(line.Index), LOOKS.get(line.kind, LOOKS["serial"])
         ax.plot(every, [at] * len(every), **look, **SMALL)
         ax.plot([line.low, line.high], [at, at], color=look["color"], linewidth=1.5)
         ax.plot(getattr(line, column), at, **look, **STRONG)
@@ -87,12 +88,15 @@ def strips(lines, rows, column, say, title, looks=None):
     names(ax, lines.name)
     log(ax, "x", say)
     left, right = ax.get_xlim()
-    ax.set_xlim(right=right * (right / left) ** 0.3)  # room for the figures
+    ax.set(xlabel=across, xlim=(left, right * (right / left) ** 0.3))  # room for the figures
     return ax
 
 
 def cells(frame, color, title):
-    """A figure with the table of a DataFrame of texts, whose index names the lines; color(cell) is a cell's paper."""
+    """A figure with the table of a DataFrame of texts, and its alt text; color(cell) is a cell's paper.
+
+    title: what it is a table of; the frame's index names the lines.
+    """
     lines = [["", *frame.columns], *frame.itertuples()]
     papers = [["none"] * len(lines[0]), *(["none", *map(color, cells)] for _, *cells in lines[1:])]
     letters = sum(max(map(len, column)) + 2 for column in zip(*lines, strict=True))
@@ -105,7 +109,7 @@ def cells(frame, color, title):
         cell.set(edgecolor="white", linewidth=2, fontsize=10)
         cell.PAD = 0.02
     ax.axis("off")
-    return ax.figure
+    return ax.figure, f"A table of {title}. {words.table(frame)}"
 
 
 def ends(ax):
@@ -124,26 +128,10 @@ def ends(ax):
         ax.annotate(line.get_label(), (1, line.get_ydata()[-1]), **at, **look)
 
 
-def legend(ax, columns, *only):
-    """A legend above the axes, of these labels or all of them, where one that several lines have stands once."""
-    labels = zip(*reversed(ax.get_legend_handles_labels()), strict=True)
-    labelled = {label: handle for label, handle in labels if not only or label in only}
-    place = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0)}
-    if labelled:
-        ax.legend(labelled.values(), labelled, ncols=columns, frameon=False, fontsize=10, **place)
-
-
 def names(ax, lines):
     """The y axis as lines with these names, from the top."""
     ax.set_yticks(range(len(lines)), lines)
     ax.set_ylim(len(lines) - 0.5, -0.5)
-
-
-def columns(ax, names):
-    """The x axis as columns with these names."""
-    ax.set_xticks(range(len(names)), names)
-    ax.set_xlim(-0.4, len(names) - 0.8)  # the names of lines follow
-    ax.grid(axis="y", **GRID)
 
 
 def log(ax, axis, say, ticks=None, base=10):
@@ -156,11 +144,6 @@ def log(ax, axis, say, ticks=None, base=10):
     which.set_minor_locator(NullLocator())
     which.set_major_formatter(lambda value, _: say(value))
     ax.grid(axis=axis, **GRID)
-
-
-def dodge(kind):
-    """How far beside its place a kind is drawn, so that no marker hides another."""
-    return {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}.get(kind, 0)
 
 
 def bars(lines, by, column, hatched, what, title, sharex=False):
@@ -190,8 +173,5 @@ def bars(lines, by, column, hatched, what, title, sharex=False):
 
 def ordered(lines, by, **values):
     """The lines of a DataFrame by these columns; values: of a column, all that it may have, in the order wanted."""
-
-    def places(column):
-        return column.map(list(values[column.name]).index) if column.name in values else column
-
-    return lines.sort_values(by, key=places, ignore_index=True)
+    place = {name: list(items).index for name, items in values.items()}
+    return lines.sort_values(by, key=lambda one: one.map(place.get(one.name, lambda item: item)), ignore_index=True)

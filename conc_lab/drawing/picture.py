@@ -8,11 +8,11 @@ import base64
 import dataclasses
 import html
 import io
-import struct
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,13 +27,7 @@ WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few
 UNITS = (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms"))  # of a column, and as a table shows them
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
-# JupyterLab and VS Code say on <body> which theme is on; elsewhere the picture has light paper.
-CSS = """<style>
-.conc-lab img {max-width: 100%; height: auto; border-radius: 4px}
-.conc-lab p {max-width: 720px; margin: .4em 0}
-.conc-lab .on-dark, :is([data-jp-theme-light="false"], .vscode-dark) .conc-lab .on-light {display: none}
-:is([data-jp-theme-light="false"], .vscode-dark) .conc-lab .on-dark {display: inline}
-</style>"""
+CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Picture:
     beside: "Picture | None" = None
 
     def _repr_html_(self) -> str:
-        width, height = struct.unpack(">2I", self.png[16:24])
+        width, height = Image.open(io.BytesIO(self.png)).size
         images, size = "", f'width="{WIDE}" height="{WIDE * height // width}"'  # which the page reserves
         for theme, png in (("light", self.png), ("dark", self.dark)):
             data = f"data:image/png;base64,{base64.b64encode(png).decode()}"
@@ -89,20 +83,17 @@ def _said(picture, before="", after=""):
     return dataclasses.replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
 
 
-def headline(result: Result, bet=None) -> list[tuple] | None:
+def headline(result: Result, bet=None) -> list[tuple]:
     """The few figures that the result comes to: (kind of worker or None, label, figure, detail) each, all texts.
 
     A bet adds the variants that it is about, with `words.name` as their labels. By default it is the first line of each
-    kind in a summary that names all its lines and their figures; None where a table says it better.
+    kind in a summary that names all its lines and their figures; none where a table says it better.
     """
-    module = _module(result)
+    module, found = _module(result), ()
     if hasattr(module, "headline"):
         found = module.headline(result, bet)
     elif "figure" in (lines := module.summary(result)) and lines.name.is_unique:
-        first = lines.drop_duplicates("kind")
-        found = zip(first.kind, first.name, first.figure, [""] * len(first), strict=True)
-    else:
-        return None
+        found = lines.drop_duplicates("kind").assign(detail="")[["kind", "name", "figure", "detail"]].to_numpy()
     return [(kind if kind in kit.LOOKS else None, *texts) for kind, *texts in found]
 
 
@@ -110,9 +101,8 @@ def _recorded_beside(result):
     """A recording of the same case, where the result cannot show its point: on one CPU, or by what its module says."""
     module, params = _module(result), result.params
     one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
-    if not getattr(module, "needs_recording", lambda result: one_cpu)(result):
-        return None
-    found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task"))
+    needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
+    found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task")) if needed else None
     covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
     return found if found and all(set(params[name]) <= set(found.params[name]) for name in covered) else None
 

@@ -32,11 +32,7 @@ def decides(claim: str) -> Callable:
     None goes beyond its rows: where these cannot tell, the verdict says why.
     """
 
-    def keep(function):
-        DECIDERS[claim] = function
-        return function
-
-    return keep
+    return lambda function: DECIDERS.setdefault(claim, function)
 
 
 def first(figure: str, *rules: tuple) -> Verdict:

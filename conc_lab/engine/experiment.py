@@ -2,8 +2,8 @@
 
 An experiment is a folder in experiments/: measure.py holds the generator of the folder's name, which runs in a clean
 child interpreter and yields a dict for each observation and a `Progress` between them; chart.py draws its rows in the
-kernel. measure.py also declares COLUMNS ({column of a row: its type}) and SMALL (parameters of the smallest run), and
-may define check(params, machine), run in the kernel before the start, to refuse parameters that do not go together.
+kernel. measure.py also declares COLUMNS ({column of a row: its type}), and may define check(params, machine), run in
+the kernel before the start, to refuse parameters that do not go together.
 """
 
 import importlib

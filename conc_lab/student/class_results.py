@@ -118,9 +118,8 @@ def _chart(axis, frame):
     lines["figure"] = lines.value.map(words.times) + lines.runs.map(lambda files: f" ({words.count(files, 'file')})")
     title = axis.format(case, words.count(workers, "worker"))
     parts = [f"medians of {words.count(shown.file.nunique(), 'file')}, each file a small mark"]
-    ax = kit.strips(lines, shown, "value", "{:g}×".format, parts[0])
+    ax = kit.strips(lines, shown, "value", "{:g}×".format, parts[0], title)
     ax.axvline(1, **kit.REFERENCE, zorder=0)
-    ax.set_xlabel(title)
     if doubted := shown[shown.doubt.notna()].file.nunique():
         parts.append(f"in {doubted} of them the size is in doubt: CPUs were unlike or slowed down, or had other work")
     alt = words.sentence(f"medians, {title}", "; ".join(lines.name + " " + lines.figure))

@@ -21,7 +21,7 @@ def shown(result: Result, bet=None) -> str:
     """HTML: the headline, the chart and the sentence."""
     chart = picture.show(result, bet=bet)._repr_html_()
     points = {words.name(kind, workers): f"you bet {times:,g}×" for kind, workers, times in getattr(bet, "points", ())}
-    items = [_item(*item, points.get(item[1])) for item in picture.headline(result, bet) or ()]
+    items = [_item(*item, points.get(item[1])) for item in picture.headline(result, bet)]
     head = f'<div class="conc-lab-headline">{"".join(items)}</div>' if items else ""
     return f'{STYLE}<div class="conc-lab">{head}{chart}</div>'
 

@@ -62,10 +62,8 @@ def predicted_s(variants: pandas.DataFrame, numbers) -> pandas.DataFrame:
     """
     items = numpy.array(numbers, float)[:, None]
     start_s, workers, alone_s, item_s = variants[["start_s", "workers", "alone_s", "item_s"]].to_numpy().T
-    seconds = start_s * numpy.minimum(1, numpy.maximum(2, items) / workers) + numpy.maximum(
-        numpy.ceil(items / workers) * alone_s, items * item_s
-    )
-    return pandas.DataFrame(seconds, numbers, variants.index)
+    started, working_s = items.clip(2) / workers, numpy.maximum(numpy.ceil(items / workers) * alone_s, items * item_s)
+    return pandas.DataFrame(start_s * started.clip(max=1) + working_s, numbers, variants.index)
 
 
 def choices(seconds: pandas.DataFrame) -> pandas.Series:

@@ -13,14 +13,12 @@ import os
 import pickle
 import random
 from collections import namedtuple
-from collections.abc import Iterator
-from functools import partial
 from multiprocessing import resource_tracker
 from time import perf_counter, thread_time
 
 from ...engine import find_task, in_worker, machine, pools, tasks
 from ...engine.errors import LabError
-from ...engine.experiment import Progress
+from ...engine.experiment import Progress, Rows
 from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, here
 from ...engine.parameters import ByProfile, Kinds, Number, TaskName
 from ..speedup.measure import on_fresh_pool
@@ -37,8 +35,6 @@ ROUNDS, HANDED = 15, 5  # rounds at most; items that are handed over one by one
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "tasks": "int?", "chunk": "int", "refused": "str?"}
 COLUMNS |= dict.fromkeys(("setup_s", "wall_s", "teardown_s", "cpu_s", "cores_busy", "handover_s"), "float?")
 COLUMNS |= {"voluntary_switches": "int?", "argument_bytes": "int?", "result_bytes": "int?"}
-SMALL = {"task_ms": 0.2, "within_s": 1}
-RECORDED = {"count_primes": {"task": "count_primes", "items": 10_000}}
 
 # seconds and cpu_s of a call alone; quick: it may be called often; steady: whether two calls gave the same value;
 # sizes: columns of a row, where it can be pickled; copies: as many sets of arguments as go into one message to a
@@ -52,7 +48,7 @@ def advise(
     kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes", *here(["interpreters"])),
     task_ms: Number(0.1, 1000, "milliseconds an item of a built-in task takes alone", whole=False) = 10,
     within_s: Number(1, 60, "seconds for measuring", whole=False) = ByProfile(2, 8, 12),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Predict how long this many items take on each kind of worker, and say which to use; one row is one batch.
 
     A plain loop is always measured, and asyncio only for a task that is a coroutine.
@@ -152,7 +148,7 @@ def _observed(item, kind, workers, count=None):
             count = math.ceil(count / least * max(1, BATCH_S / (perf_counter() - begun))) * least
 
     try:
-        first = _first_use(kind, workers, partial(work, number=least)) if item.quick else {}
+        first = _first_use(kind, workers, lambda pool: work(pool, least)) if item.quick else {}
         timed, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
         if item.steady and not tasks.alike(value, item.value):
             raise LabError(f"{item.task.name} returned something else in a worker than when it was called before")

@@ -1,15 +1,14 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
-from ...drawing import kit, words
+from ...drawing import words
 from ...drawing.verdict import Verdict, decides
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
 
 NEEDS_TWO_CPUS = True
 
 
-@once
 def summary(result: Result):
     """A DataFrame of what a round trip took, a line for each kind and number of others, the longest interval first."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
@@ -28,7 +27,6 @@ def echo_chart(result: Result, bet):
     The sentence tells the echo beside threads at the longest and shortest interval, and beside processes.
     """
     lines = summary(result)
-    looks = [kit.LOOKS.get(kind, kit.LOOKS["serial"]) for kind in lines.kind]
     alone, *threads, processes = lines[lines.workers <= min(result.params["workers"])].itertuples()
     longest, parts = threads[0], [f"a round trip took {alone.figure} alone"]
     for line in dict.fromkeys((longest, threads[-1], processes)):
@@ -36,16 +34,14 @@ def echo_chart(result: Result, bet):
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 2
     why = f"at {us(longest.interval_us)} the echo waited for about one interval: the thread keeps the GIL that long"
     sentence = words.sentence("; ".join(parts), *[why] * (waited and result.machine["gil"]))
-    return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}", looks), sentence
+    return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}"), sentence
 
 
 @decides("echo")
 def answers_beside_a_thread(echoed: Result) -> Verdict:
     """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
-    (alone,), (beside,) = (
-        summary(echoed).query(one).itertuples()
-        for one in ("kind == 'none'", "kind == 'threads' and workers == 1 and interval_us == 5000")
-    )
+    lines = summary(echoed).query("kind == 'none' or kind == 'threads' and workers == 1 and interval_us == 5000")
+    alone, beside = lines.itertuples()
     times, waited = beside.round_trip_us / alone.round_trip_us, 2500 < beside.round_trip_us < 10_000
     word = "hardly" if times < 1.5 else "twice" if times < 3 else "interval" if waited else "cannot tell"
     why = "that fits none of the options" if echoed.machine["gil"] else "the bet is about a Python with the GIL"

@@ -13,7 +13,6 @@ from ..pingpong.measure import RUN_MS, process, round_trips
 
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?", "trips": "int"}
 COLUMNS |= {"round_trip_us": "float", "p10_us": "float", "p90_us": "float"}
-SMALL = {"run_ms": 2, "intervals_us": [5000], "rounds": 1}
 
 
 def echo(

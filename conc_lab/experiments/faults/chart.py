@@ -4,14 +4,13 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides
-from ...engine.result import Result, once
+from ...engine.result import Result
 from .measure import FAULTS, IN_PROCESS
 from .program import NOTHING, RESULT
 
 COLORS = {"✓": "#CCEBE3", "✗": "#F7DFD0", "–": "#EEEEEE", "": "none"}
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """A line for each case: fault, worker (its API, with the start method where there are several), and its cells.
 
@@ -44,8 +43,6 @@ def faults_chart(result: Result, bet):
     for fault, cases in lines.groupby("fault", sort=False):
         cells = cases.set_index("   " + cases.worker).drop(columns=["fault", "worker"])
         tables += [pandas.DataFrame("", [f"{fault}: {FAULTS[fault]}"], cells.columns), cells]
-    table = pandas.concat(tables)
-    alt = f"Table of what became of everybody when one of two workers failed. {words.table(table)}"
     cells = lines.melt(["fault", "worker"], var_name="what", value_name="cell")
     bad = cells[cells.cell.str.startswith("✗")].groupby(["what", "cell"], sort=False)
     parts = [f"{what} {cell[2:]}: {_cases(cases)}" for (what, cell), cases in bad]
@@ -53,7 +50,7 @@ def faults_chart(result: Result, bet):
         parts.append(f"not shown here, because {reason}: {_cases(cases)}")
     sentence = words.sentence(*parts or ["every caller gets the error, and all else goes on"])
     title = "what became of everybody when one of two workers failed"
-    return kit.cells(table, lambda cell: COLORS[cell[:1]], title), alt, sentence
+    return *kit.cells(pandas.concat(tables), lambda cell: COLORS[cell[:1]], title), sentence
 
 
 def _cases(cases):

@@ -32,7 +32,6 @@ WORKERS = 8  # so many at the same time, in programs of two
 
 COLUMNS = dict.fromkeys(("fault", "api", "kind"), "str") | dict.fromkeys(("told", "ended", "reason"), "str?")
 COLUMNS |= dict.fromkeys(("others_finished", "usable_again", "stoppable", "survived"), "bool?")
-SMALL = {"faults": ["raise", "segfault", "hang"], "apis": ["Thread", "Pool"], "patience_s": 0.5}
 
 
 def faults(

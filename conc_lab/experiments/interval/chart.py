@@ -4,7 +4,7 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import between
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import spread, where
 from ..pingpong.chart import compared, us
 
@@ -13,7 +13,6 @@ PANELS = {"throughput": "work done (serial = 1)", "cpu_cost": "CPU time (serial 
 PANELS |= {"switches_per_s": "switches a second"}
 
 
-@once
 def against_serial(result: Result) -> pandas.DataFrame:
     """The rows of threads, each against the serial run of as much work in the same round.
 
@@ -28,16 +27,14 @@ def against_serial(result: Result) -> pandas.DataFrame:
     return rows.assign(switches_per_s=switches / rows.wall_s)
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """A line for each quantity, number of threads and interval, from the longest: median, low, high, name, figure.
 
     A quantity that was not counted has no lines.
     """
-    rows, found = against_serial(result).sort_values(["workers", "interval_us"], ascending=[True, False]), []
-    for quantity, title in PANELS.items():
-        found.append(spread(rows, quantity, "kind", "workers", "interval_us").assign(panel=title))
-    lines = pandas.concat(found, ignore_index=True)
+    rows = against_serial(result).sort_values(["workers", "interval_us"], ascending=[True, False])
+    panels = {PANELS[quantity]: spread(rows, quantity, "kind", "workers", "interval_us") for quantity in PANELS}
+    lines = pandas.concat(panels, names=["panel", None]).reset_index("panel").reset_index(drop=True)
     names = [f"{words.name(line.kind, line.workers)} at {us(line.interval_us)}" for line in lines.itertuples()]
     return lines.assign(name=names, figure=list(map(between, lines.low, lines["median"], lines.high)))
 

@@ -15,7 +15,6 @@ INTERVALS_US = Several(Number(5, 100_000, "microseconds between two switches of 
 DEFAULT_US = (5000, 500, 50, 10)
 
 COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?"} | COUNTED
-SMALL = {"run_ms": 2, "intervals_us": [5000, 10], "rounds": 1}
 
 
 def interval(

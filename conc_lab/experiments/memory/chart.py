@@ -4,7 +4,7 @@ from itertools import product
 
 from ...drawing import kit, words
 from ...drawing.verdict import TENFOLD, Verdict, decides, first, ranged
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
 
@@ -32,7 +32,6 @@ def megabytes(value: float) -> str:
     return "under 0.1" if abs(value) < 0.095 * MB else f"{value / MB:.{1 if abs(value) < 100 * MB else 0}f}"
 
 
-@once
 def summary(result: Result):
     """A DataFrame with a line for each kind, touch and number of workers: medians over the rounds.
 
@@ -129,7 +128,5 @@ def what_reading_copies(kept: Result) -> Verdict:
         return Verdict("cannot tell", "this system has no fork", "no forked worker")
     before, after = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
     figure = f"a forked worker had {before:.0%} of the data's size to itself before it read them, {after:.0%} after"
-    word = (
-        "before" if before >= 0.5 else "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
-    )
-    return Verdict(word, "it was neither most of the data nor next to nothing", figure)
+    read = "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
+    return Verdict("before" if before >= 0.5 else read, "it was neither most of the data nor next to nothing", figure)

@@ -29,7 +29,6 @@ COLUMNS = {"round": "int", "order": "int", "kind": "str", "workers": "int", "tou
 COLUMNS |= {f"{meter}_{when}bytes": "int?" for meter in METERS for when in ("before_", "")} | {"rss_bytes": "int"}
 COLUMNS |= {f"worker_{meter}_bytes": "float?" for meter in METERS}
 COLUMNS |= {"processes": "int", "others_uss_bytes": "int?", "missing": "str?"}
-SMALL = {"workers": [2], "rounds": 1}
 
 
 def memory(

@@ -7,7 +7,7 @@ import pandas
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, between, decides, first
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import paired, spread, where
 from .measure import PARTNERS, PLACES
 
@@ -15,7 +15,6 @@ NEEDS_TWO_CPUS = True
 VARIANT = ["place", "kind", "primitive"]
 
 
-@once
 def summary(result: Result) -> pandas.DataFrame:
     """What a round trip took, a line for each place and pair of partners that has figures."""
     lines = medians(result, VARIANT, [(place, *partner) for place in PLACES for partner in PARTNERS])
@@ -31,10 +30,10 @@ def medians(result: Result, by: list[str], variants: list[tuple]) -> pandas.Data
     return pandas.DataFrame(variants, columns=by).merge(lines.assign(figure=lines.round_trip_us.map(us)))
 
 
-def round_trips(result: Result, lines: pandas.DataFrame, title: str, looks: list | None = None):
+def round_trips(result: Result, lines: pandas.DataFrame, title: str):
     """The figure with a strip for each line, and its alt text."""
-    ax = kit.strips(lines, result.frame, "round_trip_us", us, title, looks)
-    ax.set_xlabel("round trip, there and back (each step multiplies)")
+    across = "round trip, there and back (each step multiplies)"
+    ax = kit.strips(lines, result.frame, "round_trip_us", us, title, across)
     return ax.figure, f"Round trips, medians of the runs. {'; '.join(lines.name + ': ' + lines.figure)}."
 
 

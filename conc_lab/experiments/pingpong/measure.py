@@ -26,7 +26,6 @@ RUN_MS = Number(1, 10_000, "milliseconds of round trips", whole=False)
 
 COLUMNS = {"round": "int", "kind": "str", "primitive": "str", "place": "str", "reason": "str?"}
 COLUMNS |= {"trips": "int?", "round_trip_us": "float?", "p10_us": "float?", "p90_us": "float?"}
-SMALL = {"run_ms": 2, "rounds": 1}
 
 
 def pingpong(run_ms: RUN_MS = ByProfile(20, 100, 300), rounds: ROUNDS = ByProfile(2, 5, 9)) -> Rows:

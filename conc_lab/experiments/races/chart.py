@@ -2,7 +2,7 @@
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides
-from ...engine.result import Result, once
+from ...engine.result import Result
 from .measure import METHODS, ORDERS
 
 NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
@@ -13,7 +13,6 @@ BARS = {"updates": "updates counted; lost (hatched)", "threads": "threads with b
 NO_PROMISE = "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
 
 
-@once
 def summary(result: Result):
     """A DataFrame with the sums over all rounds, a line for each method, way and kind, in the order of the constants.
 

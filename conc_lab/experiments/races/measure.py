@@ -28,7 +28,6 @@ ORDERS = ("opposite order", "same order")
 
 COLUMNS = dict.fromkeys(("method", "kind", "count", "lock", "what"), "str")
 COLUMNS |= dict.fromkeys(("round", "expected", "counted", "lost", "seen_by_parent"), "int")
-SMALL = {"counts": ["shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1}
 
 
 def races(
@@ -52,7 +51,7 @@ def races(
     """
     # 500 times as often as usual, for good: an update that can be lost has its chance, and this interpreter then ends.
     sys.setswitchinterval(1e-5)
-    for number, _, variant, progress in in_rounds(_variants(methods, kinds, counts), rounds):
+    for number, _, variant, progress in in_rounds(list(_variants(methods, kinds, counts)), rounds):
         method, kind, count, lock = variant
         if method == "deadlock":
             row = _deadlock(lock, patience_ms / 1000)
@@ -65,13 +64,11 @@ def races(
 
 def _variants(methods, kinds, counts):
     """All (method, kind, count, lock) that go together."""
-    variants = []
     for method, kind in product(methods, kinds):
         ways = [("shared", "none"), ("shared", "lock"), ("queue" if kind == "threads" else "own", "none")]
         if method == "deadlock":
             ways = [("shared", order) for order in ORDERS if kind == "threads"]
-        variants += [(method, kind, count, lock) for count, lock in ways if count in counts]
-    return variants
+        yield from ((method, kind, count, lock) for count, lock in ways if count in counts)
 
 
 def _race(method, kind, count, lock, turns):

@@ -5,7 +5,7 @@ from matplotlib.patches import Rectangle
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides, first
 from ...engine.errors import LabError
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ..memory import chart as memory
 from .measure import FILE, LOCAL, LOCALS, OBJECT, PID, THINGS, THREAD, VALUE, WORKERS, WRITE
 
@@ -16,7 +16,6 @@ INSIDE |= {LOCALS: "locals (stack)", LOCAL: "thread-locals"}
 FILLS = {"together": "#FFFFFF", "process": "#EAF4FB", "interpreter": "#D5EAF7", "thread": "#FFF3D6"}
 
 
-@once
 def summary(result: Result):
     """A DataFrame with a line for each thing and a column for each kind of worker here: shared, copied, own, …"""
     cells = result.frame.pivot(index="thing", columns="kind", values="cell").rename_axis(columns=None)
@@ -25,9 +24,8 @@ def summary(result: Result):
 
 def sharing_chart(result: Result, bet):
     """The table: a line for each thing, a column for each kind of worker."""
-    alt = f"A table of what a worker shares with the program that started it. {words.table(summary(result))}"
     title = "what a worker shares with the program that started it"
-    return kit.cells(summary(result), COLORS.get, title), alt, sharing_sentence(result)
+    return *kit.cells(summary(result), COLORS.get, title), sharing_sentence(result)
 
 
 def sharing_sentence(result: Result) -> str:

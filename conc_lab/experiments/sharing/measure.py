@@ -24,7 +24,6 @@ SKIPS_KINDS = True
 SET, LATER = "set before the start", "changed later"  # what the parent writes
 
 COLUMNS = {"thing": "str", "kind": "str", "cell": "str", "evidence": "str?", "different_ids": "int?", "reason": "str?"}
-SMALL = {}
 
 
 def sharing(kinds: Kinds(*KINDS, help="how the worker is started") = ("threads", "spawn")) -> Rows:

@@ -1,7 +1,5 @@
 """Speedup against workers, with what explains it; setup against run; and claims C4, C6 and C7."""
 
-import math
-
 import numpy
 import pandas
 
@@ -24,6 +22,7 @@ UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
 REMARKS = {"no gain": "no gain", "as busy": "no gain to be seen, but the clock is too noisy to be sure"}  # by direction
 REMARKS |= {"too few": "too few rounds for a verdict", "unclear": "the clock is too noisy to tell"}
+BESIDE = {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}  # its place, so that no marker hides another
 PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#8A8A8A"}  # greys: a hue is a kind of worker's
 
 
@@ -39,7 +38,7 @@ def summary(result: Result) -> pandas.DataFrame:
     little CPU it uses decides nothing.
     """
     nature = character(result.frame)
-    frame = result.shown.assign(cpu_cost=math.nan if nature == "waits" else result.frame.cpu_cost.astype(float))
+    frame = result.shown.assign(cpu_cost=numpy.nan if nature == "waits" else result.frame.cpu_cost.astype(float))
     variants = by_variant(frame[frame.kind != "serial"])
     lines = variants[["speedup", "cores_busy", "cpu_cost"]].median().assign(rounds=variants.size())
     lines[["low", "high", "coverage"]] = variants.speedup.apply(interval).tolist()
@@ -53,14 +52,13 @@ def summary(result: Result) -> pandas.DataFrame:
     }
     lines = lines.assign(direction=numpy.select([*directions.values()], [*directions], "unclear")).reset_index()
     doubts = [_doubt(result, nature, alone, line) for line in lines.itertuples()]
-    names = list(map(words.name, lines.kind, lines.workers))
-    return lines.assign(name=names, doubt=pandas.Series(doubts, dtype=object))
+    lines["name"] = list(map(words.name, lines.kind, lines.workers))
+    return lines.assign(doubt=pandas.Series(doubts, dtype=object))
 
 
 def by_variant(rows):
     """The rows by kind of worker, in the order of the charts, and number of workers."""
-    order = {"kind": [*kit.LOOKS].index, "workers": int}
-    return rows.sort_values([*order], key=lambda column: column.map(order[column.name])).groupby([*order], sort=False)
+    return kit.ordered(rows, ["kind", "workers"], kind=kit.LOOKS).groupby(["kind", "workers"], sort=False)
 
 
 def _doubt(result, nature, alone, line):
@@ -71,7 +69,7 @@ def _doubt(result, nature, alone, line):
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
     why = CAUSES if line.cpu_cost > 1 else CHEAPER
-    usable = result.machine["usable_cpus"] if nature == "computes" else math.nan
+    usable = result.machine["usable_cpus"] if nature == "computes" else numpy.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
     doubts = (
         (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),
@@ -84,33 +82,36 @@ def _doubt(result, nature, alone, line):
     return next((doubt for applies, doubt in doubts if applies), None)
 
 
-def plot_speedup(result: Result, ax, bets) -> None:
-    """What stands beside the medians of the speedup: every round small, their interval, the ideal, and the bets."""
-    for kind, rows in _placed(result, result.shown[result.shown.kind != "serial"]).groupby("kind"):
-        ax.plot(rows["at"], rows.speedup, **kit.LOOKS[kind] | kit.SMALL)
-    lines = _placed(result, summary(result))
-    ax.vlines(lines["at"], lines.low, lines.high, [kit.LOOKS[kind]["color"] for kind in lines.kind])
+def _draw(result, axes, bets):
+    """Draw the columns of the summary against workers: the speedup with every round small, its interval, the ideal
+    and the bets; all with what they are compared with: serial, or all usable CPUs.
+    """
     usable, workers = capacity(result.machine), sorted(result.params["workers"])
-    for kind, number, speedup in bets:
-        ax.plot(workers.index(number) + kit.dodge(kind), speedup, **kit.BET, label="your bet")
+    spots = {(kind, number): place + BESIDE.get(kind, 0) for place, number in enumerate(workers) for kind in kit.LOOKS}
+    top, columns = axes[0], list(zip(LABELS, axes, strict=False))
+    for (kind, number), rows in by_variant(result.shown[result.shown.kind != "serial"]):
+        top.plot([spots[kind, number]] * len(rows), rows.speedup, **kit.LOOKS[kind] | kit.SMALL)
+    for kind, lines in summary(result).groupby("kind", sort=False):
+        places = [spots[kind, number] for number in lines.workers]
+        top.vlines(places, lines.low, lines.high, kit.LOOKS[kind]["color"])
+        for column, ax in columns:
+            ax.plot(places, lines[column], **kit.LOOKS[kind], **kit.STRONG, label=words.label(kind, result))
+    for *variant, speedup in bets:
+        top.legend(handles=top.plot(spots[*variant], speedup, **kit.BET, label="your bet"), **kit.LEGEND)
     # No more is ideal than the workers, and than keeps every usable CPU busy; a quota below 1 slows serial as well.
     partly = character(result.frame) in ("waits", "mixed")
     busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
     ideal = numpy.minimum(workers, max(1, usable / max(busy, 0.001)))
-    ax.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal on {words.count(usable, 'CPU')}")
-
-
-def plot_medians(result: Result, ax, column: str) -> None:
-    """A column of the summary against workers, and what it is compared with: serial, or all usable CPUs."""
-    for kind, lines in _placed(result, summary(result)).groupby("kind", sort=False):
-        ax.plot(lines["at"], lines[column], **kit.LOOKS[kind], **kit.STRONG, label=words.label(kind, result))
-    ax.axhline(capacity(result.machine) if column == "cores_busy" else 1, color="#555555", linewidth=0.6)
-    if column == "speedup" and ax.get_ylim()[1] > 5:
-        kit.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
-    else:
-        ax.set_ylim(0, max(1.6, 1.1 * ax.get_ylim()[1]))
-    kit.columns(ax, sorted(result.params["workers"]))
-    ax.set_ylabel(LABELS[column])
+    top.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal on {words.count(usable, 'CPU')}")
+    for column, ax in columns:
+        ax.axhline(usable if column == "cores_busy" else 1, color="#555555", linewidth=0.6)
+        if column == "speedup" and ax.get_ylim()[1] > 5:
+            kit.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
+        else:
+            ax.set_ylim(0, max(1.6, 1.1 * ax.get_ylim()[1]))
+        ax.set_xticks(range(len(workers)), workers)
+        ax.set(xlim=(-0.4, len(workers) - 0.8), ylabel=LABELS[column])  # the names of lines follow
+        ax.grid(axis="y", **kit.GRID)
 
 
 def speedup_chart(result: Result, bet):
@@ -122,11 +123,8 @@ def speedup_chart(result: Result, bet):
     found = [_said(line, f"{words.times(line.speedup)} as fast", " (in doubt)") for line in last.itertuples()]
     figure = kit.figure(2.6 + len(heights), "; ".join(last.name + ": " + found))
     axes = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    plot_speedup(result, axes[0], bets)
-    for column, ax in zip(LABELS, axes, strict=False):
-        plot_medians(result, ax, column)
+    _draw(result, axes, bets)
     kit.ends(axes[0])
-    kit.legend(axes[0], 1, "your bet")
     axes[-1].set_xlabel(f"workers, each running {task}")
     said = [*(lines.name + " " + lines.speedup.map(words.times))]
     said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
@@ -157,7 +155,7 @@ def setup_chart(result: Result, bet):
     """Median setup, run (of as many tasks as any variant had) and teardown of every variant, as stacked bars."""
     rows, tasks = result.shown[result.shown.cpu.isna()], result.frame.tasks.max()
     rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * tasks / rows.tasks, teardown=rows.teardown_s)
-    medians = by_variant(rows)[["setup", "run", "teardown"]].median().reset_index()
+    medians = by_variant(rows)[[*PHASES]].median().reset_index()
     medians["name"] = medians["said"] = list(map(words.name, medians.kind, medians.workers))
     what = f"{tasks} tasks of {result.params['task']}"
     figure = kit.figure(1.7 + 0.34 * len(medians), f"the time of {what}")
@@ -168,7 +166,7 @@ def setup_chart(result: Result, bet):
         left += width
         medians["said"] += f", {phase} " + medians[phase].map(words.duration)
     kit.names(ax, medians.name)
-    kit.legend(ax, 3)
+    ax.legend(ncols=3, **kit.LEGEND)
     most = medians.groupby("kind", sort=False).said.last()
     return figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most)
 
@@ -186,12 +184,6 @@ def _verdict(line, waits):
     told = _said(line, size, UNSURE) + more
     why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
-
-
-def _placed(result, lines):
-    """The lines with `at`, where they stand on the x axis."""
-    places = sorted(result.params["workers"])
-    return lines.assign(at=lines.workers.map(places.index) + lines.kind.map(kit.dodge))
 
 
 @decides("C4")

@@ -7,13 +7,12 @@ cores busy / CPU cost (see `decompose`).
 
 import math
 import os
-from collections.abc import Iterator
 from operator import itemgetter
 from time import perf_counter, perf_counter_ns
 
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Progress, in_rounds
+from ...engine.experiment import ROUNDS, Progress, Rows, in_rounds
 from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
 
 # Workers take tasks as they get done: with 8 tasks on two unequal CPUs the one that ended first idled for up
@@ -29,10 +28,6 @@ COLUMNS = {"round": "int", "order": "int?", "repeat": "str?", "cpu": "int?", "ki
 COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s": "float", "cpu_s": "float"}
 COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
 COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?", "ran": "list?"}
-SMALL = {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1}
-COMPUTE = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
-RECORDED = {task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTE}
-RECORDED["sleep"] = dict(task="sleep", workers=[4, 16, 60], kinds=["threads", "processes", "asyncio"], task_ms=5)
 
 
 def speedup(
@@ -41,7 +36,7 @@ def speedup(
     kinds: Kinds("threads", "processes", *kinds.KINDS[1:]) = ("threads", "processes"),
     task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = ByProfile(2, 10, 30),
     rounds: ROUNDS = ByProfile(2, 5, 9),
-) -> Iterator[dict | Progress]:
+) -> Rows:
     """Time the same tasks with every kind and number of workers; one row is one variant in one round.
 
     Columns: round, order (its place in the shuffled round), kind, workers, repeat ("A" and "B" for the two

@@ -24,8 +24,7 @@ def summary(result: Result):
     that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the kind, and whether its
     server had to be started first), name (of the whole variant), figure (answer_s, and times as many threads').
     """
-    rows = result.frame
-    rows = rows.assign(setup_s=rows.answer_s + rows.end_s)
+    rows = result.frame.eval("setup_s = answer_s + end_s")
     rounds = rows.groupby([*VARIANT, "round"])[["answer_s", "setup_s"]].median().reset_index()
     threads = where(rows, kind="threads").groupby(["workers", "round"]).answer_s.median().rename("thread_s")
     bare = where(rounds, main_imports="nothing").set_index(["kind", "cold", "workers", "round"]).answer_s
@@ -53,16 +52,14 @@ def startup_chart(result: Result, bet):
     parts = [f"time {what}: {', '.join(starts := plain.way + ' ' + plain.figure)}"]
     found = f"time {what}: {'; '.join(dict.fromkeys(starts.iloc[[0, -1]]))}"
     strips = lines.assign(name=lines.name.str.replace(" + ", "\n+ "), low=lines.answer_s, high=lines.answer_s)
-    ax = kit.strips(strips, result.frame, "answer_s", words.duration, found)
-    ax.set_xlabel(until)
+    ax = kit.strips(strips, result.frame, "answer_s", words.duration, found, until)
     told = list(lines.name + ": " + lines.figure)
     spawned = where(lines, kind="spawn", workers=1, main_imports="nothing").dropna(subset="thread_s")
     for *_, times in bet.points if bet and len(spawned) else ():
         seconds = times * spawned.thread_s.item()
-        ax.plot(seconds, spawned.index, **kit.BET, label="your bet")
+        ax.legend(ax.plot(seconds, spawned.index, **kit.BET), ["your bet"], **kit.LEGEND)
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * seconds))
         told.append(f"your bet: {words.duration(seconds)}")
-    kit.legend(ax, 1)
     alt = f"{until.capitalize()}, or times that of as many threads, medians of {words.rounds(result)}"
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
@@ -94,7 +91,7 @@ def breakeven_chart(result: Result, bet):
     ax.yaxis.set_major_formatter("{x:g}×")
     ax.grid(axis="y", **kit.GRID)
     kit.log(ax, "x", words.duration)
-    kit.legend(ax, 2)
+    ax.legend(ncols=2, **kit.LEGEND)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."
     who = f"{words.count(most, 'worker')} of a main file that imports {imports}, on {words.count(cpus, 'usable CPU')},"
     best = f"at best, {who} can beat serial computing of this length: {', '.join(lines.pays)}"

@@ -27,7 +27,6 @@ MAIN = f"import os, conc_lab.{PROGRAM}\npid = os.getpid()  # tells a worker whet
 COLUMNS = {"round": "int", "order": "int", "start": "int", "workers": "int", "kind": "str", "main_imports": "str"}
 COLUMNS |= dict.fromkeys(("start_s", "answer_s", "end_s"), "float")
 COLUMNS |= dict.fromkeys(("cold", "new_process", "ran_main"), "bool")
-SMALL = {"workers": [1, 2], "starts": 2, "rounds": 1}
 
 
 def startup(

@@ -2,7 +2,7 @@
 
 from ...drawing import kit, words
 from ...drawing.verdict import Verdict, decides, first, ranged
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import WORKS
 
@@ -11,7 +11,6 @@ BY = ["work", "workers", "kind"]
 COUNTS = ["voluntary_switches", "involuntary_switches"]
 
 
-@once
 def summary(result: Result):
     """A DataFrame with the medians of one worker, a line for each work, number and kind of workers; name and figure."""
     rows = result.shown.astype(dict.fromkeys(COUNTS, float))

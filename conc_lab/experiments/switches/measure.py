@@ -16,7 +16,6 @@ WORKS = ("computing", "hashing", "waiting")
 COUNTED = {"wall_s": "float", "cpu_s": "float", "voluntary_switches": "int?", "involuntary_switches": "int?"}
 COUNTED |= {"results_equal": "bool", "reason": "str?"}
 COLUMNS = {"round": "int", "work": "str", "kind": "str", "workers": "int", "worker": "int"} | COUNTED
-SMALL = {"waits": 10, "run_ms": 2, "rounds": 1}
 
 
 def switches(

@@ -4,11 +4,6 @@ A block says how much CPU time its worker got, not when. So what is certain of t
 ran at the same time for the length of the overlap, less what each of the two blocks lacked of its own length.
 """
 
-import math
-
-import numpy
-from matplotlib.collections import PolyCollection
-
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, first, ranged
 from ...engine.result import Result, once
@@ -18,7 +13,6 @@ from .measure import WORKERS
 NEEDS_TWO_CPUS = True
 COVERED = ("tasks",)
 THICK, THIN = 0.7, 0.08  # of a block in which a worker ran all the time; and the least, as a share of that
-MANY = 300  # blocks in a panel, between which there is no room for lines
 SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
 # Least shares of the time: up to the first two workers took turns, from the second on not, if processes reach the third
 TURNS, TOGETHER, FREE = 0.1, 0.25, 0.5
@@ -42,7 +36,6 @@ def rounds(result: Result):
     return (certain.groupby(variant).sum() / overlap.groupby(variant).sum()).fillna(0).rename("both_ran_at_least")
 
 
-@once
 def summary(result: Result):
     """A DataFrame with the median of the least share of the time in which both ran, a line for each task and kind."""
     lines = rounds(result).groupby(["task", "kind"]).median().reset_index()
@@ -60,10 +53,8 @@ def timeline_chart(result: Result, bet):
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
         rows = where(last, task=task, kind=kind)
         half = (rows.cpu_ms / (rows.end_ms - rows.start_ms)).clip(THIN, 1) * THICK / 2
-        low, high = rows.worker - half, rows.worker + half
-        sides = [(rows.start_ms, low), (rows.start_ms, high), (rows.end_ms, high), (rows.end_ms, low)]
-        look = {"facecolor": kit.LOOKS[kind]["color"], "edgecolor": "white", "linewidth": 0.4 * (len(rows) < MANY)}
-        ax.add_collection(PolyCollection(numpy.transpose(sides, (2, 0, 1)), **look))
+        look = {"color": kit.LOOKS[kind]["color"], "edgecolor": "white", "linewidth": 0.4, "align": "edge"}
+        ax.bar(rows.start_ms, 2 * half, rows.end_ms - rows.start_ms, rows.worker - half, **look)
         kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
         ax.set_xlim(0, shown)
         ax.set_title(f"{task}\nat the same time: at least {percent(share)}", fontsize=10)
@@ -72,15 +63,12 @@ def timeline_chart(result: Result, bet):
     told += f"{'; '.join(parts)}."
     alt = "Timelines of two workers, block by block: the thicker a block, the more of its time the worker ran, and a "
     alt += f"thin line where it waited nearly all of it. {told}"
-    if result.machine["usable_cpus"] == 1:
-        told += " One usable CPU: two that compute take turns or, under a CPU limit, run for a moment at the same time "
-        told += "and are then both stopped."
     return figure, alt, told
 
 
 def percent(share):
     """A least share in per cent, rounded down: 99.6 % is not at least 100 %."""
-    return f"{math.floor(100 * share)}%"
+    return f"{int(100 * share)}%"
 
 
 @decides("C5")

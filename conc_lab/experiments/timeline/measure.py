@@ -19,7 +19,6 @@ BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows cou
 
 COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
 COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "cpu": "int?"}
-SMALL = {"tasks": ["count_primes"], "window_ms": 20, "rounds": 1}
 
 
 def timeline(
@@ -44,7 +43,6 @@ def timeline(
         first = min(blocks[0][0] for blocks in lanes)
         for who, blocks in enumerate(lanes):
             for start, end, cpu_ns, cpu in blocks:
-                row = {"round": number, "task": task.name, "kind": kind, "worker": who}
-                row |= {"start_ms": (start - first) / 1e6, "end_ms": (end - first) / 1e6}
-                yield row | {"cpu_ms": cpu_ns / 1e6, "cpu": cpu}
+                times_ms = [ns / 1e6 for ns in (start - first, end - first, cpu_ns)]
+                yield dict(zip(COLUMNS, (number, task.name, kind, who, *times_ms, cpu), strict=True))
         yield progress

@@ -3,7 +3,7 @@
 from ...drawing import kit, words
 from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, decides, first, ranged
 from ...engine.errors import LabError
-from ...engine.result import Result, once
+from ...engine.result import Result
 from ...engine.stats import where
 from .measure import BLOCKS, CHANNELS
 
@@ -12,7 +12,6 @@ BY = ["channel", "kind", "size_bytes", "chunk"]
 REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 
 
-@once
 def summary(result: Result):
     """A DataFrame with the medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
     lines = result.shown.groupby(BY, dropna=False)[["handover_s", "read_s"]].median().reset_index()
@@ -67,7 +66,7 @@ def _drawn(result, column, across, up, phrase, say):
             ends[-1] += f" (in every round faster than the pickle from {words.size(faster)} on)" if faster else ""
     kit.log(ax, "x", say)
     kit.log(ax, "y", words.duration)
-    kit.legend(ax, 2)
+    ax.legend(ncols=2, **kit.LEGEND)
     alt = words.sentence(f"{up} against {across}, medians: {'; '.join(medians)}")
     return figure, alt, words.sentence("; ".join(ends))
 

@@ -41,7 +41,6 @@ UNCOUNTED = 3
 
 COLUMNS = {"round": "int", "order": "int", "kind": "str", "channel": "str", "size_bytes": "int?", "chunk": "int?"}
 COLUMNS |= {"tasks": "int", "handover_s": "float", "read_s": "float?", "content_equal": "bool"}
-SMALL = {"sizes_kb": [1], "chunks": [1], "rounds": 1}
 
 
 class SizesThatFit(ByProfile):

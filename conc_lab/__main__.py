@@ -1,7 +1,6 @@
 """The command line. `conc-lab` alone opens the course; the commands below need no notebook."""
 
 import argparse
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,15 +13,9 @@ INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended, as shells g
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status: 0; 1 after one sentence on stderr; 130 after Ctrl-C."""
     try:
-        try:
-            options = vars(_parser().parse_args(arguments))
-            options.pop("command")(**options)
-            return 0
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads the output, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        options = vars(_parser().parse_args(arguments))
+        options.pop("command")(**options)
+        return 0
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         return INTERRUPTED
@@ -54,19 +47,9 @@ def _parser():
             value |= {"nargs": "+"} if isinstance(kind, parameters.Several) else {}
             command.add_argument(f"--{parameter.name.replace('_', '-')}", help=text, **value)
         command.add_argument("--timeout", type=float, default=run.TIMEOUT_S, metavar="SECONDS")
-        command.add_argument("--save", type=_file, metavar="FILE.json", help="write the result")
-        command.add_argument("--chart", type=_file, metavar="FILE.png", help="draw the result")
+        command.add_argument("--save", type=Path, metavar="FILE.json", help="write the result")
+        command.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the result")
     return parser
-
-
-def _file(name):
-    """The path of this name. Raises LabError, before a run is wasted, where no file can be written."""
-    path = os.path.abspath(name)
-    folder = next(folder for folder in Path(path).parents if os.path.exists(folder))
-    taken = os.path.exists(path) and not os.path.isfile(path)  # by a folder or a device
-    if taken or not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise LabError(f"no file can be written as {name!r}: name one in a folder that you can write to")
-    return Path(name)
 
 
 def _machine():

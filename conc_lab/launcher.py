@@ -54,16 +54,10 @@ def _server(folder, token):
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     from jupyterlab.labapp import LabApp
 
-    options = {
-        "ServerApp.root_dir": folder,
-        "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port_retries": 50,
-        "ServerApp.allow_root": True,
-        "Application.log_level": "ERROR",
-        "IdentityProvider.token": token,
-        "LabApp.default_url": f"/lab/tree/{FIRST}",
-    }
+    options = [f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", "--ServerApp.allow_root=True"]
+    options += [f"--IdentityProvider.token={token}", f"--LabApp.default_url=/lab/tree/{FIRST}"]
+    options += ["--Application.log_level=ERROR"]
     # Without a display, Python would take a browser that shows text in this terminal.
     if sys.platform == "linux" and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))):
-        options["ServerApp.open_browser"] = False
-    return LabApp.initialize_server(argv=[f"--{name}={value}" for name, value in options.items()])
+        options.append("--ServerApp.open_browser=False")
+    return LabApp.initialize_server(argv=options)

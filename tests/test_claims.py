@@ -183,8 +183,7 @@ def test_a_broken_file_is_named(folder):
     assert {row["word"] for row in table.rows} == {"holds", "not measured yet"}
 
 
-PARTS = {  # what may be lacking in a file: its facts, all columns, all rows but the first or the last
-    "no facts": lambda result: dataclasses.replace(result, machine={}),
+PARTS = {  # what may be lacking in a file: all columns, all rows but the first or the last
     "no columns": lambda result: dataclasses.replace(result, rows=[{}]),
     "the first row": lambda result: dataclasses.replace(result, rows=result.rows[:1]),
     "the last row": lambda result: dataclasses.replace(result, rows=result.rows[-1:]),

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pytest
 from made.results import MACHINE
 
-from conc_lab.engine.errors import LabError
 from conc_lab.student import elsewhere
 from conc_lab.student.bets import lessons
 from conc_lab.student.elsewhere import expect, words_of
@@ -65,9 +63,3 @@ def test_no_text_is_read_as_html(monkeypatch):
     monkeypatch.setattr(elsewhere, "lessons", lambda: {"made": {"elsewhere": [place]}})
     text = expect("made", MACHINE).text
     assert "<b>a &lt; b</b>: use <code>x &lt; y</code> &amp; more." in text.split("Elsewhere")[0]
-
-
-def test_an_unknown_lesson():
-    """A lesson that does not exist is refused with those that do."""
-    with pytest.raises(LabError, match=r"unknown lesson '99_nothing'; one of: .*02_cpu_bound"):
-        expect("99_nothing")

@@ -185,9 +185,7 @@ def test_compare(bare):
 
 def test_numpy_gets_one_thread(bare):
     """Where a cell imports a package, the variables that BLAS reads are set before that, and else nowhere."""
-    cell = (
-        "from __future__ import annotations\nimport os\ntry:\n    import numpy.linalg\nexcept ImportError:\n    pass\n"
-    )
+    cell = "import os\ntry:\n    import numpy.linalg\nexcept ImportError:\n    pass\n"
     cell += "seen = os.environ.get('OPENBLAS_NUM_THREADS')\ndef blas():\n    return seen\n"
     own_task.define("blas", cell)
     ran(bare(lab.export("blas", "threads", 2)), 2, "1")

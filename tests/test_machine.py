@@ -16,23 +16,15 @@ import conc_lab as lab
 from conc_lab.drawing.facts import Tiles
 from conc_lab.engine import cgroups, kinds, machine
 
-V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid,nodev - cgroup2 cgroup2 rw,nsdelegate"
-PROC = "23 1 0:21 / /proc rw - proc proc rw"
-
-
-def v1(root="/", controllers="cpu,cpuacct"):
-    return f"33 24 0:30 {root} /sys/fs/cgroup/{controllers} ro,nosuid master:11 - cgroup cgroup rw,{controllers}"
-
 
 @pytest.fixture
 def tree(tmp_path):
-    """A function that writes a root folder with these memberships, mounts and cgroup files."""
+    """A function that writes a root folder with these memberships and cgroup files."""
 
-    def write(cgroup, mounts, files):
+    def write(cgroup, files):
         root = Path(tempfile.mkdtemp(dir=tmp_path))
         files = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
-        files |= {"proc/self/cgroup": cgroup + "\n", "proc/self/mountinfo": "\n".join([PROC, *mounts]) + "\n"}
-        for name, text in files.items():
+        for name, text in (files | {"proc/self/cgroup": cgroup + "\n"}).items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -41,12 +33,11 @@ def tree(tmp_path):
     return write
 
 
-CPU = "3:cpuset:/\n4:cpu,cpuacct:"
-UNIFIED = V2.replace("/cgroup ", "/cgroup/unified ")
+CPU = "3:cpuset:/\n4:cpuacct,cpu:"
 
 
 def test_cpu_quota(tree):
-    """The least quota of any level counts, wherever the mount begins."""
+    """The least quota of any level counts."""
     for what, cgroup, files, quota in (
         ("no quota", "0::/a", {"a/cpu.max": "max 100000\n", "cpu.max": "max 100000\n"}, None),
         ("another period", "0::/a", {"a/cpu.max": "75000 50000\n"}, 1.5),
@@ -54,9 +45,7 @@ def test_cpu_quota(tree):
         ("the root's is least", "0::/a", {"cpu.max": "20000 100000", "a/cpu.max": "400000 100000"}, 0.2),
         ("the lowest is least", "0::/a/b", {"cpu.max": "400000 100000", "a/b/cpu.max": "100000 100000"}, 1.0),
     ):
-        assert machine.cpu_quota(tree(cgroup, [V2], files)) == quota, what
-    no_source = ["31 23 0:28 / /run rw - tmpfs  rw", V2]
-    assert machine.cpu_quota(tree("0::/", no_source, {"cpu.max": "300000 100000"})) == 3.0
+        assert machine.cpu_quota(tree(cgroup, files)) == quota, what
 
 
 def v1_quota(folder, quota):
@@ -65,21 +54,19 @@ def v1_quota(folder, quota):
 
 def test_cpu_quota_of_v1(tree):
     """The least quota of any level counts in cgroup version 1, too, and where both versions are mounted."""
-    for what, cgroup, mounts, files, quota in (
-        ("none", f"{CPU}/a", [v1()], v1_quota("cpu,cpuacct/a", -1), None),
-        ("above", f"{CPU}/a/b", [v1()], v1_quota("cpu,cpuacct/a", 40000), 0.4),
-        ("Docker", f"{CPU}/docker/abc", [v1("/docker/abc")], v1_quota("cpu,cpuacct", 100000), 1.0),
-        ("below Docker", f"{CPU}/docker/abc/x", [v1("/docker/abc")], v1_quota("cpu,cpuacct/x", 70000), 0.7),
-        ("memory's", "4:memory:/a", [v1(), v1(controllers="memory")], v1_quota("memory/a", 70000), None),
-        ("beside v2", f"{CPU}/a\n0::/b", [v1(), UNIFIED], v1_quota("cpu,cpuacct/a", 90000), 0.9),
-        ("v2 beside v1", f"{CPU}/a\n0::/b", [v1(), UNIFIED], {"unified/b/cpu.max": "80000 100000"}, 0.8),
+    for what, cgroup, files, quota in (
+        ("none", f"{CPU}/a", v1_quota("cpu/a", -1), None),
+        ("above", f"{CPU}/a/b", v1_quota("cpu/a", 40000), 0.4),
+        ("Docker", f"{CPU}/docker/abc", v1_quota("cpu", 100000), 1.0),
+        ("memory's", "4:memory:/a", v1_quota("memory/a", 70000), None),
+        ("beside v2", f"{CPU}/a\n0::/b", v1_quota("cpu/a", 90000), 0.9),
     ):
-        assert machine.cpu_quota(tree(cgroup, mounts, files)) == quota, what
+        assert machine.cpu_quota(tree(cgroup, files)) == quota, what
 
 
 def test_limit_of_a_hub(tree, monkeypatch):
     """A hub's CPU_LIMIT is one more limit, and the least wins; what is no positive number is none."""
-    root = tree("0::/", [V2], {"cpu.max": "300000 100000"})
+    root = tree("0::/", {"cpu.max": "300000 100000"})
     for text, quota in (("0.5", 0.5), ("4000", 3.0), *((text, 3.0) for text in ("", "0", "none", "-1", "nan"))):
         monkeypatch.setenv("CPU_LIMIT", text)
         assert machine.cpu_quota(root) == quota, text
@@ -106,14 +93,14 @@ def test_usable_cpus_follow_affinity():
 
 def test_memory_limit(tree):
     """The least memory limit of any level bounds what is free; v1's huge number is none."""
-    in_docker, name = v1("/docker/x", "memory"), "memory/memory.limit_in_bytes"
-    for what, cgroup, mounts, files, left in (
-        ("v2 nested", "0::/a", [V2], {"memory.max": "max", "a/memory.max": "2000\n"}, [2000]),
-        ("v2 above", "0::/a", [V2], {"memory.max": "1000", "a/memory.max": "2000\n"}, [2000, 1000]),
-        ("v1", "9:memory:/docker/x", [in_docker], {name: "3000\n"}, [3000]),
-        ("v1 without", "9:memory:/", [v1("/", "memory")], {name: "9223372036854771712"}, []),
+    name = "memory/memory.limit_in_bytes"
+    for what, cgroup, files, left in (
+        ("v2 nested", "0::/a", {"memory.max": "max", "a/memory.max": "2000\n"}, [2000]),
+        ("v2 above", "0::/a", {"memory.max": "1000", "a/memory.max": "2000\n"}, [2000, 1000]),
+        ("v1", "9:memory:/docker/x", {name: "3000\n"}, [3000]),
+        ("v1 without", "9:memory:/", {name: "9223372036854771712"}, []),
     ):
-        root = tree(cgroup, mounts, files)
+        root = tree(cgroup, files)
         assert cgroups.memory_left(root) == left, what
         assert not left or machine.memory_free(root) == min(left), what
 
@@ -121,8 +108,8 @@ def test_memory_limit(tree):
 def test_memory_free(tree):
     """Below a limit is free what is not used; cached files that can be dropped are not used, and nothing is below 0."""
     files = {"memory.max": "9000", "memory.current": "4000", "memory.stat": "anon 100\ninactive_file 500\n"}
-    assert machine.memory_free(tree("0::/", [V2], files)) == 5500
-    assert machine.memory_free(tree("0::/", [V2], {"memory.max": "10", "memory.current": "400"})) == 0
+    assert machine.memory_free(tree("0::/", files)) == 5500
+    assert machine.memory_free(tree("0::/", {"memory.max": "10", "memory.current": "400"})) == 0
 
 
 def test_without_proc(tmp_path):

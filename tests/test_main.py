@@ -67,32 +67,6 @@ def test_words_become_numbers(main):
         assert (status, out) == (1, "") and err.endswith(f", got {got}\n"), words
 
 
-@pytest.mark.parametrize("option", ["--save", "--chart"])
-def test_a_file_that_cannot_be_written(main, tmp_path, monkeypatch, option):
-    """What cannot become a file is refused in one sentence before anything is run, and left as it was."""
-    monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("it was run"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a_file").write_text("")
-    devices = [os.devnull, tmp_path / "link"] if os.name != "nt" else []
-    if devices:
-        (tmp_path / "link").symlink_to(os.devnull)
-    for path in ("", ".", tmp_path, "a_file/out", *devices):
-        status, out, err = main("speedup", *SMALL, option, path)
-        assert (status, out) == (1, ""), path
-        assert err.startswith(f"no file can be written as {str(path)!r}: name one in ") and err.count("\n") == 1, err
-    assert (tmp_path / "a_file").read_text() == "" and not os.path.isfile(os.devnull)
-
-
-@posix
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission(main, tmp_path, monkeypatch):
-    """A folder without the permission to write is refused before the run."""
-    monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("it was run"))
-    (tmp_path / "closed").mkdir(mode=0o500)
-    status, _, err = main("speedup", *SMALL, "--save", tmp_path / "closed/new/out.json")
-    assert status == 1 and "in a folder that you can write to" in err and err.count("\n") == 1
-
-
 def test_a_failing_task(main, monkeypatch):
     """A task's own error ends with status 1: the sentence first, then the task's traceback."""
     monkeypatch.syspath_prepend(helpers.TESTS)
@@ -128,19 +102,6 @@ def test_an_unknown_profile(main, monkeypatch, words):
     """A profile that does not exist is one sentence, whatever was asked for."""
     monkeypatch.setenv("CONC_LAB_PROFILE", "fast")
     assert main(*words) == (1, "", "CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'\n")
-
-
-@posix
-def test_a_reader_that_has_enough():
-    """`conc-lab machine | head -0` ends without a traceback."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    try:
-        for words in (["machine"], ["--help"]):
-            done = subprocess.run([*COMMAND, *words], stdout=writer, stderr=subprocess.PIPE, timeout=TIMEOUT_S)
-            assert done.returncode in (0, 1) and done.stderr == b"", words  # argparse takes no notice
-    finally:
-        os.close(writer)
 
 
 @posix

@@ -112,11 +112,6 @@ def test_find_what_a_student_wrote(tmp_path, monkeypatch):
     assert find_task.source("later") == "async def later():\n    return 2\n"
     later, plain = find_task.find("later"), find_task.find("plain")
     assert (later.function(), asyncio.run(later.coroutine()), plain.function(), plain.coroutine) == (2, 2, 3, None)
-    assert find_task.name_of(plain.function) == "plain"
-    find_task.refused("later").write_text("no")
-    for use in (find_task.source, find_task.find, find_task.checked):
-        with pytest.raises(LabError, match="the last edit of the task 'later' was refused: mend its %%task cell"):
-            use("later")
 
 
 def test_the_file_is_removed():

@@ -12,23 +12,15 @@ NO_LIMIT = 1 << 60  # v1 writes a number near 2**63 where there is none
 def folders(controller: str, root: Path) -> Iterator[Path]:
     """This process's folder for a controller and every folder above it, in v1 and v2 hierarchies.
 
-    A path in /proc/self/cgroup counts from the hierarchy's root, a mount may show only a part of it
-    (field 4 of /proc/self/mountinfo).
+    They are looked for below /sys/fs/cgroup. A container may show only its own folder there, as the top: of a path in
+    /proc/self/cgroup, which counts from the host's root, nothing else is found then.
     """
-    memberships, mounts = (_text(root / "proc/self" / name).splitlines() for name in ("cgroup", "mountinfo"))
-    for membership in memberships:
+    for membership in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = membership.split(":", 2)
-        if controllers and controller not in controllers.split(","):
-            continue
-        for mount in mounts:
-            fields, _, tail = mount.partition(" - ")
-            _, _, _, mount_root, mount_point = fields.split()[:5]
-            kind, options = tail.split()[0], tail.split()[-1].split(",")  # the source between may be empty
-            if (kind == "cgroup" and controller in options) if controllers else kind == "cgroup2":
-                top = root / mount_point.lstrip("/")
-                folder = top / path.removeprefix(mount_root).lstrip("/")
-                yield from (level for level in (folder, *folder.parents) if level.is_relative_to(top))
-                break
+        if not controllers or controller in controllers.split(","):
+            top = root / "sys/fs/cgroup" / (controllers and controller)
+            folder = top / path.lstrip("/")
+            yield from (level for level in (folder, *folder.parents) if level.is_relative_to(top))
 
 
 def cpu_quotas(root: Path) -> list[float]:

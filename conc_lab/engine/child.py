@@ -4,13 +4,13 @@ Started as `-P -c "from conc_lab.engine.child import main; main()"`: with `-m`, 
 module again as their `__main__`. It has one thread until it forks.
 """
 
-import json
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
+
+from . import helper
 
 # Ends the whole session when stdin closes, that is, when the kernel is gone, whatever became of the child.
 # It runs no task and ignores the SIGTERM that it sends itself (the runner's ends it, with all others), so that
@@ -22,40 +22,29 @@ def main() -> None:
     """Run the experiment that the spec names and send its events: started; progress, row and round; done or failed."""
     for number in (signal.SIGINT, signal.SIGTERM):  # started from a widget callback, SIGINT may be ignored
         signal.signal(number, signal.SIG_DFL)
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)  # a line is written whole
+    helper.out = os.dup(1)
     os.dup2(2, 1)  # what a task prints must not end up between the events
-    spec, watchdog = json.loads(sys.argv.pop()), None
-    sys.path.append(spec["folder"])  # a student's own task; last, so that no file of theirs hides a module
+    helper.run(_measure, "the experiment")
 
-    def send(event, **fields):
-        out.write(json.dumps({"event": event} | fields, allow_nan=False) + "\n")
 
+def _measure(name, params, folder, pause_s):
+    sys.path.append(folder)  # a student's own task; last, so that no file of theirs hides a module
     from . import experiment, machine
-    from .errors import LabError, end_when_out_of_threads, in_one_line
 
-    def fail(error):
-        detail = error.detail if isinstance(error, LabError) else "".join(traceback.format_exception(error))
-        send("failed", sentence=in_one_line(error, "the experiment"), detail=detail)
-
-    end_when_out_of_threads(fail)
-    try:
-        watchdog = _start_watchdog()
-        send("started", gil=machine.gil())
-        for item in experiment.function(spec["experiment"])(**spec["params"]):
-            if isinstance(item, experiment.Progress):
-                send("progress", fraction=item.fraction, doing=item.doing)
-                if item.round_done:
-                    send("round")
-                    time.sleep(spec["pause_s"])
-            else:
-                send("row", row=item)
-        send("done")
-    except BaseException as error:
-        fail(error)
+    watchdog = _start_watchdog()
+    helper.say({"event": "started", "gil": machine.gil()})
+    for item in experiment.function(name)(**params):
+        if not isinstance(item, experiment.Progress):
+            helper.say({"event": "row", "row": item})
+            continue
+        helper.say({"event": "progress", "fraction": item.fraction, "doing": item.doing})
+        if item.round_done:
+            helper.say({"event": "round"})
+            time.sleep(pause_s)
+    helper.say({"event": "done"})
     if watchdog:
         os.kill(watchdog, signal.SIGKILL)
         os.waitpid(watchdog, 0)
-    out.close()
 
 
 def _start_watchdog():

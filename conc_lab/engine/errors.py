@@ -2,8 +2,6 @@
 
 import errno
 import signal
-import threading
-from collections.abc import Callable
 
 
 class LabError(Exception):
@@ -66,14 +64,3 @@ def in_one_line(error: BaseException, what: str = "it") -> str:
     """What a program says of its end: the sentence for this error, without a line break."""
     sentence = str(error) if isinstance(error, LabError) else limit_reached(error)
     return (sentence or f"{what} failed with {type(error).__name__}: {error}").replace("\n", " ")
-
-
-def end_when_out_of_threads(fail: Callable[[BaseException], None]) -> None:
-    """Call fail(error) when a thread could not start another: a pool whose own thread ends so never answers."""
-
-    def hook(dead):
-        threading.__excepthook__(dead)
-        if str(dead.exc_value) == "can't start new thread":
-            fail(dead.exc_value)
-
-    threading.excepthook = hook

@@ -41,24 +41,18 @@ def source(name: str) -> str:
 
 def packages(cell: str) -> set[str]:
     """What a cell imports, in a function or not, that does not come with Python: such may bring NumPy along."""
-    modules = set()
-    for node in ast.walk(ast.parse(cell)):
-        modules |= {each.name for each in node.names} if isinstance(node, ast.Import) else set()
-        modules |= {node.module} if isinstance(node, ast.ImportFrom) and not node.level else set()
+    nodes = []
+    with contextlib.suppress(SyntaxError):  # in an edit that cannot be run either
+        nodes += ast.walk(ast.parse(cell))
+    modules = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
 
 
 def _path(name):
     if not (path := own_tasks().get(name)):
         raise LabError(f"there is no task {name!r} in {FOLDER.as_posix()}: run its %%task cell first")
-    if refused(name).exists():
-        raise LabError(f"the last edit of the task {name!r} was refused: mend its %%task cell and run it again")
     return path
-
-
-def refused(name: str) -> Path:
-    """The file, an empty one, that is there while the last edit of the student's task is refused."""
-    return FOLDER / f"{name}.refused"
 
 
 def module_name(path: Path) -> str:
@@ -66,30 +60,17 @@ def module_name(path: Path) -> str:
     return ".".join((*FOLDER.parts, path.stem))
 
 
-def name_of(function) -> str:
-    """The task's name, or "module:function", of a function object; raises LabError where no worker can import it."""
-    if known := [task.name for task in TASKS.values() if task.function is function]:
-        return known[0]
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-    if name in own_tasks() and module.startswith(".".join(FOLDER.parts)):
-        return name
-    if module in (None, "__main__") or not name.isidentifier():
-        name = name if name.isidentifier() else "my_task"
-        cure = f"define it in a cell of its own that begins with %%task {name}, and give task='{name}'"
-        raise LabError(f"no worker can import a function that lives in this notebook: {cure}")
-    return f"{module}:{name}"
-
-
-def checked(value) -> str:
-    """The name of a task that may be found, of what is one or a function; LabError for what is neither.
+def checked(name) -> str:
+    """The name of a task that may be found; LabError for what is none.
 
     Whether "module:function" is there shows when the child imports it: a kernel imports no module of the student's.
     """
-    name = name_of(value) if callable(value) else value
+    if str(getattr(name, "__module__", "")).startswith(".".join(FOLDER.parts)):
+        name = name.__name__  # a function that %%task defined
+    if callable(name):
+        raise LabError("give a task by its name, task='NAME', and begin the cell of its own with %%task NAME")
     if not isinstance(name, str) or not (name in names() or OF_MODULE.fullmatch(name)):
         raise LabError(f"unknown task {name!r:.100}; one of: {', '.join(names())}")
-    if name in own_tasks():
-        _path(name)  # refuses it where its last edit was refused
     return name
 
 
@@ -108,16 +89,12 @@ def _imported(name):
     module, _, function = (name if ":" in name else f"{module_name(_path(name))}:{name}").partition(":")
     try:
         home = importlib.import_module(module)
-        prepare = partial(_prepare, getattr(home, f"{function}_item", None))
-        function = getattr(home, function)
-    except (ImportError, AttributeError) as error:
+        make, function = getattr(home, f"{function}_item", None), getattr(home, function)
+    except (ImportError, AttributeError, SyntaxError) as error:
         raise LabError(f"the task {name!r} cannot be imported: {error}") from error
-    coroutine = function if inspect.iscoroutinefunction(function) else None
-    return Task(name, OWN, "", partial(_awaited, function) if coroutine else function, prepare, coroutine)
-
-
-def _prepare(make, seconds):
-    return contextlib.nullcontext((make(),) if make else ())
+    task = Task(name, OWN, "", function, lambda seconds: contextlib.nullcontext((make(),) if make else ()))
+    is_coroutine = inspect.iscoroutinefunction(function)
+    return task._replace(function=partial(_awaited, function), coroutine=function) if is_coroutine else task
 
 
 def _awaited(coroutine, *args):

@@ -1,4 +1,4 @@
-"""Bare helper programs, each in an interpreter of its own: what is measured or broken, and who answers.
+"""Programs of ours, each in an interpreter of its own: who measures, what is measured or broken, and who answers.
 
 A program is the function `main` of a module, which calls `run`. Its parameters are one JSON object in its arguments,
 what it says are JSON lines on stdout.
@@ -8,9 +8,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Callable
 
-from .errors import LabError, cannot_start, end_when_out_of_threads, fate, in_one_line
+from .errors import LabError, cannot_start, fate, in_one_line
+
+out = 1  # the descriptor that `say` writes to
 
 
 def start(module: str, *arguments, **pipes) -> subprocess.Popen:
@@ -35,20 +39,26 @@ def heard(program: subprocess.Popen, what: str):
     return said
 
 
-def run(work: Callable) -> None:
+def run(work: Callable, what: str = "it") -> None:
     """The program's end: call `work` with its parameters, and say what went wrong if something did."""
 
     def fail(error):
-        say({"error": in_one_line(error)})
+        detail = error.detail if isinstance(error, LabError) else "".join(traceback.format_exception(error))
+        say({"event": "failed", "error": in_one_line(error, what), "detail": detail})
         os._exit(1)
 
-    end_when_out_of_threads(fail)
+    def when_a_thread_ends(dead):  # a pool whose own thread ends because it could not start another never answers
+        threading.__excepthook__(dead)
+        if str(dead.exc_value) == "can't start new thread":
+            fail(dead.exc_value)
+
+    threading.excepthook = when_a_thread_ends
     try:
-        work(**json.loads(sys.argv[1]))
+        work(**json.loads(sys.argv.pop()))
     except BaseException as error:
         fail(error)
 
 
 def say(value) -> None:
     """Say a value as a JSON line."""
-    os.write(1, json.dumps(value).encode() + b"\n")
+    os.write(out, json.dumps(value, allow_nan=False).encode() + b"\n")

@@ -101,32 +101,7 @@ async def call_async(coroutine, args):
         return failure(error)
 
 
-def timed(function, args):
-    """`call`, and the seconds it took inside the worker."""
-    start = time.perf_counter_ns()
-    value = call(function, args)
-    return value, (time.perf_counter_ns() - start) / 1e9
-
-
-def noted(function, args):
-    """`call`, and what `clocked` notes."""
-    return call(clocked, (function, args))
-
-
-async def noted_async(coroutine, args):
-    """`noted` for a coroutine function: its worker is the coroutine that awaits it, and its CPU time is not told.
-
-    A thread's CPU time is that of all its coroutines; to read it at each of their steps took 5 µs a task.
-    """
-    import asyncio
-
-    start_ns = time.perf_counter_ns()
-    value = await call_async(coroutine, args)
-    note = id(asyncio.current_task()), start_ns, time.perf_counter_ns(), None, cpu_number()()
-    return value if isinstance(value, Failure) else (value, note)
-
-
-def clocked(function, args, start_ns=None):
+def clocked(function, *args, start_ns=None):
     """The value of function(*args) and when it came about: (value, (worker, start_ns, end_ns, cpu_ns, cpu)).
 
     worker: tells this thread from all others; start_ns: now, unless the end of what came before is given; cpu_ns: the
@@ -138,6 +113,18 @@ def clocked(function, args, start_ns=None):
     value = computed(function(*args))
     cpu_ns = time.thread_time_ns() - cpu_ns
     return value, (get_native_id(), start_ns, time.perf_counter_ns(), cpu_ns, cpu_number()())
+
+
+async def clocked_async(coroutine, *args):
+    """`clocked` for a coroutine function: its worker is the coroutine that awaits it, and its CPU time is not told.
+
+    A thread's CPU time is that of all its coroutines; to read it at each of their steps took 5 µs a task.
+    """
+    import asyncio
+
+    start_ns = time.perf_counter_ns()
+    value = computed(await coroutine(*args))
+    return value, (id(asyncio.current_task()), start_ns, time.perf_counter_ns(), None, cpu_number()())
 
 
 @cache
@@ -168,7 +155,7 @@ def failure(error):
     message = cause if "subinterpreter" in cause else message  # NumPy's own text on an import that failed is a page
     if isinstance(error, ModuleNotFoundError) and (error.name or "").isidentifier():  # not a part of a package
         message += f"; install it with %pip install {error.name}"
-    elif message == "EOF when reading a line":  # what input() says
-        message += "; a task cannot ask for input"
+    elif type(error) is NameError:
+        message += "; a worker knows only what the cell or module of the task defines and imports"
     message = f"{message[:MESSAGE]}…" if len(message) > MESSAGE else message
     return Failure(type(error).__name__, message, traceback.format_exc()[-TRACEBACK:])

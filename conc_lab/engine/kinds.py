@@ -34,21 +34,13 @@ def unavailable(kind: str) -> str | None:
     return None
 
 
-def unsuited(task, kind: str) -> str | None:
-    """Why this kind of worker cannot run the task, in one sentence, or None."""
-    if kind == "asyncio" and task.coroutine is None:
-        why = "it overlaps only waits that are written as coroutines (sleep, http, an async def of your own)"
-        return f"asyncio cannot run {task.name}: {why}; choose threads or processes, or another task"
-    if kind == "interpreters" and task.extension:
-        return f"interpreters cannot run {task.name}: {task.extension} cannot be imported in a subinterpreter"
-    return None
-
-
 def check_suited(task, kinds) -> None:
     """Raise LabError where one of these kinds of worker cannot run the task."""
-    for problem in (unsuited(task, kind) for kind in kinds):
-        if problem:
-            raise LabError(problem)
+    if "asyncio" in kinds and task.coroutine is None:
+        why = "it overlaps only waits that are written as coroutines (sleep, http, an async def of your own)"
+        raise LabError(f"asyncio cannot run {task.name}: {why}; choose threads or processes, or another task")
+    if "interpreters" in kinds and task.extension:
+        raise LabError(f"interpreters cannot run {task.name}: {task.extension} cannot be imported in a subinterpreter")
 
 
 def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None:
@@ -65,7 +57,6 @@ def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None
 
 def check_memory(count: int, what: str, each_bytes: int, free_bytes: int) -> None:
     """Raise LabError, saying how many would fit, where so many of something exceed the free memory."""
-    free_bytes = max(0, free_bytes)
     if count * each_bytes > free_bytes:
         sizes = f"about {count * each_bytes / 1e6:,.0f} MB and {free_bytes / 1e6:,.0f} MB are free"
         raise LabError(f"{count:,} {what} need {sizes}: at most {free_bytes // each_bytes:,} would fit")

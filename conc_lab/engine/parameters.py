@@ -9,7 +9,6 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from . import find_task, kinds
 from .errors import LabError
@@ -87,7 +86,7 @@ class Several:
 
     def check(self, name, value):
         single = isinstance(value, str) or not hasattr(value, "__iter__")
-        items = [value] if single else list(islice(value, MOST + 1))
+        items = [value] if single else list(value)
         if not 0 < len(items) <= MOST:
             raise LabError(f"{name} must have at least one value and at most {MOST}")
         return list(dict.fromkeys(self.of.check(self.singular, item) for item in items))

@@ -74,11 +74,12 @@ class WorkerPool:
 
         noted: whether a value comes with its time and worker (see `in_worker.clocked`).
         """
-        is_asyncio = self.kind == "asyncio"
-        how = getattr(in_worker, ("noted" if noted else "call") + "_async" * is_asyncio)
-        call = partial(how, task.coroutine if is_asyncio else task.function)
+        function, call, clocked = task.function, in_worker.call, in_worker.clocked
+        if self.kind == "asyncio":
+            function, call, clocked = task.coroutine, in_worker.call_async, in_worker.clocked_async
+        work = partial(call, partial(clocked, function) if noted else function)
         with self._failures_told():
-            yield from self.executor.map(call, calls, chunksize=chunksize)
+            yield from self.executor.map(work, calls, chunksize=chunksize)
 
     @contextlib.contextmanager
     def _failures_told(self):

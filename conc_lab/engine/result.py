@@ -21,9 +21,6 @@ PACKAGE = Path(__file__).parent.parent
 RECORDINGS = PACKAGE / "recordings"
 ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)  # what rows raise that are not whole
 UNREADABLE = (OSError, EOFError, zlib.error, RecursionError, *ODD)  # what reading a file raises that is not ours
-TYPES = {"int": [int], "float": [int, float], "str": [str], "bool": [bool], "list": [list]}
-FACTS = {"usable_cpus": "int", "cpu_quota": "float?", "logical_cpus": "int?", "system": "str", "python": "str"}
-FACTS |= {"gil": "bool", "free_threaded": "bool", "start_methods": "list"}
 
 
 def now() -> str:
@@ -103,7 +100,7 @@ def read(path: Path, kind: str, schemas: tuple) -> dict:
 
 
 def _check(result):
-    """Raise an error that says what the result lacks or has of a wrong type, by what its experiment declares.
+    """Raise an error that says what the result lacks, by what its experiment declares; values are not looked at.
 
     Rows of an earlier conc_lab get the columns of today: others go, and one that may be None is None where it lacks.
     """
@@ -120,16 +117,6 @@ def _check(result):
         if not isinstance(row, dict) or not needed <= row.keys():
             raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
         result.rows[number] = {name: row.get(name) for name in columns}
-        _check_types(f"in row {number}", result.rows[number], columns)
-    _check_types("of its machine", result.machine, FACTS)
-
-
-def _check_types(where, record, types):
-    """Raise ValueError where a value is not of its declared type; with ? it may be None."""
-    for name, kind in types.items():
-        value = record.get(name)
-        if type(value) not in TYPES[kind.rstrip("?")] and not (value is None and kind.endswith("?")):
-            raise ValueError(f"{name} {where} is {str(value)[:40]!r}, not {kind}")
 
 
 def renamed(content: dict) -> dict:
@@ -160,18 +147,17 @@ def _translated(record, rules):
     return translated
 
 
-def recording(experiment: str, task: str | None = None, case: str | None = None, **wanted) -> Result | None:
+def recording(experiment: str, task=None, case=None, python=None, gil=None) -> Result | None:
     """The recorded result of this experiment that has what is wanted, or None.
 
     Of several it is the one with most CPUs, then the one of the Python version that runs here, then of the newest.
-    case: as in the files' names, where a task is one; wanted: python, as there, gil and usable_cpus. Recordings were
-    made by conc_lab on the machine that each describes.
+    case, python: as in the files' names, where a task is a case; gil: whether it was on. Recordings were made by
+    conc_lab on the machine that each describes.
     """
     found = []
-    for path in RECORDINGS.glob(f"{experiment}-*.json.gz"):
-        _, its_case, python, cpus = path.name.removesuffix(".json.gz").rsplit("-", 3)
-        facts = {"gil": not python.endswith("t"), "usable_cpus": int(cpus.removesuffix("cpu")), "python": python}
-        if (task or case) in (None, its_case) and all(facts[name] == value for name, value in wanted.items()):
-            version = tuple(map(int, python.rstrip("t").split(".")))
-            found.append((facts["usable_cpus"], version == sys.version_info[:2], version, facts["gil"], path))
+    for path in RECORDINGS.glob(f"{experiment}-{task or case or '*'}-{python or '*'}-*cpu.json.gz"):
+        build, cpus = path.name.removesuffix("cpu.json.gz").split("-")[2:]
+        version, its_gil = tuple(map(int, build.rstrip("t").split("."))), not build.endswith("t")
+        if gil in (None, its_gil):
+            found.append((int(cpus), version == sys.version_info[:2], version, its_gil, path))
     return load(max(found)[-1]) if found else None

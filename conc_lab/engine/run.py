@@ -6,7 +6,6 @@ measure the wrong thing and let a crash take the notebook along.
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 
 from . import experiment as experiments
@@ -26,18 +25,13 @@ _current: Run | None = None
 
 
 def run(
-    experiment: str,
-    params: dict,
-    timeout_s: float = TIMEOUT_S,
-    *,
-    on_start: Callable[[Run], None] = lambda run: None,
-    on_progress: Callable[[float, str, float | None], None] = lambda fraction, doing, left_s: None,
-    on_round: Callable[[Result], None] | None = None,
+    experiment: str, params: dict, timeout_s: float = TIMEOUT_S, *, on_start=None, on_progress=None, on_round=None
 ) -> Result:
     """Check the parameters, run the experiment in a child and return its rows as a `Result`.
 
-    on_start gets the `Run`, so that it can be stopped; on_progress the fraction done, what is being done and
-    the seconds left (None while unknown); on_round the result so far, whenever a round is complete.
+    Functions are called meanwhile: on_start gets the `Run`, so that it can be stopped; on_progress the fraction done,
+    what is being done and the seconds left (None while unknown); on_round the result so far, whenever a round is
+    complete.
     Raises what `checked` raises, LabError while another experiment runs in this kernel, what `Run.wait` raises, and
     RunStopped after an interrupt at any moment of the run.
     """
@@ -54,7 +48,7 @@ def run(
             facts["gil"] = event["gil"]
         elif event["event"] == "round" and on_round:
             on_round(Result(experiment, given, facts, list(rows), started, processes))
-        elif event["event"] == "progress":
+        elif event["event"] == "progress" and on_progress:
             done, spent = event["fraction"], time.monotonic() - begun
             on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
 
@@ -63,7 +57,8 @@ def run(
         raise Busy(f"{why}: wait for it, press Stop there or end it with lab.stop()")
     try:
         with closing(Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)) as _current:
-            on_start(_current)
+            if on_start:
+                on_start(_current)
             _current.wait(handle)
     except KeyboardInterrupt:
         raise RunStopped(STOPPED) from None

@@ -35,7 +35,7 @@ class Run:
         self._timeout_s, self._deadline = timeout_s, time.monotonic() + timeout_s
         self._events, self._printed, self._process, self._stopped = queue.SimpleQueue(), b"", None, False
         try:
-            spec = {"experiment": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
+            spec = {"name": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
             # The name is short because a socket's path may have no more than 104 characters on macOS.
             self._scratch = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
@@ -69,12 +69,7 @@ class Run:
         `timeout_s`.
         """
         try:
-            while True:
-                event = self._next()
-                if self._stopped:  # also before events that arrived earlier: Stop means now
-                    raise RunStopped(STOPPED)
-                if event["event"] in ("done", "failed"):
-                    break
+            while (event := self._next())["event"] not in ("done", "failed"):
                 on_event(event)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(2)  # it leaves by itself
@@ -83,22 +78,25 @@ class Run:
         if event["event"] == "failed":
             printed = self._printed.decode(errors="replace").strip()  # whole only now: it comes through another pipe
             parts = [event["detail"].strip(), printed and f"It printed:\n{printed}"]
-            raise LabError(event["sentence"], "\n".join(filter(None, parts)))
+            raise LabError(event["error"], "\n".join(filter(None, parts)))
 
     def _next(self):
         """The next event; that the child has ended, or that its time is over, is a failure."""
         while True:
             left_s = max(0, self._deadline - time.monotonic())
             with contextlib.suppress(queue.Empty):
-                return self._events.get(timeout=min(LOOK_S, left_s))
+                event = self._events.get(timeout=min(LOOK_S, left_s))
+                if self._stopped:  # also before events that arrived earlier: Stop means now
+                    raise RunStopped(STOPPED)
+                return event
             ended = self._process.poll() is not None
             if ended or not left_s:
                 # Its orphans may hold its pipe open: end them, so that the events that it still holds come first.
                 self._end_session()
                 self._readers[0].join(LAST_EVENTS_S)
                 late = f"the run was ended after {self._timeout_s:g} s without finishing; {ADVICE}"
-                sentence = died("the experiment's process", self._process.returncode) if ended else late
-                self._events.put({"event": "failed", "sentence": sentence, "detail": ""})
+                error = died("the experiment's process", self._process.returncode) if ended else late
+                self._events.put({"event": "failed", "error": error, "detail": ""})
 
     def _read_events(self):
         # A child that is killed while it writes leaves half a line: its end says more.

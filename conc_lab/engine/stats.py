@@ -1,5 +1,6 @@
 """What the rows of several rounds come to: spreads, intervals, and ratios taken round by round."""
 
+from itertools import accumulate
 from math import exp, lgamma, log
 
 SURE = 0.93  # the least coverage of an interval, where there are rounds enough for that
@@ -12,13 +13,10 @@ def interval(values) -> tuple[float, float, float]:
     Distribution-free and for this session only: rounds on a shared host are not exchangeable.
     """
     ordered, n = sorted(values), len(values)
-    tail, k, coverage = 0.0, 0, 0.0
-    for i in range(max(1, (n + 1) // 2)):
-        tail += exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) - n * log(2))  # comb(n, i) / 2**n
-        if i and 1 - 2 * tail < SURE:
-            break
-        k, coverage = i, 1 - 2 * tail
-    return ordered[k], ordered[n - 1 - k], max(0.0, coverage)
+    chances = (exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) - n * log(2)) for i in range(max(1, (n + 1) // 2)))
+    coverages = [1 - 2 * tail for tail in accumulate(chances)]  # a chance is comb(n, i) / 2**n
+    k = max(0, sum(coverage >= SURE for coverage in coverages) - 1)  # they fall
+    return ordered[k], ordered[n - 1 - k], max(0.0, coverages[k])
 
 
 def spread(frame, column: str, *by: str):
@@ -29,9 +27,7 @@ def spread(frame, column: str, *by: str):
 
 def where(frame, **wanted):
     """The rows of a DataFrame that have these values."""
-    for column, value in wanted.items():
-        frame = frame[frame[column] == value]
-    return frame
+    return frame[(frame[[*wanted]] == [*wanted.values()]).all(axis="columns")]
 
 
 def paired(frame, column: str, first: dict, second: dict) -> tuple[float | None, str]:

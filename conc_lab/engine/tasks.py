@@ -60,7 +60,7 @@ def matmul(products):
     """
     import numpy
 
-    matrix = _matrix()
+    matrix = numpy.arange(128 * 128, dtype=float).reshape(128, 128) % 8
     return sum(int(numpy.dot(matrix, matrix).sum()) for _ in range(products))
 
 
@@ -127,13 +127,6 @@ def _block(size):
     return bytes(random.Random(size).choices(b"abcdefgh", k=size))
 
 
-@cache
-def _matrix():
-    import numpy
-
-    return numpy.arange(128 * 128, dtype=float).reshape(128, 128) % 8
-
-
 def _request(seconds):
     return b"GET /%g HTTP/1.0\r\n\r\n" % (seconds * 1000)
 
@@ -174,8 +167,7 @@ def _prepare_http(seconds):
 
     from . import helper
 
-    with helper.start("engine.http_server", stdin=subprocess.PIPE) as server, contextlib.ExitStack() as ending:
-        ending.callback(server.kill)
+    with helper.start("engine.http_server", stdin=subprocess.PIPE) as server:  # which ends when its stdin is closed
         yield (helper.heard(server, "the loopback server"), seconds)
 
 

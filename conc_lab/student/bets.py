@@ -63,7 +63,8 @@ class Bet:
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
         self.name, self.question = name, _questions()[name]
         self.options = self.question["options"]
-        kept = _kept().get(name, {})
+        kept = _kept().get(name)
+        kept = kept if isinstance(kept, dict) else {"first": kept, "last": kept}
         whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
         self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
         self.late, self.ran = (kept.get(key) is True for key in ("after_run", "ran"))
@@ -223,8 +224,13 @@ def _questions():
 
 
 def _kept():
-    """What was bet before, by name; a file that cannot be read, or is not ours, counts as no bets."""
+    """What was bet before, by name; a file that cannot be read, or is not ours, counts as no bets.
+
+    Files of before had the bets below their lesson's name, and of some the answer alone.
+    """
+    kept = {}
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
-        kept = json.loads(KEPT.read_text(encoding="utf-8"))
-        return {name: bet for name, bet in kept.items() if isinstance(bet, dict)}
-    return {}
+        for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
+            below_lesson = isinstance(value, dict) and "last" not in value
+            kept |= value if below_lesson else {name: value}
+    return kept

@@ -96,13 +96,10 @@ def check_usable_cpus(answer):
 @_check
 def check_wait_all(function):
     """Lesson 03: n waits by n threads of a pool, seen by the threads' identities."""
-    start = threading.Thread.start
-    with mock.patch.object(threading.Thread, "start", autospec=True, side_effect=start) as started:
-        ids = _called(function, 4)
-    ran = {call.args[0].ident for call in started.call_args_list}
+    ids = _called(function, 4)
     yield ids is not ..., OPEN
     yield isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."
-    yield set(ids) <= ran, "no pool's thread has such a number: call get_ident() in the function that the pool runs."
+    yield threading.get_ident() not in ids, "call get_ident() in the function that the pool runs."
     yield len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."
 
 

@@ -21,13 +21,6 @@ MOST = 100_000  # values that a script holds
 
 SCRIPTS = Path(__file__).parent / "scripts"  # their imports are in functions, where they hide none of the cell's names
 EXECUTORS = {"threads": "ThreadPoolExecutor", "interpreters": "InterpreterPoolExecutor"}  # all others are processes
-NUMPY = f"""
-import os
-
-# NumPy gets one thread in each worker, as when this was measured: by itself it takes one for each CPU, and several
-# workers then disturb each other. The plain loop has one thread, too: it may be faster without this line.
-os.environ.update(dict.fromkeys({BLAS}, "1"))
-"""
 
 
 def export(task, kind: str | Result, items: int | Iterable, *, workers: int | None = None, path=None) -> Path:
@@ -56,22 +49,17 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    process, script = kind in ("processes", *kinds.START_METHODS), kind if kind in ("serial", "asyncio") else "pool"
-    method = method if kind == "processes" else kind
-    text = Template((SCRIPTS / f"{script}.txt").read_text(encoding="utf-8")).substitute(
-        cell=_one_thread(cell.strip()),
-        name=name,
-        call=f"asyncio.run({name}({argument}))" if coroutine and kind != "asyncio" else f"{name}({argument})",
-        loop="import asyncio\n\n    " * coroutine,
-        items=values,
-        workers=min(workers, len(values)),
-        executor=EXECUTORS.get(kind, "ProcessPoolExecutor"),
-        context="\n    from multiprocessing import get_context" * process,
-        arguments="workers" + f', get_context("{method}")' * process,
-        chunks=f", chunksize={chunk}" * process,
-    )
-    title = f"# {name} with {kind}. Start it with: python {path.name}\n\n"
-    return files.write(path, title + text, "the script")
+    fields = {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
+    fields["cell"] = (_filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else "") + cell.strip()
+    fields |= {"executor": EXECUTORS.get(kind, "ProcessPoolExecutor"), "arguments": "workers"}
+    fields |= {"loop": "", "context": "", "chunks": ""}
+    if coroutine and kind != "asyncio":
+        fields |= {"call": f"asyncio.run({name}({argument}))", "loop": "import asyncio\n\n    "}
+    if kind in ("processes", *kinds.START_METHODS):
+        fields |= {"context": "\n    from multiprocessing import get_context", "chunks": f", chunksize={chunk}"}
+        fields["arguments"] += f', get_context("{method if kind == "processes" else kind}")'
+    text = _filled(kind if kind in ("serial", "asyncio") else "pool", **fields)
+    return files.write(path, f"# {name} with {kind}. Start it with: python {path.name}\n\n{text}", "the script")
 
 
 def _advised(advice, name, items):
@@ -84,14 +72,9 @@ def _advised(advice, name, items):
     return chosen.kind, int(chosen.workers), chart.chunksize(chosen, items)
 
 
-def _one_thread(cell):
-    """The cell; where it imports what does not come with Python, with NumPy's threads set before that."""
-    lines = cell.splitlines()
-    if not find_task.packages(cell):
-        return cell
-    future = [node.end_lineno for node in ast.parse(cell).body if getattr(node, "module", None) == "__future__"]
-    first = max(future, default=0)  # nothing may stand before these
-    return "\n".join([*lines[:first], NUMPY, *lines[first:]])
+def _filled(script, **values):
+    """One of the texts in `SCRIPTS`, with these values."""
+    return Template((SCRIPTS / f"{script}.txt").read_text(encoding="utf-8")).substitute(values)
 
 
 def _values(items):

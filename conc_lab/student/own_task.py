@@ -7,7 +7,6 @@ import ast
 import builtins
 import hashlib
 import inspect
-import linecache
 import os
 import sys
 import time
@@ -18,18 +17,16 @@ from types import ModuleType
 
 from ..engine import files, in_worker
 from ..engine.errors import LabError
-from ..engine.find_task import FOLDER, module_name, refused
+from ..engine.find_task import FOLDER, module_name
 from ..engine.tasks import TASKS
-
-NOTEBOOKS_OWN = {"display", "get_ipython"}  # names that IPython adds to Python's, and a worker lacks
 
 
 def define(name: str, cell: str) -> Callable:
     """Keep the cell as the task `name` and return its function.
 
-    Raises LabError, with the cell's line, for a cell that is not Python, uses what it does not define, fails when
-    it is run, or does not define a function `name` that can be called without arguments. An earlier version is then
-    not measured any more, until a cell is accepted. The files of earlier versions stay: a run may still import one.
+    Raises LabError, with the cell's line, for a cell that is not Python, fails when it is run, or does not define a
+    function `name` that can be called without arguments. A run of the task then fails in the same way: an earlier
+    version is not measured any more, though its file stays, as a run may still import it.
     """
     if not name.isidentifier():
         raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
@@ -37,65 +34,38 @@ def define(name: str, cell: str) -> Callable:
         raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    newest_ns = max((path.stat().st_mtime_ns for path in FOLDER.glob(f"{name}_*.py")), default=0)
-    try:
-        function = _function(_checked(name, text, str(file.absolute())), name, text, file)
-        files.write(file, text, "the task")
-    except LabError:
-        files.write(refused(name), "", "the task")  # empty, so that it fits on a full disk
-        raise
-    newest_ns = max(time.time_ns(), newest_ns + 2 * 10**9)  # some file systems count in steps of 2 s
-    os.utime(file, ns=(newest_ns, newest_ns))
-    refused(name).unlink(missing_ok=True)
-    return function
+    files.write(file, text, "the task")
+    os.utime(file, ns=(time.time_ns(), time.time_ns()))  # many file systems' own clock is coarse
+    return _function(name, text, file)
 
 
 def magic(line: str, cell: str) -> None:
     """`%%task name` in a notebook: keep the cell, define its function here, offer it in the panels."""
     from IPython import get_ipython
 
-    name, names = line.strip(), get_ipython().user_ns
-    ours = "__main__", ".".join(FOLDER.parts)  # a function of the notebook's own may become a task
-    if name in names and not (callable(names[name]) and str(getattr(names[name], "__module__", "")).startswith(ours)):
-        raise LabError(f"{name!r} is something else in this notebook already: choose another name for the task")
+    name = line.strip()
     get_ipython().push({name: define(name, cell)})
     if panels := sys.modules.get("conc_lab.student.panel"):
         panels.offer_tasks()
     print(f"{name} is a task now: choose it in a panel, or give task={name!r} to an experiment.")
 
 
-def _checked(name, text, file):
-    """The code of the cell, if it can be a module that defines the task."""
-    from pyflakes.checker import Checker
-    from pyflakes.messages import UndefinedName
-
+def _function(name, text, file: Path):
+    """The function, from a module as a worker imports it; the lines of its tracebacks are those of the cell."""
+    path = str(file.absolute())
     try:
-        tree = ast.parse(text, file)
-        code = compile(tree, file, "exec", dont_inherit=True)
+        code = compile(tree := ast.parse(text, path), path, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise LabError(f"line {error.lineno} of this cell is not Python: {error.msg}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
         raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
-    lines, as_in_a_worker = {}, type("", (Checker,), {"builtIns": Checker.builtIns - NOTEBOOKS_OWN})
-    for message in as_in_a_worker(tree).messages:
-        if isinstance(message, UndefinedName):
-            lines.setdefault(message.message_args[0], message.lineno)
-    if lines:
-        uses = " and ".join(f"line {line} uses {used}" for used, line in lines.items())
-        raise LabError(f"{uses}, which this cell does not define: workers know nothing else, so define it in the cell")
-    return code
-
-
-def _function(code, name, text, file: Path):
-    """The function, from a module as a worker imports it; the lines of its tracebacks are those of the cell."""
     module = sys.modules[module_name(file)] = ModuleType(module_name(file))
-    module.__file__ = code.co_filename
-    linecache.cache[code.co_filename] = (len(text), None, text.splitlines(keepends=True), code.co_filename)
+    module.__file__ = path
     try:
         exec(code, vars(module))
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        line = [frame.lineno for frame in frames if frame.filename == module.__file__][-1]
+        line = [frame.lineno for frame in frames if frame.filename == path][-1]
         told = in_worker.failure(error.with_traceback(error.__traceback__.tb_next))
         raise LabError(f"line {line} of this cell raised {told.type}: {told.message}", told.traceback) from None
     function = getattr(module, name)

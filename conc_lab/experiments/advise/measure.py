@@ -139,8 +139,8 @@ def _observed(item, kind, workers, count=None):
         nonlocal count, handover_s
         begun = perf_counter()
         if item.quick and kind not in ("serial", "asyncio"):
-            inside_s = sum(pool.ask(in_worker.timed, item.task.function, item.args)[1] for _ in range(HANDED))
-            handover_s = (perf_counter() - begun - inside_s) / HANDED
+            notes = [pool.ask(in_worker.clocked, item.task.function, *item.args)[1] for _ in range(HANDED)]
+            handover_s = (perf_counter() - begun - sum(end - start for _, start, end, *_ in notes) / 1e9) / HANDED
         if trial:
             count = least * max(1, min(200, int(BATCH_S / item.seconds)) // least)
             begun = perf_counter()

@@ -113,7 +113,8 @@ def on_fresh_pool(kind, workers, task, args, work, warm_up=True, prepare=lambda 
         if warm_up and kind == "asyncio":
             list(pool.map(task, [args], noted=True))
         elif warm_up:
-            pool.usages(in_worker.noted, (task.function, args))  # to note takes milliseconds, the first time
+            # To note a time takes milliseconds, the first time.
+            pool.usages(in_worker.call, (in_worker.clocked, (task.function, *args)))
         prepare(pool)
         before = pool.usages()
         start = perf_counter()

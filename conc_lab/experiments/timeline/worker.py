@@ -10,6 +10,6 @@ def blocks(function, args, window_ns):
     recorded = []
     first = end = time.perf_counter_ns()
     while end - first < window_ns:
-        _, (_, start, end, cpu_ns, cpu) = in_worker.clocked(function, args, end)
+        _, (_, start, end, cpu_ns, cpu) = in_worker.clocked(function, *args, start_ns=end)
         recorded.append((start, end, cpu_ns, cpu))
     return recorded

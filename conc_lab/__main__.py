@@ -53,7 +53,7 @@ def _parser():
 
 
 def _machine():
-    from .engine.machine import machine
+    from .drawing.facts import machine
 
     for name, value in machine().in_words().items():
         print(f"{name:20} {value}")

@@ -71,8 +71,8 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT
 def fitting(results: dict[str, Result], name: str) -> list[str]:
     """Which of the results have what the run called `name` is for, the newest first."""
     wanted = TABLE["runs"][name]
-    own = [key for key, one in results.items() if one.experiment == wanted["experiment"]]
-    fits = [key for key in own if all(_has(results[key], *need) for need in wanted["needs"].items())]
+    own = {key: one for key, one in results.items() if one.experiment == wanted["experiment"]}
+    fits = [key for key, one in own.items() if all(_has(one, *need) for need in wanted["needs"].items())]
     return sorted(fits, key=lambda key: results[key].started, reverse=True)
 
 
@@ -86,7 +86,7 @@ def _has(one, name, needed):
 def _held(bet, results):
     """What came of a bet by the newest rows that it is about, of an answer whether it is right; "" without either."""
     marks = [bet.mark(one) for one in sorted(results, key=lambda one: one.started, reverse=True)]
-    right = bets.RIGHT[bet.options[bet.answer]["holds"]] if bet.options and bet.answer is not None else ""
+    right = bets.RIGHT[bet.options[bet.answer]["holds"]] if bet.answer is not None else ""
     return next(filter(None, marks), "" if "measured" in bet.question else right)
 
 

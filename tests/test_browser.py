@@ -42,7 +42,6 @@ MADE = {
         SHORT,
         'lab.bet("first")',
         'lab.bet("cpu_threads")',
-        'lab.bet("spawned_process")',
         'lab.question("one_cpu")',
         "lab.claims()",
         PLAY,
@@ -184,15 +183,15 @@ def test_a_lesson_runs(opened):
     chart, revealed = measured.locator("img").first, measured.locator(".conc-lab-card")
     expect(chart).to_have_attribute("alt", re.compile("^Speedup of count_primes"))
     expect(revealed.get_by_role("status")).to_have_text("Commit your bet first.")
-    assert "your bet" not in chart.get_attribute("alt") and revealed.locator("li").count() == 0
-    bet.locator("input[type='text']").first.focus()
-    for key in ("2", "Tab", "1", ".", "5", "Enter"):
+    assert "your bet" not in chart.get_attribute("alt") and not revealed.locator("li").first.is_visible()
+    bet.get_by_role("radio").first.focus()
+    for key in ("ArrowDown", "Enter"):
         lesson.page.keyboard.press(key)
-    said = "You bet 2 threads 2×, 2 processes 1.5×, after the run. Your machine: 2 threads "
+    said = "You bet B, after the run. Your machine: 2 threads "
     for card in (bet, revealed):
         expect(card.get_by_role("status")).to_contain_text(said)
-        expect(card.locator("li")).to_have_count(2)
-    alt = re.compile("your bet: 2 threads 2.00×; your bet: 2 processes 1.50×")
+    expect(revealed.locator("li")).to_have_count(4)
+    alt = re.compile("your bet: 2 threads 2.00×; your bet: 2 processes 1.00×")
     expect(chart).to_have_attribute("alt", alt)
     nothing_for_axe(lesson)
 

@@ -11,8 +11,8 @@ import pytest
 
 from conc_lab import __main__
 from conc_lab.drawing import picture
+from conc_lab.drawing.facts import machine
 from conc_lab.engine import experiment, parameters, run
-from conc_lab.engine.machine import machine
 from conc_lab.engine.session import STOPPED
 
 SMALL = ["--task", "count_primes", "--workers", "1", "2", "--kinds", "threads", "--task-ms", "0.2", "--rounds", "2"]

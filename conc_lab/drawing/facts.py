@@ -8,8 +8,14 @@ from .shell.style import STYLE
 ALONE = "<p>With one usable CPU no kind of worker computes faster than serial.</p>"
 
 
-class Tiles(facts.Facts):
+class Tiles(dict):
     """Facts that show themselves."""
+
+    def in_words(self) -> dict:
+        """The facts for people: memory in GiB too, and for a quota that is None, where it was looked for."""
+        memory = f"{self['memory_free_bytes']:,} ({self['memory_free_bytes'] / 2**30:.1f} GiB)"
+        quota = self["cpu_quota"] or "none found (in Linux control groups or CPU_LIMIT)"
+        return self | {"memory_free_bytes": memory, "cpu_quota": quota}
 
     def _repr_html_(self):
         quota = f", a quota of {self['cpu_quota']:g}" if self["cpu_quota"] else ""

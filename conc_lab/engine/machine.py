@@ -14,18 +14,8 @@ from pathlib import Path
 from . import cgroups, kinds
 
 
-class Facts(dict):
-    """Facts about this machine, as plain values."""
-
-    def in_words(self) -> dict:
-        """The facts for people: memory in GiB too, and for a quota that is None, where it was looked for."""
-        memory = f"{self['memory_free_bytes']:,} ({self['memory_free_bytes'] / 2**30:.1f} GiB)"
-        quota = self["cpu_quota"] or "none found (in Linux control groups or CPU_LIMIT)"
-        return self | {"memory_free_bytes": memory, "cpu_quota": quota}
-
-
-def machine() -> Facts:
-    """The facts, as plain values: what a result keeps and `conc-lab machine` prints.
+def machine() -> dict:
+    """The facts, as plain values: what a result keeps.
 
     usable_cpus: whole CPUs that this process may use (see `usable_cpus`); cpu_quota: the fraction behind it,
     None where none was found (see `cpu_quota`); logical_cpus: of the hardware, None where unknown; memory_free_bytes;
@@ -35,7 +25,7 @@ def machine() -> Facts:
     import psutil
 
     quota = cpu_quota()
-    return Facts(
+    return dict(
         usable_cpus=usable_cpus(quota),
         cpu_quota=quota,
         logical_cpus=psutil.cpu_count(),

@@ -11,7 +11,7 @@ from contextlib import closing
 from . import experiment as experiments
 from . import kinds, parameters
 from .errors import Busy, RunStopped
-from .machine import Facts, machine
+from .machine import machine
 from .result import Result, now
 from .session import STOPPED, Run
 from .tasks import TASKS
@@ -74,7 +74,7 @@ def stop() -> None:
         running.stop()
 
 
-def checked(experiment: str, params: dict) -> tuple[dict, Facts]:
+def checked(experiment: str, params: dict) -> tuple[dict, dict]:
     """All parameters, given or default, and the facts about this machine.
 
     Raises LabError for a parameter that is not allowed, or for some that do not go together or exceed this machine.

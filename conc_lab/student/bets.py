@@ -1,14 +1,13 @@
 """What a lesson asks of the student: a bet before the measurement, a question after it.
 
 The texts and the options' reasons are in lessons/NN_name.json, because a reason that stands in the notebook's cell
-gives the answer away. What the student bet or answered is kept in my_work/bets.json, by the lesson's name.
+gives the answer away. What the student bet or answered is kept in my_work/bets.json.
 """
 
 import contextlib
 import json
 import math
 import threading
-from bisect import bisect
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +23,6 @@ from ..engine.stats import character, where
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
 LETTERS = "ABCDEFGH"
-LEAST, MOST = 0.01, 10_000  # what a number bet may be
-NEAR = 1.2  # a number has held if it is at most so many times as large, or as small, as what was measured
 HELD = {True: "✓ it held", False: "✗ it did not", None: "– not testable here"}
 RIGHT = {True: "✓ right", False: "✗ wrong"}
 CHARTS = 4  # so many of the newest are drawn again when the bet changes
@@ -50,11 +47,9 @@ class Words:
 class Bet:
     """A question from a lesson's file and what the student bet on it; shown as a card while last in a cell.
 
-    A choice has options, each with a reason and with points; a number bet has one number per kind and number
-    of workers ("places"), from LEAST to MOST or one of the "steps" of a log scale, and one reason, or one for each
-    of the "ranges" that the number may lie in. `points` is what is laid over a chart: (kind, workers, how many times),
-    empty before the commitment and where the question is not about that; in the file, a point's value may be
-    the name of a fact about the machine. "measured" names the experiment, and parameters, whose rows decide a bet.
+    Each option has a reason and its points, which are laid over a chart: (kind, workers, how many times); in the file,
+    how many may be the name of a fact about the machine. `points` are those of the answer, empty before the commitment
+    and where the question is not about that. "measured" names the experiment, and parameters, whose rows decide a bet.
 
     answer is what was committed last, first what was committed first; late: whether `answer` came after such rows; ran:
     whether there have been any, also before the kernel was restarted; result: the newest whole ones of this kernel.
@@ -67,14 +62,12 @@ class Bet:
         if name not in _questions():
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
         self.name, self.question = name, _questions()[name]
-        self.options, self.places = self.question.get("options"), self.question.get("places", ())
-        self.parts = self.options or self.question.get("ranges", ())  # what has a reason of its own
-        kept = _kept().get(name)
-        kept = kept if isinstance(kept, dict) else {"first": kept, "last": kept}
-        self.first, self.answer = (kept[key] if self._fits(kept.get(key)) else None for key in ("first", "last"))
-        self.first = self.answer if self.first is None or self.answer is None else self.first
+        self.options = self.question["options"]
+        kept = _kept().get(name, {})
+        whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
+        self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
         self.late, self.ran = (kept.get(key) is True for key in ("after_run", "ran"))
-        self.result, self.told, self.problem = None, False, ""
+        self.result, self.problem = None, ""
         self._charts, self._views, self._lock = {}, {}, threading.RLock()
 
     @property
@@ -84,16 +77,13 @@ class Bet:
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
-        if self.answer is None:
-            return ""
-        said = self.options[self.answer]["text"] if self.options else self._numbers(self.answer)
-        return said + " (after the run)" * self.late
+        late = " (after the run)" * self.late
+        return "" if self.answer is None else self.options[self.answer]["text"] + late
 
-    def commit(self, answer) -> None:
-        """Keep the answer (an option's index, or a number per place), and draw again the charts that have it."""
+    def commit(self, answer: int | None) -> None:
+        """Keep the answer, an option's index, and draw again the charts that have it."""
         if not self._fits(answer):
-            numbers = f"give each a number from {LEAST:g} to {MOST:g}, such as 0.5 or 3"
-            raise LabError(numbers if "reason" in self.question else "choose one of the options first")
+            raise LabError("choose one of the options first")
         with self._lock:
             self.late = self.late if answer == self.answer else self.ran
             self.answer, self.first = answer, answer if self.first is None else self.first
@@ -114,18 +104,13 @@ class Bet:
                     self._keep()
         self._refresh()
 
-    def tell(self) -> None:
-        """Show the reasons without a bet."""
-        self.told = True
-        self._refresh()
-
     def seen(self, result: Result) -> tuple[str, str, list[bool | None]] | None:
-        """What the rows show, why they cannot tell, and for each option, range or number whether it held; else None.
+        """What the rows show, why they cannot tell, and for each option whether it held; else None.
 
         It is None where the rows are not what the bet is about, and an option where they do not decide it.
         """
-        needed, found = self.question.get("measured", {}), {"experiment": result.experiment, **result.params}
-        if not needed or any(found.get(name) != value for name, value in needed.items()):
+        needed, found = self.question.get("measured"), {"experiment": result.experiment} | result.params
+        if not needed or not needed.items() <= found.items():
             return None
         chart = experiment.part(result.experiment, "chart")
         with contextlib.suppress(*ODD):  # they lack its case, or are not whole
@@ -139,38 +124,28 @@ class Bet:
 
     def mark(self, result: Result) -> str:
         """Whether the bet held by these rows, one of `HELD`; "" without a bet, or where they are not about it."""
-        if self.answer is None or not (seen := self.seen(result)):
-            return ""
-        held = seen[2] if self.chosen is None else [seen[2][self.chosen]]
-        return HELD[False if False in held else None if None in held else True]
-
-    @property
-    def chosen(self) -> int | None:
-        """The option that was chosen, or the range that the number lies in; None where there is neither."""
-        numbers = self.answer and self.parts and not self.options
-        return self._closest(self.answer[0]) if numbers else self.answer if self.options else None
+        seen = None if self.answer is None else self.seen(result)
+        return HELD[seen[2][self.answer]] if seen else ""
 
     @property
     def ready(self) -> bool:
-        """Whether the reasons may be shown: there is an answer, or they were asked for, and the rows are there."""
-        return (self.told or self.answer is not None) and ("measured" not in self.question or self.result is not None)
+        """Whether the reasons may be shown: a question has its answer, or a bet's rows are there."""
+        return (self.result if "measured" in self.question else self.answer) is not None
 
     @property
     def headline(self) -> str:
         """What was bet and what came of it, in one line; before that, what is missing."""
-        if self.answer is None and not self.told:
+        if self.answer is None:
             return "Commit your bet first." if self.result else self.BEFORE
-        changed = "" if self.first == self.answer else f", changed from {self._short(self.first)}"
-        late = ", after the run" * self.late
-        said = "" if self.answer is None else f"{self.SAID} {self._short(self.answer)}{changed}{late}. "
-        if not self.ready:
-            said += "Your bet stands. Run the measurement."
-        elif not self.result:
-            said += f"{RIGHT[self.options[self.answer]['holds']]}."
-        else:
+        changed = "" if self.first == self.answer else f", changed from {LETTERS[self.first]}"
+        said = f"{self.SAID} {LETTERS[self.answer]}{changed}{', after the run' * self.late}. "
+        if self.result:
             (figure, why, _), mark = self.seen(self.result), self.mark(self.result)
-            why = f": {why}" if why and mark == HELD[None] else ""
-            said += f"Your machine: {figure}." + f" {mark}{why}." * bool(mark)
+            said += f"Your machine: {figure}. {mark}{f': {why}' if why and mark == HELD[None] else ''}."
+        elif "measured" in self.question:
+            said += "Your bet stands. Run the measurement."
+        else:
+            said += f"{RIGHT[self.options[self.answer]['holds']]}."
         return said + self.problem
 
     def reasons(self):
@@ -193,68 +168,41 @@ class Bet:
 
     def _keep(self):
         kept = {"first": self.first, "last": self.answer, "after_run": self.late, "ran": self.ran}
-        by_lesson, self.problem = {}, ""
-        for name, value in (_kept() | {self.name: kept}).items():
-            by_lesson.setdefault(_questions().get(name, {}).get("lesson", ""), {})[name] = value
+        self.problem = ""
         try:
-            files.write(KEPT, json.dumps(by_lesson, indent=1), "your bets")
+            files.write(KEPT, json.dumps(_kept() | {self.name: kept}, indent=1), "your bets")
         except LabError as error:
             self.problem = f" It stands until the kernel is restarted, but {error}."
 
     def _fits(self, answer):
-        if self.options:
-            return isinstance(answer, int) and answer in range(len(self.options))
-        steps = self.question.get("steps", answer)
-        with contextlib.suppress(TypeError):  # what a file holds may be anything
-            return [LEAST <= number <= MOST and number in steps for number in answer] == [True] * len(self.places)
-        return False
+        return isinstance(answer, int) and answer in range(len(self.options))
 
     def _points(self, answer, facts):
         """The points of an answer, with the values of the facts that they name."""
-        numbers = [(*place, value) for place, value in zip(self.places, answer, strict=True)] if self.places else ()
-        points = numbers or self.options[answer]["points"]
-        return [(*place, facts[value] if isinstance(value, str) else value) for *place, value in points]
-
-    def _numbers(self, answer):
-        return ", ".join(f"{words.name(*place)} {value:,g}×" for *place, value in self._points(answer, {}))
-
-    def _short(self, answer):
-        """An answer in few words: an option's letter, or the numbers."""
-        return LETTERS[answer] if self.options else f"{answer[0]:,g}×" if len(answer) == 1 else self._numbers(answer)
+        return [(kind, workers, facts.get(times, times)) for kind, workers, times in self.options[answer]["points"]]
 
     def _by_figures(self, lines, result):
         """`seen` by the lines of a summary for the variants that the bet is about, each with its range.
 
-        Where something may have held the workers back that is not their kind, they may be worth up to the ideal.
+        Of a variant's values in the options those may be true that are closest to some value in that range. Where
+        something may have held the workers back that is not their kind, they may be worth up to the ideal.
         """
         rows = {"column": "speedup"} | self.question.get("rows", {})
         column, told, held, why = rows.pop("column"), [], [], ""
         one_cpu = result.machine["usable_cpus"] == 1 and column == "speedup" and character(result.frame) != "waits"
-        values = [self._points(index, result.machine)[0][2] for index in range(len(self.options or ()))]
-        for number, (kind, workers) in enumerate(self.places or [self.options[0]["points"][0][:2]]):
+        for points in zip(*(self._points(index, result.machine) for index in range(len(self.options))), strict=True):
+            (kind, workers, _), values = points[0], [times for *_, times in points]
             line = where(lines, **{"kind": kind, "workers": workers} | rows).iloc[0]
-            low, middle, high = line.low, line[column], line.high
+            low, high = line.low, line.high
             if line.rounds < FEWEST:
-                low, high, why = LEAST, MOST, TOO_FEW
+                low, high, why = min(values), max(values), TOO_FEW
             elif one_cpu or line.get("doubt"):
                 high, why = max(high, workers), ONE_CPU if one_cpu else line.doubt
-            times = words.times(middle) if middle < 100 else f"{words.digits(middle)}×"
-            told.append(f"{words.name(line.kind, workers)} {times}")
-            if self.parts:
-                near = {self._closest(value, values) for value in (low, middle, high)}
-                near = range(len(self.parts)) if why == TOO_FEW else near
-                held = [index in near and (len(near) == 1 or None) for index in range(len(self.parts))]
-            elif self.answer:
-                bet = self.answer[number]
-                apart, agrees = bet * NEAR < low or bet / NEAR > high, bet / NEAR <= low and high <= bet * NEAR
-                held.append(False if apart else True if agrees else None)
-        return ", ".join(told), why, held
-
-    def _closest(self, number, values=()):
-        """The option whose value is closest to the number, or the range that the number lies in."""
-        if values:
-            return min(range(len(values)), key=lambda index: abs(math.log(values[index] / number)))
-        return bisect([part["below"] for part in self.parts[:-1]], number)
+            told.append(f"{words.name(line.kind, workers)} {words.times(line[column])}")
+            least, most = (min(values, key=lambda value: abs(math.log(value / end))) for end in (low, high))
+            held.append([least <= value <= most and (least == most or None) for value in values])
+        whole = [False if False in each else None if None in each else True for each in zip(*held, strict=True)]
+        return ", ".join(told), why, whole
 
 
 class Question(Bet):
@@ -269,12 +217,9 @@ bet, question = cache(Bet), cache(Question)  # conc_lab's public names: shown tw
 
 @cache
 def _questions():
-    """{name: the question, with the name of its lesson less the number} of all bets and questions."""
-    asked = {}
-    for stem, lesson in lessons().items():
-        for name, question in (lesson["bets"] | lesson["questions"]).items():
-            asked[name] = question | {"lesson": stem.partition("_")[2]}
-    return asked
+    """All bets and questions by name."""
+    asked = (lesson["bets"] | lesson["questions"] for lesson in lessons().values())
+    return {name: question for each in asked for name, question in each.items()}
 
 
 def _kept():
@@ -282,5 +227,7 @@ def _kept():
     kept = {}
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
         for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
-            kept |= value if isinstance(value, dict) else {name: value}  # before, bets lay there without a lesson
+            before = isinstance(value, dict) and "last" not in value  # answers lay there by lesson
+            for key, bet in value.items() if before else [(name, value)]:
+                kept[key] = bet if isinstance(bet, dict) else {"first": bet, "last": bet}
     return kept

@@ -18,7 +18,7 @@ from ..engine.stats import spread, where
 from ..experiments.speedup.chart import summary as speedups
 from ..experiments.startup.chart import summary as startups
 from . import inventory
-from .gain import Gain, gain
+from .gain import gain
 
 COLUMNS = ["file", "experiment", "cpus", "system", "case", "kind", "workers", "value", "doubt"]
 AXES = {"speedup": "times as fast as serial: {}, {}", "startup": "times the threads' start: main file imports {}, {}"}
@@ -31,15 +31,15 @@ class Gathered:
     frame: a pandas DataFrame, one row for each figure of each file: file, experiment, cpus, system, case (the task, or
     what the main file imports), kind, workers, value (speedup: times as fast as serial, of two workers or
     more; startup: times as long as that many threads), doubt (why its size should not be believed, where anything is
-    known). inventories: what students answered, by file name; gain: of those who answered before and after, None
-    without any.
+    known). inventories: what students answered, by file name; gain: of those who answered before and after in words,
+    and a DataFrame for each question (see `gain`); None without any.
     """
 
     results: dict[str, Result]
     refused: dict[str, str]
     frame: pandas.DataFrame
     inventories: dict[str, dict]
-    gain: Gain | None
+    gain: tuple[str, pandas.DataFrame] | None
 
     def charts(self) -> dict[str, Picture]:
         """Pictures over the class by CPUs and system: "speedup" and "startup", those that a file has figures for."""
@@ -47,12 +47,12 @@ class Gathered:
 
     def _repr_html_(self):
         pictures = "".join(chart._repr_html_() for chart in self.charts().values())
-        gained = f"<p>{self.gain.sentence}</p>{self.gain.items.to_html(index=False, border=0)}" if self.gain else ""
+        gained = f"<p>{self.gain[0]}</p>{self.gain[1].to_html(index=False, border=0)}" if self.gain else ""
         return f"<p style='white-space: pre-line'>{html.escape(repr(self))}</p>{pictures}{gained}"
 
     def __repr__(self):
         counts = Counter(result.experiment for result in self.results.values())
-        counts |= {"the inventory": len(self.inventories)} if self.inventories else {}
+        counts += Counter({"the inventory": len(self.inventories)})  # which leaves it out where there is none
         read = ", ".join(f"{number} of {name}" for name, number in counts.items()) or "nothing"
         return "\n".join([f"read: {read}; refused: {len(self.refused)}", *map(": ".join, self.refused.items())])
 
@@ -66,26 +66,27 @@ def gather(folder: str | Path) -> Gathered:
     paths = sorted(Path(folder).rglob("*.json"))
     if not paths:
         raise LabError(f"there is no .json file in {folder}: give the folder that holds the class's saved results")
-    results, refused, rows, inventories, students = {}, {}, [], {}, {}
+    known, refused, rows, students = {}, {}, [], {}
     for path in paths:
-        name, answers = path.relative_to(folder).as_posix(), path.name.startswith(inventory.KEPT.stem)
+        name = path.relative_to(folder).as_posix()
         try:
-            result = inventory.load(path) if answers else load(path)
-            if twin := next((other for other, known in (results | inventories).items() if known == result), None):
+            one = inventory.load(path) if path.name.startswith(inventory.KEPT.stem) else load(path)
+            if twin := next((other for other, earlier in known.items() if earlier == one), None):
                 raise LabError(f"it is the same result as {twin}")
-            if answers:
-                _match(students, name, result)
-                inventories[name] = result
-                continue
-            rows += _figures(name, result) if result.experiment in AXES else []
-            results[name] = result
+            if not isinstance(one, Result):
+                _match(students, name, one)
+            elif one.experiment in AXES:
+                rows += _figures(name, one)
+            known[name] = one
         except LabError as error:
             refused[name] = str(error)
         except ODD as error:
-            refused[name] = f"its rows are not those of a whole {result.experiment} run ({error!r:.100})"
-    frame = pandas.DataFrame(rows, columns=COLUMNS)
+            refused[name] = f"its rows are not those of a whole {one.experiment} run ({error!r:.100})"
+    results = {name: one for name, one in known.items() if isinstance(one, Result)}
     both = (one for one in students.values() if len(one) == 2)
     pairs = [(one["before"], one["after"]) for one in both if one["before"]["handed_in"] < one["after"]["handed_in"]]
+    inventories = {name: one for name, one in known.items() if name not in results}
+    frame = pandas.DataFrame(rows, columns=COLUMNS)
     return Gathered(results, refused, frame, inventories, gain(pairs) if pairs else None)
 
 

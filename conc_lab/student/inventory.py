@@ -39,11 +39,10 @@ def load(path: Path) -> dict:
     """
     try:
         content = read(path, KIND, (SCHEMA,))
-        whole = CODE.fullmatch(content["code"])
-        for asked in (content[when] for when in ("before", "after") if when in content):
-            whole = whole and asked["form"] in ("a", "b") and asked["answers"].items() <= POSSIBLE
-            whole = whole and isinstance(asked["handed_in"], str | None)
-        if not whole:
+        asked = [content[when] for when in ("before", "after") if when in content]
+        times = all(isinstance(one["handed_in"], str | None) for one in asked)
+        letters = all(one["form"] in FORMS and one["answers"].items() <= POSSIBLE for one in asked)
+        if not (CODE.fullmatch(content["code"]) and times and letters):
             raise ValueError("a code, a form, a time or a letter in it is wrong")
     except UNREADABLE as error:
         raise LabError(f"{path.name} is not a whole inventory: {error}; move it elsewhere") from error
@@ -145,15 +144,13 @@ def _cards(inventory):
 
     def show():
         over = inventory.asked["handed_in"]
-        for card in cards:
-            card.layout.display = "none" if over else None
+        room.layout.display = "none" if over else None
         report.value, button.description = inventory.reasons(), "Handed in" if over else "Hand in"
-        last.say(repr(inventory))
+        shell.say(repr(inventory))
 
-    def attempt(shell, change, *given):
+    def attempt(change, *given):
         try:
             change(*given)
-            shell.say("")
             show()
         except LabError as error:
             shell.say(f"{error}.")
@@ -163,15 +160,13 @@ def _cards(inventory):
         options = [(f"{letter}  {text}", letter) for letter, text in one["options"].items()]
         chosen = inventory.asked["answers"].get(item)
         radios = widgets.RadioButtons(options=options, value=chosen, description=f"Question {number}")
-        shell = Shell([text, radios], name=f"Question {number} of 12")
-        shell.add_class("conc-lab-question")
-        radios.observe(lambda event: attempt(shell, inventory.answer, item, event.new), "value")
-        return shell
+        radios.observe(lambda event: attempt(inventory.answer, item, event.new), "value")
+        return widgets.VBox([text, radios]).add_class("conc-lab-question")
 
-    report, button, last = widgets.HTML(), widgets.Button(button_style="primary"), Shell(name="The twelve answers")
-    last.show([button, last.status, report])
-    button.on_click(lambda _: attempt(last, inventory.hand_in))
+    report, button, shell = widgets.HTML(), widgets.Button(button_style="primary"), Shell(name="The twelve questions")
+    button.on_click(lambda _: attempt(inventory.hand_in))
     cards = [card(number, *one) for number, one in enumerate(FORMS[inventory.asked["form"]].items(), 1)]
-    show()
     room = widgets.VBox(cards, layout={"max_height": "560px", "overflow": "auto"})
-    return widgets.VBox([widgets.HTML(DATA["holds_for"]), room, last])
+    shell.show([widgets.HTML(DATA["holds_for"]), room, button, shell.status, report])
+    show()
+    return shell

@@ -24,7 +24,7 @@ from .student import bets
 # A verdict's words, and the sign of each.
 SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
-BRACKETS = re.compile(r" \([^()]*\)")
+RANGES = re.compile(r" \([^()]*( to |every round)[^()]*\)")  # of a figure: not in short
 KEYS = "data-lm-suppress-shortcuts"  # no key that is pressed here is a command of JupyterLab
 LIMIT_S = 110  # with what it takes to start and to end, two minutes
 TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
@@ -106,7 +106,7 @@ class Claims:
             row = {"said": [bet.words for bet in asked], "held": [_held(bet, self.results.values()) for bet in asked]}
             row = {part: "; ".join(filter(None, texts)) for part, texts in row.items()}
             row |= {"word": verdict.word, "verdict": f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}"}
-            row |= {"key": BRACKETS.sub("", verdict.figure or verdict.why).partition("; ")[0]}
+            row |= {"key": RANGES.sub("", verdict.figure or verdict.why)}
             self.rows.append(claim | row | {"figure": verdict.figure})
 
     def _verdict(self, claim, failed):
@@ -143,7 +143,9 @@ class Claims:
     __repr__ = __str__
 
     def _repr_html_(self):
-        heads = "".join(f'<th scope="col">{name}</th>' for name in ("verdict", "claim", "your bet", "key figure"))
+        heads = "".join(
+            f'<th scope="col">{name}</th>' for name in ("verdict", "claim", "what became of your bet", "key figure")
+        )
         body = ""
         for row in self.rows:
             lesson = f'<a href="{row["lesson"]}.ipynb" {KEYS}>{row["lesson"]}</a>'

@@ -110,7 +110,11 @@ def test_bets_of_before(kept):
     kept.write_text(json.dumps({"cpu_bound": {CHOICE: 1}, "": {"gone": 2}, "io_bound": {ASKED: kept_as(0, 1)}}))
     assert (bets.bet(CHOICE).answer, bets.bet(ASKED).first, bets.bet(ASKED).answer) == (1, 0, 1)
     bets.bet(CHOICE).commit(0)
-    assert json.loads(kept.read_text()) == {CHOICE: kept_as(1, 0), "gone": 2, ASKED: kept_as(0, 1)}
+    assert json.loads(kept.read_text()) == {
+        CHOICE: kept_as(1, 0),
+        "gone": {"first": 2, "last": 2},
+        ASKED: kept_as(0, 1),
+    }
     assert bets.Bet(ASKED).answer == 1
 
 
@@ -121,6 +125,16 @@ def test_bets_do_not_disturb_each_other(kept):
     bets.bet(CHOICE).commit(2)
     found = {CHOICE: kept_as(0, 2), BOTH: kept_as(3)}
     assert json.loads(kept.read_text()) == found and list(kept.parent.iterdir()) == [kept]
+
+
+def test_answers_of_before(kept):
+    """Answers that lie by name alone, or by lesson and name, as they once did, are read and stay when one is added."""
+    kept.parent.mkdir()
+    for content in ({CHOICE: 1}, {"cpu_bound": {CHOICE: 1, "gone": [2, 3]}}):
+        kept.write_text(json.dumps(content))
+        assert bets.Bet(CHOICE).first == bets.Bet(CHOICE).answer == 1
+        bets.Bet(BOTH).commit(0)
+        assert bets.Bet(CHOICE).answer == 1 and bets.Bet(BOTH).answer == 0
 
 
 def test_unknown_bet():

@@ -141,7 +141,7 @@ def test_binder(monkeypatch):
 
 FACTS = {"usable_cpus": 2, "logical_cpus": 8, "cpu_quota": None, "memory_free_bytes": 3 << 29, "system": "Linux"}
 FACTS |= {"python": "3.14.0", "gil": True, "start_methods": ["forkserver", "fork"], "cpu": "<i>"}
-TWO = {"2 usable CPUs": "of 8 logical CPUs", "1.5 GiB free": "of memory", "Python 3.14.0": "GIL on"}
+TWO = {"2 usable CPUs": "of 8 logical CPUs", "1.5 GiB": "of memory are free", "Python 3.14.0": "GIL on"}
 TWO |= {"Linux": "processes start with forkserver"}
 ONE = {"1 usable CPU": "of 8 logical CPUs, a quota of 0.5", **dict(list(TWO.items())[1:]), "Python 3.14.0": "GIL off"}
 

@@ -255,9 +255,9 @@ def test_of_several_the_last_answer_counts():
             row["answer_s"] = 0.031
     strong = [line for line in axes(result).lines if line.get_markersize() == kit.STRONG["markersize"]]
     assert [line.get_xdata()[0] for line in strong] == pytest.approx([1e-4, 2e-4, 0.02, 0.031])
-    assert chart.startup_chart(result, None)[1].endswith("; spawn, 2 together: 31 ms or 160×.")
+    assert chart.startup_chart(result, None)[1].endswith("; spawn, 2 together: 31 ms (160×).")
     two = dataclasses.replace(result, rows=[row for row in result.rows if row["workers"] == 2])
-    assert sentence(two) == "Time until two workers have answered: thread 200 µs or 1×, spawn 31 ms or 160×."
+    assert sentence(two) == "Time until two workers have answered: thread 200 µs (1×), spawn 31 ms (160×)."
 
 
 def test_costs_are_paired():
@@ -298,7 +298,7 @@ def test_every_start_is_drawn_under_its_median():
     strong = [line for line in ax.lines if line.get_markersize() == kit.STRONG["markersize"]]
     assert [len(line.get_xdata()) for line in small] == [6, 6]
     assert [line.get_xdata()[0] for line in strong] == pytest.approx([0.0001, 0.04])
-    assert [text.get_text() for text in ax.texts] == ["100 µs or 1×", "40 ms or 400×"]
+    assert [text.get_text() for text in ax.texts] == ["100 µs (1×)", "40 ms (400×)"]
 
 
 def test_numbers_of_workers_are_told_apart():
@@ -329,7 +329,7 @@ def test_sentence_without_threads_or_processes():
     lone = made_startup({("spawn", False): 40})
     assert sentence(lone) == "Time to a worker's first answer: spawn 40 ms."
     several = sentence(made_startup(workers=[3, 4]))
-    assert several.startswith("Time until three workers have answered: thread 300 µs or 1×, interpreter 24 ms or 80×, ")
+    assert several.startswith("Time until three workers have answered: thread 300 µs (1×), interpreter 24 ms (80×), ")
     assert len(picture.table(lone))
 
 

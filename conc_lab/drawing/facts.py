@@ -22,7 +22,7 @@ class Tiles(dict):
         cpus = f"{self['usable_cpus']} usable CPU{'s' * (self['usable_cpus'] != 1)}"
         tiles = {
             cpus: f"of {self['logical_cpus'] or '?'} logical CPUs{quota}",
-            f"{self['memory_free_bytes'] / 2**30:.1f} GiB free": "of memory",
+            f"{self['memory_free_bytes'] / 2**30:.1f} GiB": "of memory are free",
             f"Python {self['python']}": f"GIL {'on' if self['gil'] else 'off'}",
             self["system"]: f"processes start with {self['start_methods'][0]}",
         }

@@ -63,8 +63,7 @@ class Bet:
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
         self.name, self.question = name, _questions()[name]
         self.options = self.question["options"]
-        kept = _kept().get(name)
-        kept = kept if isinstance(kept, dict) else {"first": kept, "last": kept}
+        kept = _kept().get(name, {})
         whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
         self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
         self.late, self.ran = (kept.get(key) is True for key in ("after_run", "ran"))
@@ -224,13 +223,11 @@ def _questions():
 
 
 def _kept():
-    """What was bet before, by name; a file that cannot be read, or is not ours, counts as no bets.
-
-    Files of before had the bets below their lesson's name, and of some the answer alone.
-    """
+    """What was bet before, by name; a file that cannot be read, or is not ours, counts as no bets."""
     kept = {}
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError):
         for name, value in json.loads(KEPT.read_text(encoding="utf-8")).items():
-            below_lesson = isinstance(value, dict) and "last" not in value
-            kept |= value if below_lesson else {name: value}
+            before = isinstance(value, dict) and "last" not in value  # answers lay there by lesson
+            for key, bet in value.items() if before else [(name, value)]:
+                kept[key] = bet if isinstance(bet, dict) else {"first": bet, "last": bet}
     return kept

@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from ..engine import kinds, parameters
 from ..engine.tasks import COMPUTING, MIXED, OWN, RELEASING, TASKS, WAITING
 
-TYPES = {COMPUTING: "computes in Python", RELEASING: "computes in C", WAITING: "waits"}
+TYPES = {COMPUTING: "computes in Python", RELEASING: "computes without the GIL", WAITING: "waits"}
 TYPES |= {MIXED: "computes and waits", OWN: "your own"}
 USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, beside those of the default
 

@@ -78,6 +78,8 @@ class Scheduler(Shell):
         self._go(self._order[:-1], "One step back." if self._order else "There is no step to undo.")
 
     def _run_real(self, _):
+        if not self._order:
+            return self.say("Make a step first: there is no order yet.")
         rule, model, steps = self._rule.value, self._states[-1].count, words.count(len(self._order), "step")
         real = scheduled(rule, UPDATES, self._lock.value, self._order)[-1]
         build = f"{rule}, {'GIL' if machine()['gil'] else 'no GIL'}"
@@ -91,6 +93,6 @@ def _told(before, after, number):
     """The step that a thread made between two states, in words."""
     step, lost = before.next(number), before.count + 1 - after.count
     said = f"thread {number + 1} {TEXTS['told'][step].format(before.count, after.count)}"
-    if "write" in step and lost:
+    if "write" in step and lost > 0:
         said += f"; it overwrites {words.count(lost, 'update')} of thread {2 - number}"
     return said + "; the lock is free" * (before.holder == number and after.holder is None)

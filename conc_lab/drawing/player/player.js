@@ -7,7 +7,7 @@ const HALF = 0.5; // of a measured block: from this share on its worker is said 
 const PLAY_S = 12; // about how long the whole takes at the speed that is set first
 const STEP_MS = 1200; // between two steps, where the reader asked for less motion
 const LEGEND = {
-  runs: "runs", thin: "thin: ran for a part of the block only; when in it, nobody knows",
+  runs: "runs", thin: "thin: it ran for part of the block; nobody knows which part",
   lock: "waits for the lock", cpu: "waits for a CPU", waits: "a wait of its own",
   unknown: "not running, reason unknown",
 };
@@ -25,7 +25,8 @@ function prepared(track) {
   lanes.forEach((lane) => lane.blocks.sort((a, b) => a.start - b.start));
   const lock = track.lock.map(([lane, start, end]) => ({ lane, start, end })).sort((a, b) => a.start - b.start);
   const label = `${track.modelled ? "model" : "measured"}, ${track.title}`;
-  return { ...track, label, lanes, lock, end: Math.max(0, ...lanes.map((lane) => lane.blocks.at(-1)?.end ?? 0)) };
+  const cpus = new Set(track.blocks.map(([, , , , , cpu]) => cpu).filter((cpu) => cpu !== null)).size || lanes.length;
+  return { ...track, label, lanes, lock, cpus, end: Math.max(0, ...lanes.map((lane) => lane.blocks.at(-1)?.end ?? 0)) };
 }
 
 const runs = (block) => block.state === "runs" && block.share >= HALF;
@@ -35,7 +36,7 @@ function told(track, block, takes) {
   if (MEANT[block.state]) return MEANT[block.state];
   if (block.state === "unknown" || block.share < 0.005) return "does not run, reason unknown";
   const where = block.cpu === null ? "" : ` on CPU ${block.cpu}`;
-  const part = track.modelled || block.share > 0.95 ? "" : ` for ${Math.round(100 * block.share)} % of this block`;
+  const part = track.modelled || block.share > 0.95 ? "" : ` for ${Math.round(100 * block.share)}% of this block`;
   return `${takes ? "takes the lock and " : ""}runs${part}${where}`;
 }
 
@@ -191,7 +192,7 @@ function render({ model, el }) {
     questions = tracks.flatMap((track) => handovers(track, eps)).sort((a, b) => a.time - b.time);
     const rates = [-3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
     const fitting = rates.filter((each) => end / each > 2 && end / each < 240);
-    speeds.replaceChildren(...fitting.map((each) => new Option(`1 s here is ${ms(each)} there`, each)));
+    speeds.replaceChildren(...fitting.map((each) => new Option(`${ms(each)} of the run take 1 s`, each)));
     speeds.value = rate = fitting.find((each) => end / each <= PLAY_S) ?? fitting.at(-1);
     root.setAttribute("aria-label", `Player: ${tracks.map((track) => track.label).join("; ")}`);
     canvas.setAttribute("role", "img");
@@ -305,13 +306,13 @@ function render({ model, el }) {
     ctx.textBaseline = "middle";
     ctx.font = `12px ${getComputedStyle(root).fontFamily}`;
     for (const track of tracks) {
-      ctx.globalAlpha = ask.checked ? 1 : 0.65;
+      ctx.globalAlpha = ask.checked ? 1 : fresh ? 0 : 0.65; // before it is played all can be read
       ctx.fillStyle = look.paper;
       ctx.fillRect(at, track.lanesTop, width - at, track.bottom - track.lanesTop);
       ctx.globalAlpha = 1;
       ctx.fillStyle = ctx.strokeStyle = look.text;
       ctx.fillRect(at - 1, track.lanesTop - 2, 2, track.bottom - track.lanesTop + 4);
-      const { now, average } = busy(track, time), size = track.lanes.length, left = width - RIGHT - 15 * size;
+      const { now, average } = busy(track, time), size = track.cpus, left = width - RIGHT - 15 * size;
       const value = track.modelled ? now : average, down = track.top + 8;
       for (let cpu = 0; cpu < size; cpu++) {
         ctx.strokeRect(left + 15 * cpu + 0.5, down + 0.5, 11, 11);
@@ -361,15 +362,14 @@ function render({ model, el }) {
   function finish() {
     stop();
     const told = tracks.map((track) => `${track.label} took ${ms(track.end)}`);
-    say(`The end. ${told.join("; ")}.${count ? ` You were right ${hits} of ${count} times.` : ""}`);
+    say(`The end: ${told.join("; ")}.${count ? ` You were right ${hits} of ${count} times.` : ""}`);
   }
 
   // The next question up to a time, where questions are wanted.
   const coming = (until) => ask.checked && questions.find((each) => each.time > time && each.time <= until);
 
   const question = () => `${tracks.length > 1 ? `${asked.track.label}. ` : ""}` +
-    `${asked.track.lock.length ? "Who takes the lock next?" : "Who runs next?"} Press a button, or a key from 1 to ` +
-    `${asked.track.lanes.length}.`;
+    `${asked.track.lock.length ? "Who takes the lock next?" : "Who runs next?"} Press a button, or a number key.`;
 
   function open(halt) {
     stop();
@@ -449,7 +449,7 @@ function render({ model, el }) {
     if (ask.checked) [time, fresh] = [0, true];
     frame();
     say(!ask.checked ? "No more questions." : questions.length
-      ? `Press Play: it halts ${questions.length} times and asks you who runs next.`
+      ? `Press Play: it halts where the turn changes, and asks you who runs next. Questions: ${questions.length}.`
       : "Nothing to ask here: nowhere does one worker clearly stop and another begin.");
   };
   root.onkeydown = (event) => {

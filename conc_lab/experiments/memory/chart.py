@@ -67,7 +67,8 @@ def memory_chart(result: Result, bet):
     touches, workers, size = result.params["touch"], sorted(result.params["workers"]), row["data_bytes"] / MB
     shown = {"added_bytes": f"added to the\nmachine, MB ({by})", "worker_uss_bytes": "one worker's\nown, MB (USS)"}
     shown = {column: label for column, label in shown.items() if lines[column].notna().any()}
-    ends = lines.figure[[lines.each_bytes.idxmin(), lines.each_bytes.idxmax()]]
+    most = where(lines, workers=workers[-1])
+    ends = most.figure[[most.each_bytes.idxmin(), most.each_bytes.idxmax()]]
     figure = kit.figure(1.6 + 1.8 * len(shown), f"memory added: {'; '.join(ends.unique())}")
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for ax, (column, touch) in zip(axes.flat, product(shown, touches), strict=True):
@@ -86,7 +87,7 @@ def memory_chart(result: Result, bet):
     one = "one worker more adds" if len(workers) > 1 else "each worker adds, its helpers included"
     one += f", to a program that holds {size:g} MB of {result.params['parent_data']}" if size else ""
     parts = [f"{row['missing']}, so {by} is shown"] if row["missing"] else []
-    return figure, alt, words.sentence(*parts, f"{one}: {', '.join(where(lines, workers=workers[-1]).figure)}")
+    return figure, alt, words.sentence(*parts, f"{one}: {', '.join(most.figure)}")
 
 
 def meters_chart(result: Result, bet):

@@ -36,7 +36,7 @@ def summary(result: Result):
     server = lines.cold.map({True: " (first)", False: " (next)"}).where(lines.kind == "forkserver", "")
     imports = (" + import " + lines.main_imports).where(lines.main_imports != "nothing", "")
     together = (", " + lines.workers.astype(str) + " together").where(lines.workers > 1, "")
-    times = (" or " + lines.against_thread.map(words.digits) + "×").where(lines.thread_s > 0, "")
+    times = (" (" + lines.against_thread.map(words.digits) + "×)").where(lines.thread_s > 0, "")
     lines["way"] = lines.kind.str.removesuffix("s") + server
     lines["name"] = lines.way + imports + together
     lines["figure"] = lines.answer_s.map(words.duration) + times

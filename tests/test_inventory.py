@@ -50,7 +50,7 @@ def test_answers_are_kept_until_they_are_handed_in():
     Inventory("before").answer(ITEMS[0], "A")
     inventory = Inventory("before")
     inventory.answer(ITEMS[0], UNKNOWN)
-    assert "Answered 1 of 12, kept." in repr(Inventory("before")) and inventory.asked["handed_in"] is None
+    assert "1 of 12 answered and kept." in repr(Inventory("before")) and inventory.asked["handed_in"] is None
     with pytest.raises(LabError, match=r"missing: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12$"):
         inventory.hand_in()
     elsewhere = Inventory("before")
@@ -120,7 +120,7 @@ def test_the_cards():
     assert load(KEPT)["after"]["answers"] == inventory.asked["answers"] and "12 of 12, kept" in last.said
     button.click()
     assert room.layout.display == "none" and button.description == "Handed in"
-    said = "Before 2 of 12 were right, now 10: +8. Newly right: 3, 5, 6, 7, 8, 9, 10, 11, 12. No longer right: 2."
+    said = "Before, 2 of 12 were right, now 10: +8. Newly right: 3, 5, 6, 7, 8, 9, 10, 11, 12. No longer right: 2."
     assert last.said == repr(inventory) == said
     assert report.value.count("<b>✓ right</b>") == 10 and report.value.count("<b>✗ not right</b>") == 1
     assert "<code>re.findall</code>" in report.value and "Right: B Only Q." in report.value

@@ -112,7 +112,7 @@ def test_refused():
     for slowed, at, usable, said in (
         ({}, MEASURED, 2, (None, None)),
         ({("processes", 4): 0.9}, MEASURED, 2, (None, None)),
-        ({("processes", 4): 0.8}, MEASURED, 2, (None, "it is 25% too high where processes were measured")),
+        ({("processes", 4): 0.8}, MEASURED, 2, (None, "the model is 25% too high where processes were measured")),
         (
             {},
             [("threads", 2), ("processes", 2)],
@@ -154,7 +154,7 @@ def test_the_panel():
     unknown = r"16 threads on 16 CPUs: 3.\d+× to 16× as fast as serial\. The measurement does"
     assert re.match(unknown, hashing.status.said)
     kind.value = "processes"
-    assert shown.status.said.startswith("16 processes on eight CPUs: no figure, because it is 25% too high")
+    assert shown.status.said.startswith("16 processes on eight CPUs: no figure, because the model is 25% too high")
     assert shown._player.tracks[0].title == "4 processes on two CPUs"  # the nearest that was measured
     alone = result_of(fit.Fitted([Work(0.01)], {}), usable=1)
     assert lab.model(alone, kind="threads").status.said.endswith("fitted to a recording from two CPUs.")

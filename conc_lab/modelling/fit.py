@@ -107,7 +107,7 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     if len(errors) < 2:
         refused = f"{kind} were measured at one number of workers alone, which does not check it"
     elif abs(error) > WORST:
-        refused = f"it is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
+        refused = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
     return Prediction(runs[0], speeds, setup_s, error, len(errors), refused)
 
 

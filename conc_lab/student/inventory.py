@@ -98,13 +98,13 @@ class Inventory:
     def __repr__(self):
         """How many are answered; once they are handed in after the course, how many are right and what has changed."""
         if not self.asked["handed_in"]:
-            return f"Answered {len(self.asked['answers'])} of 12, kept. You can change them until you hand them in."
+            return f"{len(self.asked['answers'])} of 12 answered and kept. You can change them until you hand them in."
         if self.when == "before":
             return "Your twelve answers are handed in. After the course the same ideas come again, with the reasons."
         new, before = right(self.asked), _kept().get("before", {"handed_in": None})
         if not before["handed_in"]:
             return f"{len(new)} of 12 are right. There is no first time to compare with."
-        change = f"Before {len(before := right(before))} of 12 were right, now {len(new)}: {len(new) - len(before):+d}."
+        change = f"Before, {len(before := right(before))} of 12 were right, now {len(new)}: {len(new) - len(before):+d}."
         return f"{change} Newly right: {_numbers(new - before)}. No longer right: {_numbers(before - new)}."
 
     def reasons(self) -> str:

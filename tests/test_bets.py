@@ -104,6 +104,20 @@ def test_a_point_that_is_a_fact_of_the_machine(monkeypatch):
     assert 6 in [speed for *_, speed in bet.points]
 
 
+def test_bets_of_before(kept):
+    """Bets that were kept by their lesson, and those of a question that is gone, are neither lost nor in the way."""
+    kept.parent.mkdir()
+    kept.write_text(json.dumps({"cpu_bound": {CHOICE: 1}, "": {"gone": 2}, "io_bound": {ASKED: kept_as(0, 1)}}))
+    assert (bets.bet(CHOICE).answer, bets.bet(ASKED).first, bets.bet(ASKED).answer) == (1, 0, 1)
+    bets.bet(CHOICE).commit(0)
+    assert json.loads(kept.read_text()) == {
+        CHOICE: kept_as(1, 0),
+        "gone": {"first": 2, "last": 2},
+        ASKED: kept_as(0, 1),
+    }
+    assert bets.Bet(ASKED).answer == 1
+
+
 def test_bets_do_not_disturb_each_other(kept):
     """A second bet, and a change of the first, leave the others as they are."""
     bets.bet(CHOICE).commit(0)

@@ -117,7 +117,7 @@ def test_the_cards():
     for one, (item, asked) in zip(radios, FORMS["b"].items(), strict=True):
         assert report.value == "" and len(one.options) == 5
         one.value = UNKNOWN if item == ITEMS[3] else "C" if item == ITEMS[1] else asked["holds"]
-    assert load(KEPT)["after"]["answers"] == inventory.asked["answers"] and "12 of 12, kept" in last.said
+    assert load(KEPT)["after"]["answers"] == inventory.asked["answers"] and "12 of 12 answered" in last.said
     button.click()
     assert room.layout.display == "none" and button.description == "Handed in"
     said = "Before, 2 of 12 were right, now 10: +8. Newly right: 3, 5, 6, 7, 8, 9, 10, 11, 12. No longer right: 2."

@@ -104,8 +104,9 @@ class Inventory:
         new, before = right(self.asked), _kept().get("before", {"handed_in": None})
         if not before["handed_in"]:
             return f"{len(new)} of 12 are right. There is no first time to compare with."
-        change = f"Before, {len(before := right(before))} of 12 were right, now {len(new)}: {len(new) - len(before):+d}."
-        return f"{change} Newly right: {_numbers(new - before)}. No longer right: {_numbers(before - new)}."
+        old = right(before)
+        change = f"Before, {len(old)} of 12 were right, now {len(new)}: {len(new) - len(old):+d}."
+        return f"{change} Newly right: {_numbers(new - old)}. No longer right: {_numbers(old - new)}."
 
     def reasons(self) -> str:
         """Every question with its answer and reason, folded, as HTML; "" as long as these must not be seen."""

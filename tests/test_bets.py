@@ -127,16 +127,6 @@ def test_bets_do_not_disturb_each_other(kept):
     assert json.loads(kept.read_text()) == found and list(kept.parent.iterdir()) == [kept]
 
 
-def test_answers_of_before(kept):
-    """Answers that lie by name alone, or by lesson and name, as they once did, are read and stay when one is added."""
-    kept.parent.mkdir()
-    for content in ({CHOICE: 1}, {"cpu_bound": {CHOICE: 1, "gone": [2, 3]}}):
-        kept.write_text(json.dumps(content))
-        assert bets.Bet(CHOICE).first == bets.Bet(CHOICE).answer == 1
-        bets.Bet(BOTH).commit(0)
-        assert bets.Bet(CHOICE).answer == 1 and bets.Bet(BOTH).answer == 0
-
-
 def test_unknown_bet():
     """A bet that does not exist is refused with the names that do."""
     with pytest.raises(LabError, match=f"unknown bet 'x'; one of: .*{CHOICE}"):

@@ -52,6 +52,8 @@ MADE = {
         "1 + 1",
     ),
 }
+EXECUTE = "code => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code}); }"
+IS_BUSY = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
 BARE = """async ([source, tracks]) => {
   const { default: { render } } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
   render({ model: { get: name => ({ tracks, hues: {} })[name], on() {}, off() {} }, el: document.body });
@@ -205,7 +207,10 @@ def nothing_for_axe(lesson):
 
 
 def test_a_panel_is_run_and_stopped_by_keyboard(opened):
-    """Enter twice on Run runs it once; a field refuses a number and keeps it; Enter there runs, Enter on Stop ends."""
+    """Enter twice on Run runs it once; a field refuses a number and keeps it; Enter there runs, Enter on Stop ends.
+
+    A press never overtakes a value, not even where the kernel hears the two in different threads, one of them busy.
+    """
     notebook = ran(opened(FIRST))
     panel = notebook.cell("lab.panel(").locator(".conc-lab-panel")
     status, rounds, press = panel.get_by_role("status"), panel.get_by_label("Rounds"), notebook.page.keyboard.press
@@ -218,8 +223,12 @@ def test_a_panel_is_run_and_stopped_by_keyboard(opened):
     if not rounds.is_visible():  # else axe has unfolded it
         panel.locator("summary", has_text="More settings").press("Enter")
     panel.get_by_label("Task ms").fill("50")
+    notebook.page.evaluate(EXECUTE, BUSY)
+    notebook.page.wait_for_function(IS_BUSY)
     rounds.fill("0")
     rounds.press("Enter")
+    expect(status).to_have_text("0%: starting")
+    (notebook.server.folder / FIRST / "go").touch()
     expect(status).to_have_text("Not measured: rounds must be a whole number between 1 and 9999, got 0.")
     expect(rounds).to_have_attribute("aria-invalid", "true")
     expect(rounds).to_have_value("0")
@@ -363,7 +372,7 @@ def test_a_player_is_used_by_keyboard(opened, server):
     player = notebook.cell(PLAY).locator(".conc-player")
     said, clock = player.get_by_role("status"), player.locator(".clock")
     notebook.start(BUSY)
-    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    page.wait_for_function(IS_BUSY)
     player.get_by_role("button", name="Play").focus()
     before = page.evaluate(CELLS)
     page.keyboard.press("Space")

@@ -174,4 +174,6 @@ def _cards(inventory):
     cards = [card(number, *one) for number, one in enumerate(FORMS[inventory.asked["form"]].items(), 1)]
     show()
     room = widgets.VBox(cards, layout={"max_height": "560px", "overflow": "auto"})
-    return widgets.VBox([widgets.HTML(DATA["holds_for"]), room, last])
+    all_of_it = widgets.VBox([widgets.HTML(DATA["holds_for"]), room, last])
+    last.status.group = all_of_it.model_id  # "Hand in" waits for the answers, too
+    return all_of_it

@@ -405,6 +405,7 @@ def test_stop_twice(runs):
     panel, said = Panel(), []
 
     def outcome(on_progress, on_round):
+        on_progress(0, "round 1", None)  # waits until the panel knows that it has begun
         panel.press("Stop")
         said.append(panel.status)
         panel.press("Stop")

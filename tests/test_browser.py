@@ -445,7 +445,7 @@ def test_nothing_moves_while_a_chart_grows(show):
     _, panel = show(SHORT)
     panel.get_by_label("waits", exact=True).check()  # of computing, a busy machine's chart has a recording below it
     expect(panel.get_by_label("Task", exact=True)).to_have_value("sleep (a timer)")
-    expect(panel.locator(".conc-lab-room")).to_have_attribute("style", re.compile("1080 / 540"))  # sleep's chart
+    expect(panel.locator(".conc-lab-room")).to_have_attribute("style", re.compile("aspect-ratio: 2"))  # sleep's chart
     place = "e => e.getBoundingClientRect().bottom - e.closest('.jp-Cell').getBoundingClientRect().top"
     before = panel.evaluate(place)
     for _ in range(2):

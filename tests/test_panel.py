@@ -19,6 +19,9 @@ from conc_lab.student import panel as panels
 from conc_lab.student.shown import room
 
 
+HEIGHTS = {"count_primes": "560", "sleep": "360", "own_tasks:fine": "560"}
+
+
 class Panel:
     """A panel and its widgets by what a student sees on them."""
 
@@ -269,10 +272,12 @@ def test_where_the_chart_comes_from(runs):
 
 
 def test_the_room_of_the_chart():
-    """Before the first run there is a frame of the shape of a recording's chart, for the task if there is one."""
-    for task, shape in (("count_primes", "560"), ("sleep", "360"), ("own_tasks:fine", "560")):
-        (width, height) = map(int, re.findall(r"aspect-ratio: (\d+) / (\d+)", room("speedup", task))[0])
-        assert f"{720 * height / width:.0f}" == shape, task
+    """Before the first run there is a frame of the shape of a recording's chart, of what is asked for if it has it."""
+    few = {"methods": ["call", "plain"], "counts": ["shared"], "kinds": ["threads", "processes"]}
+    cases = [("speedup", {"task": task}, height) for task, height in HEIGHTS.items()]
+    for name, params, height in (*cases, ("races", {}, "930"), ("races", few, "450")):
+        (ratio,) = re.findall(r"aspect-ratio: ([\d.]+)", room(name, params, "here"))
+        assert f"{720 / float(ratio):.0f}" == height, (name, params)
 
 
 def test_a_run_without_a_round(runs, folder):

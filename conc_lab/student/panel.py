@@ -50,11 +50,12 @@ class Panel(Shell):
         super().__init__(name=f"Panel: {experiment}", default=self._run, at_once=AT_ONCE)
         self.add_class("conc-lab-panel")
         buttons = widgets.HBox([self._run, self._save, self._end_other], layout={"flex_flow": "wrap"})
-        self._detail, self._chart, self._source, self._table, self._before = (widgets.HTML() for _ in range(5))
-        for later in (self._source.add_class("conc-lab-source"), self._table, self._before):
-            later.add_class("conc-lab-later")
+        self._detail, self._chart, self._source, *folds = (widgets.HTML() for _ in range(6))
+        self._recorded, self._table, self._before = folds
+        self._source.add_class("conc-lab-source")
         code = widgets.HTML(folded("Show the code", _code(inspect.getsource(self._function))))
-        self._below = [buttons, self.status, self._detail, self._chart, self._source, code, self._table, self._before]
+        below = widgets.HBox([code, *folds]).add_class("conc-lab-folds")
+        self._below, self._room = [buttons, self.status, self._detail, self._chart, self._source, below], None
         self._set, self._more = set(initial), widgets.HTML(folded("More settings", ""))
         self.show_controls(initial)
         self._show_state()
@@ -111,7 +112,8 @@ class Panel(Shell):
             self.say(f"Not saved: {error}.", "bad")
 
     def _draw(self, result):
-        self._chart.value = shown(result, self._bet)
+        self._chart.value, recorded = shown(result, self._bet)
+        self._recorded.value = recorded and folded("A recording from two CPUs", recorded)
 
     def _changed(self, job, what):
         """Called by the job, mostly in its own thread, whenever something of it has changed."""
@@ -141,7 +143,9 @@ class Panel(Shell):
     def _show_source(self, has_rounds):
         """Say where the chart comes from, in amber where the controls say something else by now."""
         if not self._job.result:
-            self._chart.value = room(self._function.__name__, self.values().get("task"))
+            if self._room != (values := self.values()):
+                self._room = values
+                self._chart.value = room(self._function.__name__, values, "Press Run: the chart comes here.")
             return
         warning, running = "", self._job.state == "running"
         if running and not has_rounds:

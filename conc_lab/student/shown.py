@@ -43,15 +43,18 @@ def provenance(result: Result) -> str:
 
 
 def room(experiment: str, params: dict, before: str) -> str:
-    """HTML as high as the chart of a run with these parameters will be, by a recording; it shows the text `before`."""
-    recorded, height = recording(experiment, params.get("task")) or recording(experiment), 2 / 3
+    """HTML as high as that of a run with these parameters will be, by a recording; it shows the text `before`."""
+    recorded, height, head = recording(experiment, params.get("task")) or recording(experiment), 2 / 3, ()
     if recorded:
-        height = picture.height(recorded)
-        with contextlib.suppress(*ODD):  # where it has nothing of what is asked for
-            rows = [row for row in recorded.rows if all(_asked_for(row, name, recorded, params) for name in params)]
-            height = picture.height(dataclasses.replace(recorded, rows=rows))
+        rows = [row for row in recorded.rows if all(_asked_for(row, name, recorded, params) for name in params)]
+        for some in (rows, recorded.rows):
+            with contextlib.suppress(*ODD):  # the recording has nothing of what is asked for
+                found = dataclasses.replace(recorded, rows=some)
+                height, head = picture.height(found), picture.headline(found) or ()
+                break
     shape = f'class="conc-lab-room" style="aspect-ratio: {1 / height:.4f}"'
-    return f'{STYLE}<div class="conc-lab"><div {shape}>{before}</div><p></p></div>'
+    inside = f'<div class="conc-lab-headline">{"<p></p>" * len(head)}</div><div {shape}>{before}</div><p></p>'
+    return f'{STYLE}<div class="conc-lab">{inside}</div>'
 
 
 def _asked_for(row, name, recorded, params):

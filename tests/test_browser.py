@@ -30,11 +30,12 @@ SHORT = "lab.panel(workers=[1, 2])"
 LONG = "lab.panel(workers=[1, 2], task_ms=50, rounds=99)"  # a minute and more, unless it is stopped
 QUIET = 'lab.panel(task="sleep", workers=[2], task_ms=5000)'  # 80 s without an event: its pipe's end goes unnoticed
 OWN_TASK = "%%task digits\ndef digits():\n    return sum(map(int, str(2**500)))"
+BROKEN_TASK = "%%task broken\ndef broken():\n    return 1 / 0"
 CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
 PLAY = 'lab.play(lab.recording("timeline"), task="count_primes", kind="threads")'
 BUSY = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
 MADE = {
-    "panels": ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, CELL),
+    "panels": ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, BROKEN_TASK, CELL),
     "player": ("import conc_lab as lab", PLAY, BUSY),
     # A cell for each thing of ours that has controls.
     "controls": (
@@ -232,6 +233,7 @@ def test_a_panel_is_run_and_stopped_by_keyboard(opened):
     expect(status).to_have_text("Not measured: rounds must be a whole number between 1 and 9999, got 0.")
     expect(rounds).to_have_attribute("aria-invalid", "true")
     expect(rounds).to_have_value("0")
+    nothing_for_axe(notebook)
     rounds.fill("99")
     rounds.press("Enter")
     session = begun(notebook, panel, "round 1 of 99")
@@ -471,7 +473,10 @@ def test_an_interrupted_cell(opened):
 
 @pytest.mark.slow
 def test_a_cell_becomes_a_task(show):
-    """A cell that is run with %%task is offered by the panel that is shown already, and is what this then measures."""
+    """A cell that is run with %%task is offered by the panel that is shown already, and is what this then measures.
+
+    Where it raises, the panel unfolds what Python said, and axe has nothing to say about that.
+    """
     notebook, panel = show(SHORT)
     notebook.run(OWN_TASK)
     expect(notebook.cell(OWN_TASK).locator(".jp-OutputArea-output")).to_contain_text("digits is a task now")
@@ -479,6 +484,12 @@ def test_a_cell_becomes_a_task(show):
     expect(panel.get_by_label("Task", exact=True)).to_have_value("digits")
     press_run(panel)
     expect(panel.locator("img").first).to_have_attribute("alt", re.compile("^Speedup of digits "))
+    notebook.run(BROKEN_TASK)
+    panel.get_by_label("Task", exact=True).select_option("broken")
+    button(panel, "Run").click()
+    expect(panel.get_by_role("status")).to_contain_text("Not measured: ", timeout=RUN_MS)
+    expect(panel.locator("summary", has_text="Details")).to_be_visible()
+    nothing_for_axe(notebook)
 
 
 @pytest.mark.slow

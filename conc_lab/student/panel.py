@@ -51,7 +51,7 @@ class Panel(Shell):
         self.add_class("conc-lab-panel")
         buttons = widgets.HBox([self._run, self._save, self._end_other], layout={"flex_flow": "wrap"})
         self._detail, self._chart, self._source, *folds = (widgets.HTML() for _ in range(6))
-        self._recorded, self._table, self._before = folds
+        self._table, self._before, self._recorded = folds
         self._source.add_class("conc-lab-source")
         code = widgets.HTML(folded("Show the code", _code(inspect.getsource(self._function))))
         below = widgets.HBox([code, *folds]).add_class("conc-lab-folds")

@@ -3,7 +3,6 @@
 The controls come from the experiment's signature; the state is a `Job`, which knows no widgets.
 """
 
-import contextlib
 import html
 import inspect
 import weakref
@@ -69,9 +68,8 @@ class Panel(Shell):
             value = values.get(item.name, parameters.default(item))
             box, read = control(item, value, partial(self._on_control, item))
             self._controls[item.name] = box, read
-            (rare if isinstance(item.annotation, parameters.Number) and item.name not in self._set else shown).append(
-                box
-            )
+            place = rare if isinstance(item.annotation, parameters.Number) and item.name not in self._set else shown
+            place.append(box)
         more = [self._more, widgets.VBox(rare).add_class("conc-lab-rare")] if shown and rare else rare
         self.show([*shown, *more, *self._below])
 
@@ -95,7 +93,8 @@ class Panel(Shell):
             self.say(AT_ONCE["Stop"])
             self._job.stop()
         else:
-            self._job.start(self._function.__name__, self.values(), self._timeout_s)
+            self._asked = self.values()
+            self._job.start(self._function.__name__, self._asked, self._timeout_s)
 
     def _on_end_other(self, _):
         run.stop()
@@ -113,11 +112,13 @@ class Panel(Shell):
 
     def _draw(self, result):
         self._chart.value, recorded = shown(result, self._bet)
-        self._recorded.value = recorded and folded("A recording from two CPUs", recorded)
+        alone = result.machine["usable_cpus"] == 1
+        self._recorded.value = recorded and folded("A recording from two CPUs", recorded, opened=alone)
 
     def _changed(self, job, what):
         """Called by the job, mostly in its own thread, whenever something of it has changed."""
         if "result" in what:
+            self._measured = self._asked
             if self._source.value and not job.has_rounds:
                 self._before.value = folded("The run before", self._chart.value)
             getattr(self._bet, "met", lambda result, draw: draw(result))(job.result, self._draw)
@@ -150,17 +151,10 @@ class Panel(Shell):
         warning, running = "", self._job.state == "running"
         if running and not has_rounds:
             warning = "This is the run before, until the first round is complete."
-        elif not self._agree():
+        elif self.values() != self._measured:
             warning = f"The controls have changed since{' this run began' if running else ': press Run'}."
         text = f'{html.escape(provenance(self._job.result))}<div class="conc-lab-warning">{warning}</div>'
         self._source.value = f'<div class="conc-lab">{text}</div>'
-
-    def _agree(self):
-        """Whether a run with what the controls say would measure what the chart shows."""
-        with contextlib.suppress(LabError):
-            wanted = parameters.checked(self._function, self.values())
-            return _unordered(wanted) == _unordered(self._job.result.params)
-        return False
 
 
 panel = Panel  # conc_lab's public name
@@ -170,10 +164,6 @@ def offer_tasks() -> None:
     """Let the panels that are shown offer the student's new task, too; what is chosen in them stays."""
     for each in list(_PANELS):
         each.show_controls(each.values())
-
-
-def _unordered(params):
-    return {name: set(value) if isinstance(value, list) else value for name, value in params.items()}
 
 
 def _button(label, icon, on_click):

@@ -10,7 +10,10 @@ from ..drawing.shell.style import STYLE
 from ..engine.result import ODD, Result, recording
 
 MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "D": "◆", "P": "✚"}  # of a chart, as text
-ON_DARK = dict(zip(kit.LOOKS, kit.ON_DARK, strict=True))
+COLORS = {
+    kind: f"--conc-mark: {look['color']}; --conc-on-dark: {dark}"
+    for (kind, look), dark in zip(kit.LOOKS.items(), kit.ON_DARK, strict=True)
+}
 PLAIN = str.maketrans("", "", "[]'")
 
 
@@ -26,10 +29,7 @@ def shown(result: Result, bet=None) -> tuple[str, str]:
 
 def _item(kind, *texts):
     label, figure, *more = (html.escape(text or "") for text in texts)
-    mark = ""
-    if kind:
-        color, marker = kit.LOOKS[kind]["color"], MARKS[kit.LOOKS[kind]["marker"]]
-        mark = f'<span aria-hidden="true" style="--conc-mark: {color}; --conc-on-dark: {ON_DARK[kind]}">{marker}</span>'
+    mark = f'<span aria-hidden="true" style="{COLORS[kind]}">{MARKS[kit.LOOKS[kind]["marker"]]}</span>' if kind else ""
     return f"<p>{mark} {label} <b>{figure}</b><br><small>{'; '.join(filter(None, more))}</small></p>"
 
 

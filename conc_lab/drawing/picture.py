@@ -129,6 +129,13 @@ def drawn(maker, *args) -> Picture:
     return Picture(light, _png(image), alt, sentence)
 
 
+def height(result: Result) -> float:
+    """How many times as high as wide the result's chart is, without drawing it."""
+    with _LOCK:
+        width, high = charts(result)[result.experiment](result, None)[0].get_size_inches()
+    return high / width
+
+
 def _png(image):
     image.save(buffer := io.BytesIO(), "png")
     return buffer.getvalue()

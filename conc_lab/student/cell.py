@@ -9,7 +9,7 @@ from ..engine import experiment as experiments
 from ..engine import parameters, run
 from ..engine.errors import LabError
 from ..engine.result import Result
-from .shown import shown
+from .shown import room, shown
 
 
 def experiment_call(name: str) -> Callable[..., Result]:
@@ -37,22 +37,29 @@ def experiment_call(name: str) -> Callable[..., Result]:
     return call
 
 
-def _in_cell(bet, *what):
+def _in_cell(bet, name, params, timeout_s):
     """Run with a line of progress and a chart in the running cell's output, each updated in place; keep the result."""
     from IPython.display import HTML, display
 
-    line, chart = (display(HTML(""), display_id=True) for _ in range(2))
+    frame = room(name, parameters.checked(experiments.function(name), params), "The chart comes here.")
+    starting, drawn = status(progress_text(0, "starting", None)), []
+    line, chart = (display(HTML(text), display_id=True) for text in (starting, frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
     show = getattr(bet, "met", lambda result, draw, whole=False: draw(result))
 
     def draw(result):
-        chart.update(HTML(shown(result, bet)))
+        drawn[:] = shown(result, bet)
+        chart.update(HTML("".join(drawn)))
 
     events |= {"on_round": lambda result: show(result, draw)}
     try:
-        result = run.run(*what, **events)
+        result = run.run(name, params, timeout_s, **events)
+    except BaseException:
+        if not drawn:
+            chart.update(HTML(""))
+        raise
     finally:
-        line.update(HTML(""))
+        line.update(HTML(status("")))
     show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     try:
         result.keep()
@@ -68,8 +75,8 @@ def kernel():
 
 
 def status(text: str) -> str:
-    """A line of text as HTML that a screen reader announces."""
-    return f'<span role="status">{html.escape(text)}</span>'
+    """A line of text as HTML that a screen reader announces; it is as high without text."""
+    return f'<div role="status" style="min-height: 1.5em">{html.escape(text)}</div>'
 
 
 def progress_text(fraction: float, doing: str, left_s: float | None) -> str:

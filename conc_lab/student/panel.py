@@ -3,7 +3,6 @@
 The controls come from the experiment's signature; the state is a `Job`, which knows no widgets.
 """
 
-import contextlib
 import html
 import inspect
 import weakref
@@ -50,11 +49,12 @@ class Panel(Shell):
         super().__init__(name=f"Panel: {experiment}", default=self._run, at_once=AT_ONCE)
         self.add_class("conc-lab-panel")
         buttons = widgets.HBox([self._run, self._save, self._end_other], layout={"flex_flow": "wrap"})
-        self._detail, self._chart, self._source, self._table, self._before = (widgets.HTML() for _ in range(5))
-        for later in (self._source.add_class("conc-lab-source"), self._table, self._before):
-            later.add_class("conc-lab-later")
+        self._detail, self._chart, self._source, *folds = (widgets.HTML() for _ in range(6))
+        self._table, self._before, self._recorded = folds
+        self._source.add_class("conc-lab-source")
         code = widgets.HTML(folded("Show the code", _code(inspect.getsource(self._function))))
-        self._below = [buttons, self.status, self._detail, self._chart, self._source, code, self._table, self._before]
+        below = widgets.HBox([code, *folds]).add_class("conc-lab-folds")
+        self._below, self._room = [buttons, self.status, self._detail, self._chart, self._source, below], None
         self._set, self._more = set(initial), widgets.HTML(folded("More settings", ""))
         self.show_controls(initial)
         self._show_state()
@@ -68,9 +68,8 @@ class Panel(Shell):
             value = values.get(item.name, parameters.default(item))
             box, read = control(item, value, partial(self._on_control, item))
             self._controls[item.name] = box, read
-            (rare if isinstance(item.annotation, parameters.Number) and item.name not in self._set else shown).append(
-                box
-            )
+            place = rare if isinstance(item.annotation, parameters.Number) and item.name not in self._set else shown
+            place.append(box)
         more = [self._more, widgets.VBox(rare).add_class("conc-lab-rare")] if shown and rare else rare
         self.show([*shown, *more, *self._below])
 
@@ -94,7 +93,8 @@ class Panel(Shell):
             self.say(AT_ONCE["Stop"])
             self._job.stop()
         else:
-            self._job.start(self._function.__name__, self.values(), self._timeout_s)
+            self._asked = self.values()
+            self._job.start(self._function.__name__, self._asked, self._timeout_s)
 
     def _on_end_other(self, _):
         run.stop()
@@ -111,11 +111,14 @@ class Panel(Shell):
             self.say(f"Not saved: {error}.", "bad")
 
     def _draw(self, result):
-        self._chart.value = shown(result, self._bet)
+        self._chart.value, recorded = shown(result, self._bet)
+        alone = result.machine["usable_cpus"] == 1
+        self._recorded.value = recorded and folded("A recording from two CPUs", recorded, opened=alone)
 
     def _changed(self, job, what):
         """Called by the job, mostly in its own thread, whenever something of it has changed."""
         if "result" in what:
+            self._measured = self._asked
             if self._source.value and not job.has_rounds:
                 self._before.value = folded("The run before", self._chart.value)
             getattr(self._bet, "met", lambda result, draw: draw(result))(job.result, self._draw)
@@ -141,22 +144,17 @@ class Panel(Shell):
     def _show_source(self, has_rounds):
         """Say where the chart comes from, in amber where the controls say something else by now."""
         if not self._job.result:
-            self._chart.value = room(self._function.__name__, self.values().get("task"))
+            if self._room != (values := self.values()):
+                self._room = values
+                self._chart.value = room(self._function.__name__, values, "Press Run: the chart comes here.")
             return
         warning, running = "", self._job.state == "running"
         if running and not has_rounds:
             warning = "This is the run before, until the first round is complete."
-        elif not self._agree():
+        elif self.values() != self._measured:
             warning = f"The controls have changed since{' this run began' if running else ': press Run'}."
         text = f'{html.escape(provenance(self._job.result))}<div class="conc-lab-warning">{warning}</div>'
         self._source.value = f'<div class="conc-lab">{text}</div>'
-
-    def _agree(self):
-        """Whether a run with what the controls say would measure what the chart shows."""
-        with contextlib.suppress(LabError):
-            wanted = parameters.checked(self._function, self.values())
-            return _unordered(wanted) == _unordered(self._job.result.params)
-        return False
 
 
 panel = Panel  # conc_lab's public name
@@ -166,10 +164,6 @@ def offer_tasks() -> None:
     """Let the panels that are shown offer the student's new task, too; what is chosen in them stays."""
     for each in list(_PANELS):
         each.show_controls(each.values())
-
-
-def _unordered(params):
-    return {name: set(value) if isinstance(value, list) else value for name, value in params.items()}
 
 
 def _button(label, icon, on_click):

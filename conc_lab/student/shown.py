@@ -1,13 +1,13 @@
 """A result as a cell and a panel show it: headline, chart, sentence; where it comes from; before it, its room."""
 
+import contextlib
+import dataclasses
 import datetime
 import html
-import struct
-from functools import cache
 
 from ..drawing import kit, picture, words
 from ..drawing.shell.style import STYLE
-from ..engine.result import Result, recording
+from ..engine.result import ODD, Result, recording
 
 MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "D": "◆", "P": "✚"}  # of a chart, as text
 COLORS = {
@@ -17,13 +17,14 @@ COLORS = {
 PLAIN = str.maketrans("", "", "[]'")
 
 
-def shown(result: Result, bet=None) -> str:
-    """HTML: the headline, the chart and the sentence."""
-    chart = picture.show(result, bet=bet)._repr_html_()
+def shown(result: Result, bet=None) -> tuple[str, str]:
+    """HTML: the headline, the chart and the sentence; and the recording that belongs below it, "" without one."""
+    chart = picture.show(result, bet=bet)
     points = {words.name(kind, workers): f"you bet {times:,g}×" for kind, workers, times in getattr(bet, "points", ())}
     items = [_item(*item, points.get(item[1])) for item in picture.headline(result, bet)]
     head = f'<div class="conc-lab-headline">{"".join(items)}</div>' if items else ""
-    return f'{STYLE}<div class="conc-lab">{head}{chart}</div>'
+    recorded = chart.beside._repr_html_() if chart.beside else ""
+    return f'{STYLE}<div class="conc-lab">{head}{dataclasses.replace(chart, beside=None)._repr_html_()}</div>', recorded
 
 
 def _item(kind, *texts):
@@ -41,10 +42,24 @@ def provenance(result: Result) -> str:
     return f"Measured at {at:%H:%M}: {' · '.join([*said, cpus, f'Python {python}'])}"
 
 
-@cache
-def room(experiment: str, task: str | None) -> str:
-    """HTML as high as the chart will be, by that of a recording; to draw this also gets the first chart out sooner."""
-    recorded = recording(experiment, task) or recording(experiment)
-    size = struct.unpack(">II", picture.show(recorded).png[16:24]) if recorded else (3, 2)
-    shape = f'class="conc-lab-room" style="aspect-ratio: {size[0]} / {size[1]}"'
-    return f'<div class="conc-lab"><div {shape}>Press Run: the chart comes here.</div><p></p></div>'
+def room(experiment: str, params: dict, before: str) -> str:
+    """HTML as high as that of a run with these parameters will be, by a recording; it shows the text `before`."""
+    recorded, height, head = recording(experiment, params.get("task")) or recording(experiment), 2 / 3, ()
+    if recorded:
+        rows = [row for row in recorded.rows if all(_asked_for(row, name, recorded, params) for name in params)]
+        for some in (rows, recorded.rows):
+            with contextlib.suppress(*ODD):  # the recording has nothing of what is asked for
+                found = dataclasses.replace(recorded, rows=some)
+                height, head = picture.height(found), picture.headline(found) or ()
+                break
+    shape = f'class="conc-lab-room" style="aspect-ratio: {1 / height:.4f}"'
+    inside = f'<div class="conc-lab-headline">{"<p></p>" * len(head)}</div><div {shape}>{before}</div><p></p>'
+    return f'{STYLE}<div class="conc-lab">{inside}</div>'
+
+
+def _asked_for(row, name, recorded, params):
+    """Whether a run with these parameters would have this row of a recording, as far as names among them tell."""
+    values, column = params[name], name if name in row else name.removesuffix("s")
+    value = "processes" if row.get(column) == recorded.processes else row.get(column)
+    told = isinstance(values, list) and isinstance(value, str) and value in recorded.params[name]
+    return not told or value in values

@@ -8,7 +8,19 @@ function set(element, name, value) {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
-function keep(group, name, press) {
+// A group's model and the models below it.
+function* below(model) {
+  yield model;
+  for (const child of model.get("children") ?? []) yield* below(child);
+}
+
+// Whether the kernel has handled every change in the group. ipykernel may hear two controls in two threads, so a press
+// can overtake a value; and ipywidgets holds a second change of a control back until the kernel has handled the first.
+function through(model) {
+  return [...below(model)].every((one) => !one._pending_msgs && !one._msg_buffer);
+}
+
+function keep(group, name, press, settled) {
   const mark = crypto.randomUUID(); // each model loads this file anew: no counter would be shared
   let label = "", turned = 0;
   const title = (row) => row.firstElementChild?.textContent.trim() ?? "";
@@ -51,14 +63,26 @@ function keep(group, name, press) {
     event.target.dispatchEvent(new Event("change", { bubbles: true }));
     button.click();
   }, capture); // before the field, which keeps its keys to itself
+  let waiting = 0, passing = null; // the timer of a press that waits until the values are through, and its button
   group.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (!button) return;
+    if (!button || button === passing) return;
     const late = event.isTrusted && button.matches(".conc-lab-default") && performance.now() - turned < MEANT_BEFORE;
-    if (!press(button.textContent.trim(), late || event.detail > 1)) event.stopPropagation();
+    const counts = press(button.textContent.trim(), late || event.detail > 1);
+    if (counts && (settled() || button.matches(".mod-danger"))) return;
+    event.stopPropagation();
+    if (!counts) return;
+    clearInterval(waiting);
+    waiting = setInterval(() => {
+      if (!settled()) return;
+      clearInterval(waiting);
+      passing = button;
+      button.click();
+      passing = null;
+    }, 10);
   }, capture);
   mend();
-  return () => { observer.disconnect(); leaving.abort(); };
+  return () => { observer.disconnect(); leaving.abort(); clearInterval(waiting); };
 }
 
 function render({ model, el }) {
@@ -89,12 +113,13 @@ function render({ model, el }) {
     return true;
   };
 
-  let group = null, release = () => {};
+  let group = null, root = null, release = () => {};
+  model.widget_manager.get_model(model.get("group")).then((found) => { root = found; });
   const waiting = new ResizeObserver(() => { // tells when the page has taken us in
     group ??= el.closest(".conc-lab-shell");
     if (!group) return;
     waiting.disconnect();
-    release = keep(group, model.get("name"), press);
+    release = keep(group, model.get("name"), press, () => !root || through(root));
   });
   waiting.observe(el);
 

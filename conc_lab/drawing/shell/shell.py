@@ -13,7 +13,7 @@ class Status(anywidget.AnyWidget):
     """The line of a shell; in the page it looks after the whole group."""
 
     _esm, _css = Path(__file__).with_name("shell.js"), CSS
-    name, said, tone = (traitlets.Unicode().tag(sync=True) for _ in range(3))
+    name, group, said, tone = (traitlets.Unicode().tag(sync=True) for _ in range(4))
     at_once = traitlets.Dict().tag(sync=True)
 
 
@@ -23,12 +23,14 @@ class Shell(widgets.VBox):
     `status` is its line: put it among the children, else it comes last. `default` is the button that Enter presses in
     the group's fields and radios. at_once: by a button's label, what the page says as soon as it is pressed, before the
     kernel has heard of it; a second press that can only be meant for the label before (a double click) is dropped, so
-    the kernel must answer each press with something new to say.
+    the kernel must answer each press with something new to say. A press waits until the kernel has every change of the
+    group, or of the widget whose model_id is `status.group`; only a button of the style "danger" stops at any time.
     """
 
     def __init__(self, children=(), name: str = "", default: widgets.Button | None = None, at_once=(), **how):
         self.status = Status(name=name, at_once=dict(at_once))
         super().__init__(**how)
+        self.status.group = self.model_id
         self.add_class("conc-lab-shell")
         if default:
             default.add_class("conc-lab-default")

@@ -18,4 +18,4 @@ def folded(title: str, content: str, opened: bool = False) -> str:
 
 def scrolling(content: str, name: str) -> str:
     """HTML that scrolls where it has no room, also by keyboard; a screen reader calls it by its name."""
-    return f'<div class="conc-lab-scrolling" role="region" aria-label="{name}" tabindex="0" {KEYS}>{content}</div>'
+    return f'<div class="conc-lab-scrolling" role="group" aria-label="{name}" tabindex="0" {KEYS}>{content}</div>'

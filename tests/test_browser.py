@@ -222,7 +222,7 @@ def test_a_panel_is_run_and_stopped_by_keyboard(opened):
     expect(panel.locator("img").first).to_have_attribute("alt", alt)
     if not rounds.is_visible():  # else axe has unfolded it
         panel.locator("summary", has_text="More settings").press("Enter")
-    panel.get_by_label("Task ms").fill("50")
+    panel.get_by_label("Task (ms)").fill("50")
     notebook.page.evaluate(EXECUTE, BUSY)
     notebook.page.wait_for_function(IS_BUSY)
     rounds.fill("0")
@@ -307,7 +307,7 @@ def test_every_control_is_reached_by_tab_and_named(show):
     assert all(names), reached
     offered = parameters.described(experiment.function("speedup"))["kinds"].annotation.of.options()
     wanted = ["computes in Python", "Task", "1", "2", "4", "8", "others", *kinds.here(offered)]
-    wanted += ["More settings", "Task ms", "Rounds", "Run", "Save result", "Show the code", "Table"]
+    wanted += ["More settings", "Task (ms)", "Rounds", "Run", "Save result", "Show the code", "Table"]
     assert [name.split(" ", 1)[-1] if "\uf000" <= name[0] <= "\uf8ff" else name for name in names] == wanted
 
     for role, name in (("radiogroup", "Type of task"), ("group", "Workers"), ("group", "Kinds")):

@@ -14,7 +14,7 @@ from conc_lab.engine import experiment, kinds, parameters, tasks
 from conc_lab.engine import run as engine
 from conc_lab.engine.errors import Busy, LabError, RunStopped
 from conc_lab.engine.result import load
-from conc_lab.student import own_task
+from conc_lab.student import controls, own_task
 from conc_lab.student import panel as panels
 from conc_lab.student.shown import room
 
@@ -121,7 +121,7 @@ def test_controls_come_from_the_signature(runs):
         shown = [widget.description for widget in panel.all() if getattr(widget, "description", "")]
         shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
         for parameter in parameters.described(function):
-            assert parameter.replace("_", " ").capitalize() in shown, (name, parameter)
+            assert controls.label(parameter) in shown, (name, parameter)
         assert ">Show the code</summary>" in panel.page and f"def {name}(" in panel.page
         run(panel, runs, LabError("enough"))
         assert runs[-1][0] == name
@@ -142,7 +142,7 @@ def test_initial_values(runs):
     }
     panel = Panel(**initial, timeout_s=7)
     assert panel["4"].value and panel["others"].value == "3"
-    assert panel["Task ms"] not in panel.rare and panel["Rounds"] not in panel.rare
+    assert panel["Task (ms)"] not in panel.rare and panel["Rounds"] not in panel.rare
     run(panel, runs, made(TWO))
     assert runs == [("speedup", initial | {"kinds": ["threads", "asyncio"]})] and runs.timeout_s == 7
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_run(runs):
     refused("others", "<b> 3", "workers must be a whole number between 1 and 256, got '<b>'", ["workers"])
     refused("Rounds", "0", "rounds must be a whole number between 1 and 9999, got 0", ["rounds"])
     refused("Rounds", "", "rounds must be a whole number between 1 and 9999, got ''", ["rounds"])
-    refused("Task ms", "1e9", "task_ms must be a number between 0.1 and 60000, got 1000000000.0", ["task_ms"])
+    refused("Task (ms)", "1e9", "task_ms must be a number between 0.1 and 60000, got 1000000000.0", ["task_ms"])
     refused("threads", False, "kinds must have at least one value and at most 256", ["kinds"])
     panel.box.say("")
     refused("asyncio", True, "asyncio cannot run count_primes", [])  # which only the experiment itself knows

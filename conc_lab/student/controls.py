@@ -9,7 +9,14 @@ from ..engine.tasks import COMPUTING, MIXED, OWN, RELEASING, TASKS, WAITING
 
 TYPES = {COMPUTING: "computes in Python", RELEASING: "computes without the GIL", WAITING: "waits"}
 TYPES |= {MIXED: "computes and waits", OWN: "your own"}
+UNITS = {"kb": "kB", "mb": "MB", "us": "µs", "ms": "ms", "s": "s"}
 USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, beside those of the default
+
+
+def label(name: str) -> str:
+    """A parameter's name for people: "Task (ms)" for task_ms."""
+    *first, last = name.split("_")
+    return f"{' '.join(first).capitalize()} ({UNITS[last]})" if last in UNITS else name.replace("_", " ").capitalize()
 
 
 def control(parameter, value, on_change: Callable[[dict], None]) -> tuple[widgets.Widget, Callable]:
@@ -17,7 +24,7 @@ def control(parameter, value, on_change: Callable[[dict], None]) -> tuple[widget
 
     on_change is called after each change of the value; of what is typed, when its field is left.
     """
-    kind, title = parameter.annotation, parameter.name.replace("_", " ").capitalize()
+    kind, title = parameter.annotation, label(parameter.name)
     look = {"description": title, "tooltip": kind.help, "style": {"description_width": "9em"}}
     match kind:
         case parameters.Several():

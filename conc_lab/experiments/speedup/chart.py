@@ -20,8 +20,9 @@ CHEAPER = "the rows do not say why"
 HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
-REMARKS = {"no gain": "no gain", "as busy": "no gain to be seen, but the clock is too noisy to be sure"}  # by direction
-REMARKS |= {"too few": "too few rounds for a verdict", "unclear": "the clock is too noisy to tell"}
+# What is said of a direction.
+REMARKS = {"no gain": "no gain", "as busy": "no gain to be seen, but the rounds differ too much to be sure"}
+REMARKS |= {"too few": "too few rounds for a verdict", "unclear": "the rounds differ too much to tell"}
 BESIDE = {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}  # its place, so that no marker hides another
 PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#8A8A8A"}  # greys: a hue is a kind of worker's
 
@@ -102,7 +103,8 @@ def _draw(result, axes, bets):
     partly = character(result.frame) in ("waits", "mixed")
     busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
     ideal = numpy.minimum(workers, max(1, usable / max(busy, 0.001)))
-    top.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal on {words.count(usable, 'CPU')}")
+    on = "" if character(result.frame) == "waits" else f" on {words.count(usable, 'CPU')}"
+    top.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal{on}")
     for column, ax in columns:
         ax.axhline(usable if column == "cores_busy" else 1, color="#555555", linewidth=0.6)
         if column == "speedup" and ax.get_ylim()[1] > 5:

@@ -158,7 +158,9 @@ def _cards(inventory):
 
     def card(number, item, one):
         text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
-        options = [(f"{letter}  {text}", letter) for letter, text in one["options"].items()]
+        options = [
+            (f"{letter}. {text}" if letter != UNKNOWN else text, letter) for letter, text in one["options"].items()
+        ]
         chosen = inventory.asked["answers"].get(item)
         radios = widgets.RadioButtons(options=options, value=chosen, description=f"Question {number}")
         radios.observe(lambda event: attempt(inventory.answer, item, event.new), "value")

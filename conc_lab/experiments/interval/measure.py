@@ -20,7 +20,7 @@ COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "floa
 def interval(
     workers: Several(Number(1, 64, "threads that compute"), "workers") = (2,),
     intervals_us: INTERVALS_US = DEFAULT_US,
-    run_ms: Number(1, 10_000, "milliseconds of computing for each thread", whole=False) = ByProfile(20, 100, 300),
+    run_ms: Number(1, 10_000, "milliseconds of computing for each thread", whole=False) = ByProfile(20, 50, 300),
     rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Rows:
     """Let threads compute at several switch intervals of the interpreter; one row is one run.

@@ -21,7 +21,7 @@ COLUMNS = {"round": "int", "work": "str", "kind": "str", "workers": "int", "work
 def switches(
     kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),
     workers: Several(Number(1, 64, "workers that do the same work at the same time"), "workers") = (2,),
-    waits: Number(10, 100_000, "how often each worker waits") = ByProfile(100, 1000, 1000),
+    waits: Number(10, 100_000, "how often each worker waits") = ByProfile(100, 500, 1000),
     run_ms: Number(1, 10_000, "milliseconds of computing for each worker", whole=False) = ByProfile(20, 100, 300),
     rounds: ROUNDS = ByProfile(2, 5, 9),
 ) -> Rows:

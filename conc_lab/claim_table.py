@@ -14,7 +14,7 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from .drawing.shell.style import STYLE
+from .drawing.shell.style import KEYS, STYLE, folded
 from .drawing.verdict import DECIDERS, Verdict
 from .engine import experiment, result, run
 from .engine.errors import LabError, RunStopped
@@ -25,7 +25,6 @@ from .student import bets
 SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
 RANGES = re.compile(r" \([^()]*( to |every round)[^()]*\)")  # of a figure: not in short
-KEYS = "data-lm-suppress-shortcuts"  # no key that is pressed here is a command of JupyterLab
 LIMIT_S = 110  # with what it takes to start and to end, two minutes
 TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
 
@@ -150,9 +149,8 @@ class Claims:
         for row in self.rows:
             lesson = f'<a href="{row["lesson"]}.ipynb" {KEYS}>{row["lesson"]}</a>'
             parts = "".join(f"<p>{name}: {escape(row[part])}</p>" for part, name in PARTS.items() if row[part])
-            title = f"<summary {KEYS}>{row['id']} {escape(row['title'])}</summary>"
-            folded = f"<details>{title}<p>{escape(row['says'])} {lesson}</p>{parts}</details>"
-            body += f'<tr><td>{SIGNS[row["word"]]} {row["word"]}</td><th scope="row">{folded}</th>'
+            prose = folded(f"{row['id']} {row['title']}", f"<p>{escape(row['says'])} {lesson}</p>{parts}")
+            body += f'<tr><td>{SIGNS[row["word"]]} {row["word"]}</td><th scope="row">{prose}</th>'
             body += f"<td>{row['held'] or '–'}</td><td>{escape(row['key'])}</td></tr>"
         caption = f"<caption>{escape(self.sentence)}</caption>"
         return f'{STYLE}<div class="conc-lab"><table>{caption}<thead><tr>{heads}</tr></thead>{body}</table></div>'

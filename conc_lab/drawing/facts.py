@@ -3,7 +3,7 @@
 from html import escape
 
 from ..engine import machine as facts
-from .shell.style import STYLE
+from .shell.style import STYLE, folded
 
 ALONE = "<p>With one usable CPU no kind of worker computes faster than serial.</p>"
 
@@ -29,9 +29,8 @@ class Tiles(dict):
         items = "".join(f"<li><b>{escape(fact)}</b><br>{escape(more)}</li>" for fact, more in tiles.items())
         facts = ((name, escape(str(value))) for name, value in self.in_words().items())
         rows = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in facts)
-        folded = f"<details><summary data-lm-suppress-shortcuts>All facts</summary><table>{rows}</table></details>"
-        alone = ALONE * (self["usable_cpus"] == 1)
-        return f'{STYLE}<div class="conc-lab"><ul class="conc-lab-tiles">{items}</ul>{alone}{folded}</div>'
+        below = ALONE * (self["usable_cpus"] == 1) + folded("All facts", f"<table>{rows}</table>")
+        return f'{STYLE}<div class="conc-lab"><ul class="conc-lab-tiles">{items}</ul>{below}</div>'
 
 
 def machine() -> Tiles:

@@ -109,9 +109,8 @@ def _recorded_beside(result):
 
 def _of_recording(recorded, chart):
     facts = recorded.machine
-    python = facts["python"] if facts["gil"] else f"{facts['python']} without the GIL"
     whence = f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
-    whence += f"{facts['system']}, Python {python}. "
+    whence += f"{facts['system']}, Python {words.python(facts)}. "
     return _said(show(recorded, chart), before=whence)
 
 

@@ -51,6 +51,11 @@ def one(kind):
     return f"{'an' if word[0] in 'aiI' else 'a'} {word}"
 
 
+def python(facts: dict) -> str:
+    """The version of a machine's Python, and whether it ran without the GIL."""
+    return facts["python"] if facts["gil"] else f"{facts['python']} without the GIL"
+
+
 def count(number, what):
     """A number up to twelve as a word, with its noun in the singular or plural."""
     word = NUMBERS[number - 1] if number in range(1, len(NUMBERS) + 1) else f"{number:g}"

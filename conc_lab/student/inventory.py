@@ -10,6 +10,7 @@ import re
 import zlib
 from pathlib import Path
 
+from ..drawing.shell.style import KEYS
 from ..engine import files
 from ..engine.errors import LabError
 from ..engine.result import UNREADABLE, now, read
@@ -118,7 +119,7 @@ class Inventory:
             mark = "✓ right" if mine == holds else "? not known yet" if mine == UNKNOWN else "✗ not right"
             answers = f"Your answer: {mine} {one['options'][mine]}", f"Right: {holds} {one['options'][holds]}"
             told = "".join(f"<p>{_marked_up(text)}</p>" for text in (one["question"], *answers, one["reason"]))
-            summary = f"<summary data-lm-suppress-shortcuts><b>{mark}</b> {_marked_up(one['idea'])}</summary>"
+            summary = f"<summary {KEYS}><b>{mark}</b> {_marked_up(one['idea'])}</summary>"
             rows += f"<li><details>{summary}{told}</details></li>"
         return f'<ol class="conc-lab">{rows}</ol>'
 

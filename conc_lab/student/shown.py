@@ -37,9 +37,8 @@ def provenance(result: Result) -> str:
     """What was measured, when and where, as a line of text."""
     said = [f"{name.replace('_', ' ')} {str(value).translate(PLAIN)}" for name, value in result.params.items()]
     facts, at = result.machine, datetime.datetime.fromisoformat(result.started).astimezone()
-    python = facts["python"] if facts["gil"] else f"{facts['python']} without the GIL"
     cpus = words.count(facts["usable_cpus"], "usable CPU")
-    return f"Measured at {at:%H:%M}: {' · '.join([*said, cpus, f'Python {python}'])}"
+    return f"Measured at {at:%H:%M}: {' · '.join([*said, cpus, f'Python {words.python(facts)}'])}"
 
 
 def room(experiment: str, params: dict, before: str) -> str:
@@ -50,7 +49,7 @@ def room(experiment: str, params: dict, before: str) -> str:
         for some in (rows, recorded.rows):
             with contextlib.suppress(*ODD):  # the recording has nothing of what is asked for
                 found = dataclasses.replace(recorded, rows=some)
-                height, head = picture.height(found), picture.headline(found) or ()
+                height, head = picture.height(found), picture.headline(found)
                 break
     shape = f'class="conc-lab-room" style="aspect-ratio: {1 / height:.4f}"'
     inside = f'<div class="conc-lab-headline">{"<p></p>" * len(head)}</div><div {shape}>{before}</div><p></p>'

@@ -24,7 +24,7 @@ class Shell(widgets.VBox):
     the group's fields and radios. at_once: by a button's label, what the page says as soon as it is pressed, before the
     kernel has heard of it; a second press that can only be meant for the label before (a double click) is dropped, so
     the kernel must answer each press with something new to say. A press waits until the kernel has every change of the
-    group, or of the widget whose model_id is `status.group`; only a button of the style "danger" stops at any time.
+    group; only a button of the style "danger" stops at any time.
     """
 
     def __init__(self, children=(), name: str = "", default: widgets.Button | None = None, at_once=(), **how):

@@ -163,7 +163,7 @@ def many_rows():
     from conc_lab.student.class_results import gather
 
     test_many_rows.ROWS = 100_000
-    for name in [name for name in experiment.names() if "round" in experiment.part(name, "measure").COLUMNS]:
+    for name in [name for name in experiment.names() if "round" in experiment.columns(name)]:
         with tempfile.TemporaryDirectory() as folder:
             path = test_many_rows.many(name).save(Path(folder, "many.json"))
             marks = [time.perf_counter()]

@@ -12,7 +12,7 @@ import pandas
 import pytest
 from made.advise import made, refused, row
 
-from conc_lab.engine import find_task, kinds, parameters, pools, tasks
+from conc_lab.engine import experiment, find_task, kinds, parameters, pools, tasks
 from conc_lab.engine.errors import LabError
 from conc_lab.experiments.advise import chart, measure
 from conc_lab.experiments.advise.chart import agreement, choices, chunksize, fits, predicted_s, refusals
@@ -226,7 +226,7 @@ def test_rows_of_a_run(monkeypatch):
     assert {item["kind"] for item in waits} == {"serial", "threads", "asyncio", PROCESSES, "interpreters"}
     assert {item["kind"] for item in waits if item["refused"]} == {"interpreters"} - set(kinds.here())
     for item in result.rows + [item for item in waits if not item["refused"]]:
-        assert item.keys() == measure.COLUMNS.keys()
+        assert item.keys() == experiment.columns("advise").keys()
         assert item["wall_s"] > 0 and item["setup_s"] >= 0 and item["tasks"] % item["workers"] == 0
         assert (item["handover_s"] is None) == (item["kind"] in ("serial", "asyncio"))
 

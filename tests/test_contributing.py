@@ -33,7 +33,8 @@ def test_an_experiment_is_one_folder(tmp_path):
     folder = tmp_path / "conc_lab/experiments/coin"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
-    for name, code in re.findall(r"conc_lab/experiments/coin/(\w+\.py):\n(.*?)```", text, re.DOTALL):
+    blocks = r"conc_lab/experiments/coin/(\w+\.\w+)(?::|`:\n\n```json)\n(.*?)```"
+    for name, code in re.findall(blocks, text, re.DOTALL):
         (folder / name).write_text(code)
     code = """if True:
         from conc_lab.__main__ import main

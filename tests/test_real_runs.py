@@ -15,7 +15,7 @@ def test_real_run(name):
     assert result.experiment == name
     assert result.params == parameters.checked(experiment.function(name), helpers.RUNS[name])
     documented = experiment.function(name).__doc__
-    assert [column for column in experiment.part(name, "measure").COLUMNS if column not in documented] == []
+    assert [column for column in experiment.columns(name) if column not in documented] == []
     drawn = picture.show(result)
     assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" == drawn.png[:8]
     assert printed.splitlines()[-1] == drawn.sentence

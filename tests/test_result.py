@@ -191,7 +191,7 @@ def test_damaged_rows_of_every_experiment(tmp_path):
         content = CONTENT | dataclasses.asdict(dataclasses.replace(whole, rows=whole.rows[:3]))
         path = written(tmp_path / f"{name}.json", content)
         assert result.load(path).rows == whole.rows[:3]
-        for column, kind in experiment.part(name, "measure").COLUMNS.items():
+        for column, kind in experiment.columns(name).items():
             damaged = copy.deepcopy(content)
             del damaged["rows"][1][column]
             if kind.endswith("?"):
@@ -243,7 +243,7 @@ def test_recordings_are_whole():
             wanted = wanted | {"kinds": kinds}
         assert wanted.items() <= loaded.params.items(), path.name
         names.add((name, case))
-        for column, kind in experiment.part(name, "measure").COLUMNS.items():
+        for column, kind in experiment.columns(name).items():
             types = TYPES[kind.rstrip("?")] + [type(None)] * kind.endswith("?")
             assert all(type(row[column]) in types for row in loaded.rows), (path.name, column)
     assert names == {(name, case) for name in experiment.names() for case in record.cases(name)}

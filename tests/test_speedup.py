@@ -12,7 +12,7 @@ import pytest
 from made.results import MACHINE, TYPICAL, MadeBet, made
 
 from conc_lab.drawing import kit, picture, words
-from conc_lab.engine import kinds, pools
+from conc_lab.engine import experiment, kinds, pools
 from conc_lab.engine.errors import LabError
 from conc_lab.engine.result import Result
 from conc_lab.engine.stats import character, interval
@@ -192,7 +192,9 @@ def test_rows_of_a_run():
     given["kinds"] += kinds.here(["interpreters"])
     for result in (helpers.real("speedup"), helpers.small(task="sleep", **given)):
         rows, params = result.rows, result.params
-        assert all(item.keys() == measure.COLUMNS.keys() and item["results_equal"] is True for item in rows)
+        assert all(
+            item.keys() == experiment.columns("speedup").keys() and item["results_equal"] is True for item in rows
+        )
         wanted = [*itertools.product(params["kinds"], params["workers"], [""]), ("serial", 1, "A"), ("serial", 1, "B")]
         for number in range(params["rounds"]):
             mine = [item for item in rows if item["round"] == number]

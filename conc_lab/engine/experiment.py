@@ -2,14 +2,17 @@
 
 An experiment is a folder in experiments/: measure.py holds the generator of the folder's name, which runs in a clean
 child interpreter and yields a dict for each observation and a `Progress` between them; chart.py draws its rows in the
-kernel. measure.py also declares COLUMNS ({column of a row: its type}), and may define check(params, machine), run in
-the kernel before the start, to refuse parameters that do not go together.
+kernel; columns.json gives the type of each column of a row, with ? where it may be None. measure.py may also define
+check(params, machine), run in the kernel before the start, to refuse parameters that do not go together.
 """
 
 import importlib
+import json
 import pkgutil
 import random
 from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
@@ -60,3 +63,9 @@ def part(name: str, what: str) -> ModuleType:
 def function(name: str):
     """The generator function of the experiment called `name`."""
     return getattr(part(name, "measure"), name)
+
+
+@cache
+def columns(name: str) -> dict[str, str]:
+    """The columns of a row of the experiment called `name`, each with its type."""
+    return json.loads(Path(part(name, "measure").__file__).with_name("columns.json").read_text(encoding="utf-8"))

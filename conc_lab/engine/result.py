@@ -111,7 +111,7 @@ def _check(result):
         raise ValueError("it has no rows")
     if missing := experiments.function(result.experiment).__annotations__.keys() - {"return"} - result.params.keys():
         raise ValueError(f"its parameters lack {', '.join(sorted(missing))}")
-    columns = experiments.part(result.experiment, "measure").COLUMNS
+    columns = experiments.columns(result.experiment)
     needed = {name for name, kind in columns.items() if not kind.endswith("?")}
     for number, row in enumerate(result.rows):
         if not isinstance(row, dict) or not needed <= row.keys():

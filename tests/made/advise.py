@@ -2,7 +2,6 @@
 
 from conc_lab.engine import experiment, parameters
 from conc_lab.engine.result import Result
-from conc_lab.experiments.advise.measure import COLUMNS
 from made.results import MACHINE
 
 
@@ -42,7 +41,13 @@ def row(
 
 def refused(kind, reason):
     """A row of a kind that cannot do the task."""
-    return dict.fromkeys(COLUMNS) | {"round": 0, "kind": kind, "workers": 2, "chunk": 1, "refused": reason}
+    return dict.fromkeys(experiment.columns("advise")) | {
+        "round": 0,
+        "kind": kind,
+        "workers": 2,
+        "chunk": 1,
+        "refused": reason,
+    }
 
 
 def made(variants, items=10_000, rounds=3, extra=(), **alone):

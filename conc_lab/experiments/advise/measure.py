@@ -18,7 +18,7 @@ from time import perf_counter, thread_time
 
 from ...engine import find_task, in_worker, machine, pools, tasks
 from ...engine.errors import LabError
-from ...engine.experiment import Progress, Rows
+from ...engine.experiment import Progress, Rows, columns
 from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, here
 from ...engine.parameters import ByProfile, Kinds, Number, TaskName
 from ..speedup.measure import on_fresh_pool
@@ -32,9 +32,6 @@ CHUNK_S, CHUNK_BYTES = 0.01, 1 << 20  # work, and pickled arguments and results,
 SLOW_S, SLOWEST_S = 0.25, 1.5  # items that are called as seldom as possible; items that are refused
 ROUNDS, HANDED = 15, 5  # rounds at most; items that are handed over one by one
 
-COLUMNS = {"round": "int", "kind": "str", "workers": "int", "tasks": "int?", "chunk": "int", "refused": "str?"}
-COLUMNS |= dict.fromkeys(("setup_s", "wall_s", "teardown_s", "cpu_s", "cores_busy", "handover_s"), "float?")
-COLUMNS |= {"voluntary_switches": "int?", "argument_bytes": "int?", "result_bytes": "int?"}
 
 # seconds and cpu_s of a call alone; quick: it may be called often; steady: whether two calls gave the same value;
 # sizes: columns of a row, where it can be pickled; copies: as many sets of arguments as go into one message to a
@@ -126,7 +123,7 @@ def _numbers(kind, item):
 def _observed(item, kind, workers, count=None):
     """A row, less its round: a batch of `count` items, or of as many as take about `BATCH_S`, on a fresh pool."""
     chunk, trial, handover_s = len(item.copies) if kind in START_METHODS else 1, item.quick and not count, None
-    row = dict.fromkeys(COLUMNS) | {"kind": kind, "workers": workers, "chunk": chunk} | item.sizes
+    row = dict.fromkeys(columns("advise")) | {"kind": kind, "workers": workers, "chunk": chunk} | item.sizes
     least = workers * chunk  # whole chunks for every worker
     count = count or least
 

@@ -11,9 +11,6 @@ from ...engine.parameters import ByProfile, Number, Several
 from ..interval.measure import DEFAULT_US, INTERVALS_US
 from ..pingpong.measure import RUN_MS, process, round_trips
 
-COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?", "trips": "int"}
-COLUMNS |= {"round_trip_us": "float", "p10_us": "float", "p90_us": "float"}
-
 
 def echo(
     workers: Several(Number(1, 64, "threads or processes that compute beside the echo"), "workers") = (1, 2),

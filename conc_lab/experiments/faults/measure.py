@@ -16,7 +16,7 @@ from subprocess import TimeoutExpired
 
 from ...engine import helper
 from ...engine.errors import LabError, fate
-from ...engine.experiment import Progress, Rows
+from ...engine.experiment import Progress, Rows, columns
 from ...engine.kinds import START_METHODS
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
@@ -29,9 +29,6 @@ IN_PROCESS = {"Thread": "threads", "ThreadPoolExecutor": "threads", "Interpreter
 APIS = (*IN_PROCESS, "Process", "ProcessPoolExecutor", "Pool")
 COMMON = ("Thread", "ThreadPoolExecutor", "ProcessPoolExecutor", "Pool")
 WORKERS = 8  # so many at the same time, in programs of two
-
-COLUMNS = dict.fromkeys(("fault", "api", "kind"), "str") | dict.fromkeys(("told", "ended", "reason"), "str?")
-COLUMNS |= dict.fromkeys(("others_finished", "usable_again", "stoppable", "survived"), "bool?")
 
 
 def faults(
@@ -60,7 +57,7 @@ def faults(
 def _row(fault, api, kind, patience_s):
     """The row of one case: its program says what it saw, or nothing, and then has `patience_s` to end by itself."""
     case = {"fault": fault, "api": api, "kind": kind}
-    row = dict.fromkeys(COLUMNS) | case | {"reason": MISSING.get((sys.platform, fault))}
+    row = dict.fromkeys(columns("faults")) | case | {"reason": MISSING.get((sys.platform, fault))}
     if row["reason"]:
         return row
     with tempfile.TemporaryDirectory(prefix="f-", ignore_cleanup_errors=True) as folder:

@@ -9,12 +9,10 @@ from itertools import product
 from ...engine import in_worker, tasks
 from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import ByProfile, Number, Several
-from ..switches.measure import COUNTED, run_together
+from ..switches.measure import run_together
 
 INTERVALS_US = Several(Number(5, 100_000, "microseconds between two switches of threads", whole=False), "interval")
 DEFAULT_US = (5000, 500, 50, 10)
-
-COLUMNS = {"round": "int", "kind": "str", "workers": "int", "interval_us": "float?"} | COUNTED
 
 
 def interval(

@@ -25,11 +25,6 @@ METERS = ("pss", "uss", "rss")  # the best first
 KINDS = ("threads", *kinds.START_METHODS, "interpreters")
 INSIDE = ("threads", "interpreters")  # kinds of worker that live inside the program's own process
 
-COLUMNS = {"round": "int", "order": "int", "kind": "str", "workers": "int", "touch": "str", "data_bytes": "int"}
-COLUMNS |= {f"{meter}_{when}bytes": "int?" for meter in METERS for when in ("before_", "")} | {"rss_bytes": "int"}
-COLUMNS |= {f"worker_{meter}_bytes": "float?" for meter in METERS}
-COLUMNS |= {"processes": "int", "others_uss_bytes": "int?", "missing": "str?"}
-
 
 def memory(
     workers: Several(Number(1, 64, "how many workers"), "workers") = (1, 2, 4),

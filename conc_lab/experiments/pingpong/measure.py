@@ -17,15 +17,12 @@ from subprocess import PIPE
 
 from ...engine import helper, machine, pools
 from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Rows, in_rounds
+from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
 from ...engine.parameters import ByProfile, Number
 from . import worker
 
 PLACES = ("same CPU", "other CPU", "not pinned")
 RUN_MS = Number(1, 10_000, "milliseconds of round trips", whole=False)
-
-COLUMNS = {"round": "int", "kind": "str", "primitive": "str", "place": "str", "reason": "str?"}
-COLUMNS |= {"trips": "int?", "round_trip_us": "float?", "p10_us": "float?", "p90_us": "float?"}
 
 
 def pingpong(run_ms: RUN_MS = ByProfile(20, 100, 300), rounds: ROUNDS = ByProfile(2, 5, 9)) -> Rows:
@@ -41,7 +38,7 @@ def pingpong(run_ms: RUN_MS = ByProfile(20, 100, 300), rounds: ROUNDS = ByProfil
         if place not in missing:
             with PARTNERS[kind, primitive]() as (exchange, partner_id), _placed(partner_id, place):
                 row |= round_trips(exchange, run_ms)
-        yield dict.fromkeys(COLUMNS) | row
+        yield dict.fromkeys(columns("pingpong")) | row
         yield progress
 
 

@@ -26,9 +26,6 @@ METHODS = ("handshake", "call", "plain", "deadlock")
 COUNTS = ("shared", "own", "queue")
 ORDERS = ("opposite order", "same order")
 
-COLUMNS = dict.fromkeys(("method", "kind", "count", "lock", "what"), "str")
-COLUMNS |= dict.fromkeys(("round", "expected", "counted", "lost", "seen_by_parent"), "int")
-
 
 def races(
     kinds: Kinds("threads", "processes", *START_METHODS) = ("threads", "processes"),

@@ -9,7 +9,7 @@ timed, so every run on the same Python and system gives the same rows.
 import os
 
 from ...engine import pools
-from ...engine.experiment import Progress, Rows
+from ...engine.experiment import Progress, Rows, columns
 from ...engine.kinds import unavailable
 from ...engine.parameters import Kinds
 from . import worker
@@ -22,8 +22,6 @@ THINGS = (*IDS, VALUE, WRITE, OBJECT, FILE, LOCALS, LOCAL)
 WORKERS = 3  # whose ids are counted
 SKIPS_KINDS = True
 SET, LATER = "set before the start", "changed later"  # what the parent writes
-
-COLUMNS = {"thing": "str", "kind": "str", "cell": "str", "evidence": "str?", "different_ids": "int?", "reason": "str?"}
 
 
 def sharing(kinds: Kinds(*KINDS, help="how the worker is started") = ("threads", "spawn")) -> Rows:
@@ -39,7 +37,7 @@ def sharing(kinds: Kinds(*KINDS, help="how the worker is started") = ("threads",
         yield Progress(number / len(kinds), f"looking from both sides: {kind}")
         reason, absent = unavailable(kind), [(thing, "absent", None, None) for thing in THINGS]
         for thing, *answers in absent if reason else [*_identities(kind), *_conversation(kind)]:
-            yield dict(zip(COLUMNS, (thing, kind, *answers, reason), strict=True))
+            yield dict(zip(columns("sharing"), (thing, kind, *answers, reason), strict=True))
 
 
 def _identities(kind):

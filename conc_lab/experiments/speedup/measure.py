@@ -24,11 +24,6 @@ TASKS_PER_WORKER = 4
 LIMITED_S = 1
 NOTED = 2000  # tasks of a run, of which a row keeps who ran when
 
-COLUMNS = {"round": "int", "order": "int?", "repeat": "str?", "cpu": "int?", "kind": "str", "workers": "int"}
-COLUMNS |= {"tasks": "int", "setup_s": "float", "wall_s": "float", "teardown_s": "float", "cpu_s": "float"}
-COLUMNS |= {"voluntary_switches": "int?", "involuntary_switches": "int?", "results_equal": "bool"}
-COLUMNS |= {"speedup": "float?", "cores_busy": "float", "cpu_cost": "float?", "ran": "list?"}
-
 
 def speedup(
     task: TaskName("what every worker does") = "count_primes",

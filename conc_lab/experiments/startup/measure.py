@@ -24,10 +24,6 @@ THREADS_MORE = 10  # times as many starts a turn for threads: all others are com
 PROGRAM = "experiments.startup.worker"
 MAIN = f"import os, conc_lab.{PROGRAM}\npid = os.getpid()  # tells a worker whether it ran this itself\n"
 
-COLUMNS = {"round": "int", "order": "int", "start": "int", "workers": "int", "kind": "str", "main_imports": "str"}
-COLUMNS |= dict.fromkeys(("start_s", "answer_s", "end_s"), "float")
-COLUMNS |= dict.fromkeys(("cold", "new_process", "ran_main"), "bool")
-
 
 def startup(
     kinds: Kinds(*KINDS) = kinds.here(KINDS),

@@ -13,10 +13,6 @@ from . import worker
 
 WORKS = ("computing", "hashing", "waiting")
 
-COUNTED = {"wall_s": "float", "cpu_s": "float", "voluntary_switches": "int?", "involuntary_switches": "int?"}
-COUNTED |= {"results_equal": "bool", "reason": "str?"}
-COLUMNS = {"round": "int", "work": "str", "kind": "str", "workers": "int", "worker": "int"} | COUNTED
-
 
 def switches(
     kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),

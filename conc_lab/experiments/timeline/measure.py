@@ -10,15 +10,12 @@ import os
 from itertools import product
 
 from ...engine import find_task, in_worker, kinds, pools
-from ...engine.experiment import ROUNDS, Rows, in_rounds
+from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
 from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
 from . import worker
 
 WORKERS = 2
 BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows counts CPU time in steps of 16 ms
-
-COLUMNS = {"round": "int", "task": "str", "kind": "str", "worker": "int"}
-COLUMNS |= {"start_ms": "float", "end_ms": "float", "cpu_ms": "float", "cpu": "int?"}
 
 
 def timeline(
@@ -44,5 +41,5 @@ def timeline(
         for who, blocks in enumerate(lanes):
             for start, end, cpu_ns, cpu in blocks:
                 times_ms = [ns / 1e6 for ns in (start - first, end - first, cpu_ns)]
-                yield dict(zip(COLUMNS, (number, task.name, kind, who, *times_ms, cpu), strict=True))
+                yield dict(zip(columns("timeline"), (number, task.name, kind, who, *times_ms, cpu), strict=True))
         yield progress

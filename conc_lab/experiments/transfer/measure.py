@@ -21,7 +21,7 @@ from time import perf_counter_ns
 
 from ...engine import pools
 from ...engine.errors import LabError, died
-from ...engine.experiment import ROUNDS, Rows, in_rounds
+from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
 from ...engine.kinds import START_METHODS, check_memory
 from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
 from . import worker
@@ -38,9 +38,6 @@ CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else 
 # Through a pipe 10 MB took 23 and 20 ms, and then 18.5, with 10,200, 9,500, 7,000 page faults: the receiver gets
 # new pages for every message, the sender for those over 32 MB.
 UNCOUNTED = 3
-
-COLUMNS = {"round": "int", "order": "int", "kind": "str", "channel": "str", "size_bytes": "int?", "chunk": "int?"}
-COLUMNS |= {"tasks": "int", "handover_s": "float", "read_s": "float?", "content_equal": "bool"}
 
 
 class SizesThatFit(ByProfile):
@@ -87,7 +84,7 @@ def transfer(
         if not row["content_equal"]:
             raise LabError(f"{channel}: something else arrived than was sent, so no time is shown")
         variant = {"kind": kind, "channel": channel, "size_bytes": size, "chunk": chunk}
-        yield dict.fromkeys(COLUMNS) | {"round": number, "order": place} | variant | row
+        yield dict.fromkeys(columns("transfer")) | {"round": number, "order": place} | variant | row
         yield progress
 
 

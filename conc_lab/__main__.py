@@ -42,7 +42,7 @@ def _parser():
         command.set_defaults(command=partial(_experiment, name))
         for parameter in parameters.described(function).values():
             kind = parameter.annotation
-            text = f"{kind.help} (default: {parameters.default(parameter)})"
+            text = f"{kind.help} (default: {parameter.default})"
             value = {"type": parameters.parsed, "metavar": "VALUE", "default": argparse.SUPPRESS}
             value |= {"nargs": "+"} if isinstance(kind, parameters.Several) else {}
             command.add_argument(f"--{parameter.name.replace('_', '-')}", help=text, **value)

@@ -12,6 +12,7 @@ import pytest
 
 from conc_lab.drawing import kit
 
+os.environ["CONC_LAB_PROFILE"] = "quick"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # pools are forked from this process: it must have one thread
 
 
@@ -37,9 +38,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """The quick profile, and none of the limits that this machine's own hub may have set."""
-    monkeypatch.setenv("CONC_LAB_PROFILE", "quick")
+def no_limits(monkeypatch):
+    """None of the limits that this machine's own hub may have set."""
     monkeypatch.delenv("CPU_LIMIT", raising=False)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import functools
+import importlib
 import io
 import os
 import subprocess
@@ -72,7 +73,6 @@ def real_run(case):
     path, png, printed = folder / "result.json", folder / "chart.png", io.StringIO()
     words = [*as_options(case), "--timeout", LIVENESS_S, "--save", path, "--chart", png]
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
-        patch.setenv("CONC_LAB_PROFILE", "quick")
         patch.delenv("CPU_LIMIT", raising=False)
         patch.chdir(TESTS)
         watch(patch, scratch)
@@ -91,6 +91,18 @@ def real(case):
 def small(timeout_s=LIVENESS_S, **params):
     """The result of a run of `SMALL` with these parameters."""
     return run.run("speedup", SMALL | params, timeout_s=timeout_s)
+
+
+@contextlib.contextmanager
+def profile(name):
+    """The experiments with the defaults of this profile, which they have from their import."""
+    measures = [experiment.part(each, "measure") for each in experiment.names()]
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CONC_LAB_PROFILE", name)
+            yield list(map(importlib.reload, measures))
+    finally:
+        list(map(importlib.reload, measures))
 
 
 @contextlib.contextmanager

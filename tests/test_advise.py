@@ -233,7 +233,7 @@ def test_rows_of_a_run(monkeypatch):
 
 def test_the_default_kinds():
     """Subinterpreters are compared by default where this Python has them."""
-    asked = parameters.default(parameters.described(measure.advise)["kinds"])
+    asked = parameters.described(measure.advise)["kinds"].default
     assert asked[:3] == ("threads", "asyncio", "processes") and set(asked[3:]) == {"interpreters"} & set(kinds.here())
 
 

@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from helpers import LIVENESS_S, SMALL, becomes_true, small
+from helpers import LIVENESS_S, SMALL, becomes_true, profile, small
 from made.results import TWO, made
 
 import conc_lab as lab
@@ -49,23 +49,23 @@ def text(html):
     return re.sub("<.*?>", "", html)
 
 
-def test_signature(monkeypatch):
+def test_signature():
     """A call lists its experiment's parameters with the profile's defaults, then bet and timeout, and has its help."""
     seen = set()
-    for profile in parameters.PROFILES:
-        monkeypatch.setenv("CONC_LAB_PROFILE", profile)
-        for name in experiment.names():
-            call, case = cell.experiment_call(name), (profile, name)
-            assert getattr(lab, name).__name__ == name and name in dir(lab)
-            assert call.__name__ == name and call.__doc__ == experiment.function(name).__doc__, case
-            signature = inspect.signature(call).parameters
-            described = parameters.described(experiment.function(name))
-            assert list(signature) == [*described, "bet", "timeout_s"], case
-            for parameter in described.values():
-                assert signature[parameter.name].default == parameters.default(parameter), (*case, parameter.name)
-                by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-                assert by_position == (parameter.name == "task"), (*case, parameter.name)
-        seen.add(inspect.signature(cell.experiment_call("speedup")).parameters["rounds"].default)
+    for present in parameters.PROFILES:
+        with profile(present):
+            for name in experiment.names():
+                call, case = cell.experiment_call(name), (present, name)
+                assert getattr(lab, name).__name__ == name and name in dir(lab)
+                assert call.__name__ == name and call.__doc__ == experiment.function(name).__doc__, case
+                signature = inspect.signature(call).parameters
+                described = parameters.described(experiment.function(name))
+                assert list(signature) == [*described, "bet", "timeout_s"], case
+                for parameter in described.values():
+                    assert signature[parameter.name].default == parameter.default, (*case, parameter.name)
+                    by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+                    assert by_position == (parameter.name == "task"), (*case, parameter.name)
+            seen.add(inspect.signature(cell.experiment_call("speedup")).parameters["rounds"].default)
     assert len(seen) == 3  # the profiles do differ
 
 

@@ -9,6 +9,7 @@ import itertools
 import re
 from pathlib import Path
 
+import helpers
 import nbformat
 import pytest
 from made.results import MACHINE, made
@@ -92,12 +93,12 @@ def calls_in(path):
                     yield name, given
 
 
-def test_a_finished_course_leaves_nothing_missing(monkeypatch):
+def test_a_finished_course_leaves_nothing_missing():
     """The lesson that a run of the table names measures what its claims need, times in rounds enough for a verdict."""
-    monkeypatch.setenv("CONC_LAB_PROFILE", "class")
     for name, wanted in TABLE["runs"].items():
         (path,) = [path for path in NOTEBOOKS if path.stem == wanted["lesson"]]
-        results = {str(call): measured(call[0], **call[1]) for call in calls_in(path)}
+        with helpers.profile("class"):
+            results = {str(call): measured(call[0], **call[1]) for call in calls_in(path)}
         fits = fitting(results, name)
         assert fits, name
         assert name not in TIMED or {results[key].params["rounds"] >= verdict.FEWEST for key in fits} == {True}, name

@@ -5,6 +5,7 @@ import math
 import sys
 import types
 
+import helpers
 import pytest
 
 from conc_lab.engine import experiment, find_task, kinds, machine, parameters, run, tasks
@@ -159,23 +160,22 @@ def test_module_that_is_not_there(package):
 def test_own_defaults():
     """In every profile every parameter of every experiment has a help text and a default that passes its own check."""
     for profile in parameters.PROFILES:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("CONC_LAB_PROFILE", profile)
+        with helpers.profile(profile):
             for name in experiment.names():
                 kept = parameters.checked(experiment.function(name), {})
                 for parameter in parameters.described(experiment.function(name)).values():
-                    value = parameters.default(parameter)
+                    value = parameter.default
                     wanted = list(value) if isinstance(value, tuple) else value
                     if parameter.name == "kinds":
                         wanted = [kinds.start_methods()[0] if kind == "processes" else kind for kind in wanted]
                     assert kept[parameter.name] == wanted and parameter.annotation.help, (profile, parameter)
 
 
-def test_unknown_profile(monkeypatch):
+def test_unknown_profile():
     """A misspelt profile is refused with the list of those that exist."""
-    monkeypatch.setenv("CONC_LAB_PROFILE", "fast")
-    with pytest.raises(LabError, match=r"^CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'$"):
-        parameters.checked(experiment.function("speedup"), {})
+    why = r"^CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'$"
+    with pytest.raises(LabError, match=why), helpers.profile("fast"):
+        pass
 
 
 def test_refused_before_the_start(nothing_starts, monkeypatch):

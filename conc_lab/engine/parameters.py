@@ -1,6 +1,7 @@
 """An experiment's signature is the only description of its parameters: checks, controls and options read it.
 
-Each parameter is annotated with one of the kinds below and has a default; a default may depend on the profile.
+Each parameter is annotated with one of the kinds below and has a default, which may depend on the profile: that of the
+experiment's first import.
 """
 
 import contextlib
@@ -17,18 +18,12 @@ MOST = 256  # values of a parameter that takes several
 PROFILES = ("quick", "class", "careful")
 
 
-class ByProfile:
-    """A default that depends on the profile: seconds for a whole notebook, for a class, or for a careful run."""
-
-    def __init__(self, quick, class_, careful):
-        self.values = dict(zip(PROFILES, (quick, class_, careful), strict=True))
-
-    def value(self):
-        """The default in the profile named by CONC_LAB_PROFILE, which is "class" where it names none."""
-        profile = os.environ.get("CONC_LAB_PROFILE", "class")
-        if profile not in PROFILES:
-            raise LabError(f"CONC_LAB_PROFILE must be one of {', '.join(PROFILES)}, got {profile!r}")
-        return self.values[profile]
+def by_profile(quick, class_, careful):
+    """A default for a rehearsal of seconds, one for a class or one for a careful run, by CONC_LAB_PROFILE."""
+    profile = os.environ.get("CONC_LAB_PROFILE", "class")
+    if profile not in PROFILES:
+        raise LabError(f"CONC_LAB_PROFILE must be one of {', '.join(PROFILES)}, got {profile!r}")
+    return (quick, class_, careful)[PROFILES.index(profile)]
 
 
 @dataclass(frozen=True)
@@ -116,16 +111,10 @@ def described(experiment: Callable) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(experiment).parameters)
 
 
-def default(parameter: inspect.Parameter):
-    """The parameter's default in the present profile."""
-    value = parameter.default
-    return value.value() if isinstance(value, ByProfile) else value
-
-
 def processes(experiment: Callable, given: dict) -> str | None:
     """The start method that "processes" stands for among the kinds asked for, None where it is not among them."""
     parameter = described(experiment).get("kinds")
-    asked = given.get("kinds", default(parameter)) if parameter else ()  # one kind, or several
+    asked = given.get("kinds", parameter.default) if parameter else ()  # one kind, or several
     return kinds.start_methods()[0] if "processes" in asked else None
 
 
@@ -135,5 +124,5 @@ def checked(experiment: Callable, given: dict) -> dict:
     if unknown := [name for name in given if name not in parameters]:
         known = ", ".join(parameters)
         raise LabError(f"{experiment.__name__} has no parameter {unknown[0]!r}; its parameters are: {known}")
-    values = {name: given.get(name, default(parameter)) for name, parameter in parameters.items()}
+    values = {name: given.get(name, parameter.default) for name, parameter in parameters.items()}
     return {name: parameters[name].annotation.check(name, value) for name, value in values.items()}

@@ -29,7 +29,7 @@ def experiment_call(name: str) -> Callable[..., Result]:
     own = []
     for item in parameters.described(experiment).values():
         kind = item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY
-        own.append(item.replace(kind=kind, default=parameters.default(item), annotation=item.empty))
+        own.append(item.replace(kind=kind, annotation=item.empty))
     _, *bet_and_timeout, _ = inspect.signature(call).parameters.values()
     call.__signature__ = inspect.Signature([*own, *bet_and_timeout])
     call.__name__ = call.__qualname__ = name

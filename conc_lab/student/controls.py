@@ -44,7 +44,7 @@ def _several(parameter, value, title, on_change):
     kind, fields = parameter.annotation.of, []
     chosen = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
     if isinstance(kind, parameters.Number):
-        options = sorted({*parameters.default(parameter), *USUAL.get(parameter.name, ())})
+        options = sorted({*parameter.default, *USUAL.get(parameter.name, ())})
         others = " ".join(str(number) for number in chosen if number not in options)
         fields = [_field(others, description="others", placeholder="such as 3 6")]
     else:

@@ -65,7 +65,7 @@ class Panel(Shell):
         """Build the controls, which list the tasks that there are now, with these values."""
         self._controls, shown, rare = {}, [], []
         for item in parameters.described(self._function).values():
-            value = values.get(item.name, parameters.default(item))
+            value = values.get(item.name, item.default)
             box, read = control(item, value, partial(self._on_control, item))
             self._controls[item.name] = box, read
             place = rare if isinstance(item.annotation, parameters.Number) and item.name not in self._set else shown

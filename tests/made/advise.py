@@ -60,5 +60,5 @@ def made(variants, items=10_000, rounds=3, extra=(), **alone):
             speed = speed[number] if isinstance(speed, list) else speed
             rows.append(row(kind, workers, 10.0 / speed, start_ms, number=number, **how))
     described = parameters.described(experiment.function("advise"))
-    params = {name: parameters.default(parameter) for name, parameter in described.items()} | {"items": items}
+    params = {name: parameter.default for name, parameter in described.items()} | {"items": items}
     return Result("advise", params, dict(MACHINE), [*rows, *extra], "2026-01-31T12:00:00+00:00")

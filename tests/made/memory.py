@@ -33,7 +33,7 @@ def made(*rows, **params):
     given = {name: list(dict.fromkeys(item[name] for item in rows)) for name in ("workers", "touch")}
     given |= {"kinds": list(dict.fromkeys(item["kind"] for item in rows))}
     defaults = parameters.described(experiment.function("memory"))
-    whole = {name: parameters.default(parameter) for name, parameter in defaults.items()} | given | params
+    whole = {name: parameter.default for name, parameter in defaults.items()} | given | params
     return Result("memory", whole, MACHINE, list(rows), "2026-01-31T12:00:00+00:00")
 
 

@@ -53,7 +53,7 @@ def made(speeds, *, busy=None, alone=1.0, waits=False, usable=2, rounds=9, contr
         "rounds": rounds,
     }
     defaults = parameters.described(experiment.function("speedup"))
-    whole = {name: parameters.default(parameter) for name, parameter in defaults.items()} | given | params
+    whole = {name: parameter.default for name, parameter in defaults.items()} | given | params
     machine = MACHINE | {"usable_cpus": usable}
     return Result("speedup", whole, machine, rows, "2026-01-31T12:00:00+00:00", resolved("processes"))
 

@@ -53,5 +53,5 @@ def made_startup(costs=QUIET, *, workers=(1, 2), imports=None, ran=("spawn",), r
         "rounds": rounds,
     }
     defaults = parameters.described(experiment.function("startup"))
-    whole = {name: parameters.default(parameter) for name, parameter in defaults.items()} | given
+    whole = {name: parameter.default for name, parameter in defaults.items()} | given
     return Result("startup", whole, MACHINE | facts, rows, "2026-01-31T12:00:00+00:00")

@@ -14,7 +14,7 @@ def block(worker, start_ms, end_ms, share=1, *, task="sleep", kind="threads", nu
 def made(rows, usable=2):
     """A timeline result with these rows."""
     defaults = parameters.described(experiment.function("timeline"))
-    params = {name: parameters.default(parameter) for name, parameter in defaults.items()}
+    params = {name: parameter.default for name, parameter in defaults.items()}
     params |= {"tasks": list(dict.fromkeys(row["task"] for row in rows))}
     params["kinds"] = [resolved(kind) for kind in params["kinds"]]
     rows = [row | {"kind": resolved(row["kind"])} for row in rows]

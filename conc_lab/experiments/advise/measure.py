@@ -20,7 +20,7 @@ from ...engine import find_task, in_worker, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import Progress, Rows, columns
 from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, here
-from ...engine.parameters import ByProfile, Kinds, Number, TaskName
+from ...engine.parameters import Kinds, Number, TaskName, by_profile
 from ..speedup.measure import on_fresh_pool
 
 SKIPS_KINDS = True
@@ -44,7 +44,7 @@ def advise(
     items: Number(1, 10**9, "how many items are to be done") = 10_000,
     kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes", *here(["interpreters"])),
     task_ms: Number(0.1, 1000, "milliseconds an item of a built-in task takes alone", whole=False) = 10,
-    within_s: Number(1, 60, "seconds for measuring", whole=False) = ByProfile(2, 8, 12),
+    within_s: Number(1, 60, "seconds for measuring", whole=False) = by_profile(2, 8, 12),
 ) -> Rows:
     """Predict how long this many items take on each kind of worker, and say which to use; one row is one batch.
 

@@ -7,7 +7,7 @@ in a shuffled order.
 import contextlib
 
 from ...engine.experiment import ROUNDS, Rows, in_rounds
-from ...engine.parameters import ByProfile, Number, Several
+from ...engine.parameters import Number, Several, by_profile
 from ..interval.measure import DEFAULT_US, INTERVALS_US
 from ..pingpong.measure import RUN_MS, process, round_trips
 
@@ -15,8 +15,8 @@ from ..pingpong.measure import RUN_MS, process, round_trips
 def echo(
     workers: Several(Number(1, 64, "threads or processes that compute beside the echo"), "workers") = (1, 2),
     intervals_us: INTERVALS_US = DEFAULT_US,
-    run_ms: RUN_MS = ByProfile(20, 100, 300),
-    rounds: ROUNDS = ByProfile(2, 5, 9),
+    run_ms: RUN_MS = by_profile(20, 100, 300),
+    rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Time round trips to a thread that answers, alone and beside others that compute; one row is one run.
 

@@ -18,7 +18,7 @@ from ...engine import helper
 from ...engine.errors import LabError, fate
 from ...engine.experiment import Progress, Rows, columns
 from ...engine.kinds import START_METHODS
-from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 from . import worker
 
 FAULTS = {"raise": "an uncaught exception", "exit": "os._exit ends the process", "segfault": "reads forbidden memory"}
@@ -35,7 +35,7 @@ def faults(
     faults: Several(OneOf(lambda: [*FAULTS], "how the worker fails"), "fault") = ("raise", "segfault", "hang"),
     apis: Several(OneOf(lambda: APIS, "the class of the standard library that runs the workers"), "api") = COMMON,
     kinds: Kinds("processes", *START_METHODS, help="how processes are started") = ("processes",),
-    patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = ByProfile(1.5, 3, 10),
+    patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = by_profile(1.5, 3, 10),
 ) -> Rows:
     """Make a worker fail in each way, under each API, in a program of its own; one row is one case.
 

@@ -8,7 +8,7 @@ from itertools import product
 
 from ...engine import in_worker, tasks
 from ...engine.experiment import ROUNDS, Rows, in_rounds
-from ...engine.parameters import ByProfile, Number, Several
+from ...engine.parameters import Number, Several, by_profile
 from ..switches.measure import run_together
 
 INTERVALS_US = Several(Number(5, 100_000, "microseconds between two switches of threads", whole=False), "interval")
@@ -18,8 +18,8 @@ DEFAULT_US = (5000, 500, 50, 10)
 def interval(
     workers: Several(Number(1, 64, "threads that compute"), "workers") = (2,),
     intervals_us: INTERVALS_US = DEFAULT_US,
-    run_ms: Number(1, 10_000, "milliseconds of computing for each thread", whole=False) = ByProfile(20, 50, 300),
-    rounds: ROUNDS = ByProfile(2, 5, 9),
+    run_ms: Number(1, 10_000, "milliseconds of computing for each thread", whole=False) = by_profile(20, 50, 300),
+    rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Let threads compute at several switch intervals of the interpreter; one row is one run.
 

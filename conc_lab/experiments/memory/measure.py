@@ -17,7 +17,7 @@ from ...engine import helper, kinds
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.machine import system
-from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 
 MB = 1_000_000
 TOUCHES = ("untouched", "read", "written")
@@ -30,9 +30,9 @@ def memory(
     workers: Several(Number(1, 64, "how many workers"), "workers") = (1, 2, 4),
     kinds: Kinds(*KINDS, help="kinds of worker; a process by how it starts") = kinds.here(KINDS),
     parent_data: OneOf(lambda: ("none", "bytes", "ints"), "what the program holds before its workers start") = "none",
-    data_mb: Number(0, 100, "how much of it, in millions of bytes") = ByProfile(20, 100, 100),
+    data_mb: Number(0, 100, "how much of it, in millions of bytes") = by_profile(20, 100, 100),
     touch: Several(OneOf(lambda: TOUCHES, "what each worker does with the data"), "touch") = ("untouched",),
-    rounds: ROUNDS = ByProfile(1, 3, 5),
+    rounds: ROUNDS = by_profile(1, 3, 5),
 ) -> Rows:
     """Measure the memory that workers add; one row is one variant in one round.
 

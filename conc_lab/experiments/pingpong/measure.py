@@ -18,14 +18,14 @@ from subprocess import PIPE
 from ...engine import helper, machine, pools
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
-from ...engine.parameters import ByProfile, Number
+from ...engine.parameters import Number, by_profile
 from . import worker
 
 PLACES = ("same CPU", "other CPU", "not pinned")
 RUN_MS = Number(1, 10_000, "milliseconds of round trips", whole=False)
 
 
-def pingpong(run_ms: RUN_MS = ByProfile(20, 100, 300), rounds: ROUNDS = ByProfile(2, 5, 9)) -> Rows:
+def pingpong(run_ms: RUN_MS = by_profile(20, 100, 300), rounds: ROUNDS = by_profile(2, 5, 9)) -> Rows:
     """Time round trips between two workers; one row is one run.
 
     Columns: round; kind (threads, or processes: bare interpreters), primitive (pipe or lock), place; trips,

@@ -13,7 +13,7 @@ from time import perf_counter, perf_counter_ns
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Progress, Rows, in_rounds
-from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
+from ...engine.parameters import Kinds, Number, Several, TaskName, by_profile
 
 # Workers take tasks as they get done: with 8 tasks on two unequal CPUs the one that ended first idled for up
 # to a fifth of the time, with 16 for less than a tenth.
@@ -29,8 +29,8 @@ def speedup(
     task: TaskName("what every worker does") = "count_primes",
     workers: Several(Number(1, 256, "how many workers"), "workers") = (1, 2),
     kinds: Kinds("threads", "processes", *kinds.KINDS[1:]) = ("threads", "processes"),
-    task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = ByProfile(2, 10, 30),
-    rounds: ROUNDS = ByProfile(2, 5, 9),
+    task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = by_profile(2, 10, 30),
+    rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Time the same tasks with every kind and number of workers; one row is one variant in one round.
 

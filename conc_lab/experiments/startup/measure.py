@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...engine import helper, kinds
 from ...engine.experiment import ROUNDS, Rows, in_rounds
-from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 
 KINDS = ("threads", *kinds.START_METHODS, "interpreters")
 # What a main file may import, and what that adds to a process: rounded up, to refuse what cannot fit.
@@ -29,8 +29,8 @@ def startup(
     kinds: Kinds(*KINDS) = kinds.here(KINDS),
     workers: Several(Number(1, 32, "how many workers start together"), "workers") = (1, 2),
     main_imports: OneOf(lambda: tuple(IMPORTS), "what the program's main file imports") = "nothing",
-    starts: Number(2, 50, "starts in a row, each time it is a variant's turn") = ByProfile(2, 5, 9),
-    rounds: ROUNDS = ByProfile(2, 5, 9),
+    starts: Number(2, 50, "starts in a row, each time it is a variant's turn") = by_profile(2, 5, 9),
+    rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Time workers from asking for them to their first answer; one row is one start of `workers` together.
 

@@ -8,7 +8,7 @@ from itertools import product
 from ...engine import in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Rows, in_rounds
-from ...engine.parameters import ByProfile, Kinds, Number, Several
+from ...engine.parameters import Kinds, Number, Several, by_profile
 from . import worker
 
 WORKS = ("computing", "hashing", "waiting")
@@ -17,9 +17,9 @@ WORKS = ("computing", "hashing", "waiting")
 def switches(
     kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),
     workers: Several(Number(1, 64, "workers that do the same work at the same time"), "workers") = (2,),
-    waits: Number(10, 100_000, "how often each worker waits") = ByProfile(100, 500, 1000),
-    run_ms: Number(1, 10_000, "milliseconds of computing for each worker", whole=False) = ByProfile(20, 100, 300),
-    rounds: ROUNDS = ByProfile(2, 5, 9),
+    waits: Number(10, 100_000, "how often each worker waits") = by_profile(100, 500, 1000),
+    run_ms: Number(1, 10_000, "milliseconds of computing for each worker", whole=False) = by_profile(20, 100, 300),
+    rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Count what workers switch while they compute, hash or wait; one row is one worker of a run.
 

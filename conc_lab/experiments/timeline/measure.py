@@ -11,7 +11,7 @@ from itertools import product
 
 from ...engine import find_task, in_worker, kinds, pools
 from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
-from ...engine.parameters import ByProfile, Kinds, Number, Several, TaskName
+from ...engine.parameters import Kinds, Number, Several, TaskName, by_profile
 from . import worker
 
 WORKERS = 2
@@ -23,7 +23,7 @@ def timeline(
     kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),
     block_ms: Number(0.5, 1000, "milliseconds a block takes alone", whole=False) = BLOCK_MS,
     window_ms: Number(10, 10_000, "milliseconds of recording") = WINDOW_MS,
-    rounds: ROUNDS = ByProfile(2, 5, 9),
+    rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Record two workers of each kind at each task; one row is one block of one worker.
 

@@ -23,7 +23,7 @@ from ...engine import pools
 from ...engine.errors import LabError, died
 from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
 from ...engine.kinds import START_METHODS, check_memory
-from ...engine.parameters import ByProfile, Kinds, Number, OneOf, Several
+from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 from . import worker
 
 KB = 1000
@@ -40,14 +40,14 @@ CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else 
 UNCOUNTED = 3
 
 
-class SizesThatFit(ByProfile):
-    """The profile's sizes, less those that are too large for shared memory here: 64 MB is all in many containers."""
-
-    def value(self):
-        return tuple(size for size in super().value() if KB * size <= _room()) or (1,)
+def _room():
+    """Bytes that a block may have: half of what is free, where the system keeps an account of it."""
+    return shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else float("inf")
 
 
-SIZES_KB = SizesThatFit((1, 100, 1000), (1, 10, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000))
+# The default sizes, less those that are too large for shared memory here: 64 MB is all in many containers.
+_KB = by_profile((1, 100, 1000), (1, 10, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000))
+SIZES_KB = tuple(size for size in _KB if KB * size <= _room()) or (1,)
 
 
 def transfer(
@@ -55,7 +55,7 @@ def transfer(
     kinds: Kinds("threads", "processes", *START_METHODS, "interpreters") = ("threads", "processes"),
     channels: Several(OneOf(lambda: CHANNELS, "how it is handed over"), "channel") = tuple(CHANNELS),
     chunks: Several(Number(1, 10_000, "small tasks handed over in one message"), "chunk") = (1, 10, 100),
-    rounds: ROUNDS = ByProfile(2, 5, 9),
+    rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Hand bytes over by every channel and size, and small tasks in chunks; one row is one observation.
 
@@ -92,11 +92,6 @@ def check(params, machine):
     """Refuse what memory cannot hold."""
     # Six copies of an object may exist at the same time: ours, dumps, the pipe's buffer, loads, or a block.
     check_memory(max(params["sizes_kb"]), "kilobytes, with their copies,", 6 * KB, machine["memory_free_bytes"])
-
-
-def _room():
-    """Bytes that a block may have: half of what is free, where the system keeps an account of it."""
-    return shutil.disk_usage(SHM).free // 2 if os.path.isdir(SHM) else float("inf")
 
 
 def _mapped(kind, chunk):

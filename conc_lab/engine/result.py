@@ -102,15 +102,19 @@ def read(path: Path, kind: str, schemas: tuple) -> dict:
 def _check(result):
     """Raise an error that says what the result lacks, by what its experiment declares; values are not looked at.
 
-    Rows of an earlier conc_lab get the columns of today: others go, and one that may be None is None where it lacks.
+    A result of an earlier conc_lab gets the parameters and columns of today: others go, and a column that lacks is None
+    where it may be.
     """
     for item in fields(Result):
         if not isinstance(getattr(result, item.name), item.type):
             raise ValueError(f"{item.name!r} is missing or of the wrong type")
     if not result.rows:
         raise ValueError("it has no rows")
-    if missing := experiments.function(result.experiment).__annotations__.keys() - {"return"} - result.params.keys():
+    known = experiments.function(result.experiment).__annotations__.keys() - {"return"}
+    if missing := known - result.params.keys():
         raise ValueError(f"its parameters lack {', '.join(sorted(missing))}")
+    for name in result.params.keys() - known:
+        del result.params[name]
     columns = experiments.columns(result.experiment)
     needed = {name for name, kind in columns.items() if not kind.endswith("?")}
     for number, row in enumerate(result.rows):
@@ -122,29 +126,20 @@ def _check(result):
 def renamed(content: dict) -> dict:
     """A result of schema 1 in the names of schema 2, by schema_1.json.
 
-    It says for each experiment (or question of "switching") its name of today, what its parameters and rows have more,
-    and what became of a name: {new name: {old value: new value}}, where other values stay and {} means that it is gone.
+    It says for each experiment (or question of "switching") its name of today, what parameters and columns came from,
+    {new name: [old name, {old value: new value}]}, where other values stay, and what there is more of them.
     """
-    params, table = content["params"], (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
-    method = params.get("start_method")
-    for sign, value in (("$processes", method), ("$workers", params.get("workers"))):
-        table = table.replace(f'"{sign}"', json.dumps(value))
-    rules = json.loads(table)[params.get("question", content["experiment"])]
-    params = _translated(params | rules["more_params"], rules["params"])
-    rows = [_translated(row | rules["more_columns"], rules["columns"]) for row in content["rows"]]
-    changed = {"experiment": rules["experiment"], "params": params, "rows": rows}
-    return content | changed | {"processes": method if "kinds" in params else None}
-
-
-def _translated(record, rules):
-    translated = {}
-    for name, value in record.items():
-        for new, values in rules.get(name, {name: {}}).items():
-            if isinstance(value, list):
-                translated[new] = list(dict.fromkeys(values.get(item, item) for item in value))
-            else:
-                translated[new] = values.get(value, value)
-    return translated
+    given, table = content["params"], (PACKAGE / "schema_1.json").read_text(encoding="utf-8")
+    for sign, name in (("$processes", "start_method"), ("$workers", "workers")):
+        table = table.replace(f'"{sign}"', json.dumps(given.get(name)))
+    rules = json.loads(table)[given.get("question", content["experiment"])]
+    params, rows = given | rules["more_params"], [row | rules["more_columns"] for row in content["rows"]]
+    for new, (old, values) in rules["params"].items():
+        params[new] = list(dict.fromkeys(values.get(value, value) for value in given[old]))
+    for row in rows:
+        row |= {new: values.get(row[old], row[old]) for new, (old, values) in rules["columns"].items() if old in row}
+    processes = given.get("start_method") if "kinds" in params else None
+    return content | {"experiment": rules["experiment"], "params": params, "rows": rows, "processes": processes}
 
 
 def recording(experiment: str, task=None, case=None, python=None, gil=None) -> Result | None:

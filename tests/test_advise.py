@@ -1,6 +1,7 @@
 """Advice: the choice and its words from fixed measurements, and what a run measures."""
 
 import contextlib
+import itertools
 import os
 import re
 import sys
@@ -205,13 +206,8 @@ def here(monkeypatch):
 def first_round(task, **given):
     """The rows of the first round, made in this process."""
     given = {"task": task, "kinds": ["threads", "asyncio", PROCESSES], "within_s": 60} | given
-    rows = []
-    with contextlib.closing(measure.advise(**parameters.checked(measure.advise, given))) as items:
-        for item in items:
-            if isinstance(item, dict):
-                rows.append(item)
-            elif item.round_done:
-                return rows
+    with contextlib.closing(measure.advise(**parameters.checked(measure.advise, given))) as rows:
+        return list(itertools.takewhile(lambda row: row["round"] == 0, rows))
 
 
 def test_rows_of_a_run(monkeypatch):
@@ -306,7 +302,7 @@ def faked(monkeypatch):
         monkeypatch.setattr(measure.machine, "usable_cpus", lambda quota: cpus)
         monkeypatch.setattr(measure, "_observed", observed)
         given = parameters.checked(measure.advise, {"task": "mixed", "kinds": ["threads", "spawn"]} | given)
-        return [item for item in measure.advise(**given) if isinstance(item, dict)]
+        return list(measure.advise(**given))
 
     return rows
 

@@ -22,7 +22,7 @@ def items(**params):
 def test_uncounted_switches(monkeypatch):
     """Where the platform counts no switches, they are empty with the reason, and the times are there."""
     monkeypatch.setattr(in_worker, "resource", None)
-    for row in (item for item in items() if isinstance(item, dict)):
+    for row in items():
         assert row["voluntary_switches"] is None and row["involuntary_switches"] is None and row["wall_s"] > 0
         assert re.search("^the standard library cannot count a thread's switches on ", row["reason"])
 
@@ -41,11 +41,10 @@ def computing(monkeypatch):
 def test_the_interval_is_set(computing):
     """Threads run at the interval of their row, and serial does the work of them all at Python's own."""
     for item in items(workers=[1, 3]):
-        if isinstance(item, dict):
-            wanted = PYTHONS_INTERVAL_S if item["kind"] == "serial" else 70e-6
-            met = [interval for size, interval in computing if size == 77]
-            assert met == pytest.approx([wanted] * item["workers"])
-            computing.clear()
+        wanted = PYTHONS_INTERVAL_S if item["kind"] == "serial" else 70e-6
+        met = [interval for size, interval in computing if size == 77]
+        assert met == pytest.approx([wanted] * item["workers"])
+        computing.clear()
 
 
 def test_workers_that_differ(computing, monkeypatch):

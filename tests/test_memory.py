@@ -132,7 +132,7 @@ def test_a_system_that_tells_less(tells, shown, monkeypatch):
     full = collections.namedtuple("pfullmem", ["rss", "uss"])
     whole = {"memory_info": full(5, 0)._replace(uss=None), "memory_full_info": tells and full(5, 3)}
     monkeypatch.setattr(psutil.Process, "as_dict", lambda self, names: whole)
-    (item,) = (row for row in measure.memory([1], ["threads"], "none", 0, ["untouched"], 1) if isinstance(row, dict))
+    (item,) = measure.memory([1], ["threads"], "none", 0, ["untouched"], 1)
     assert item["missing"].endswith(f" shows {shown} of other programs") and item["pss_bytes"] is None
     assert item["rss_bytes"] == 5 * item["processes"] and item["uss_bytes"] == (tells and 3 * item["processes"])
 

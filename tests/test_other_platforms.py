@@ -61,11 +61,7 @@ def test_memory_without_pss(monkeypatch):
     """Where the system has no PSS a run measures by USS, says why, and so does its chart."""
     reading = measure.reading
     monkeypatch.setattr(measure, "reading", lambda pid: reading(pid) | {"pss": None})
-    rows = [
-        row
-        for row in measure.memory([1, 2], ["threads", "spawn"], "none", 1, ["untouched"], 1)
-        if isinstance(row, dict)
-    ]
+    rows = list(measure.memory([1, 2], ["threads", "spawn"], "none", 1, ["untouched"], 1))
     assert {row["pss_bytes"] for row in rows} == {None} and all(row["uss_bytes"] > 0 for row in rows)
     assert all("no PSS" in row["missing"] for row in rows)
     params = {"workers": [1, 2], "kinds": ["threads", "spawn"], "parent_data": "none", "touch": ["untouched"]}

@@ -31,7 +31,7 @@ def interval():
 def here(**params):
     """The rows of a small run in this process, where a forkserver would stay."""
     checked = parameters.checked(measure.races, FEW | {"kinds": ["threads", IN_PROCESS]} | params)
-    return [item for item in measure.races(**checked) if isinstance(item, dict)]
+    return list(measure.races(**checked))
 
 
 def variant(item):

@@ -128,14 +128,12 @@ def test_the_first_start_of_a_program_is_not_counted(monkeypatch):
     """A program starts workers once more than rows come back; forkserver's, whose first start is cold, does not."""
     code = "import json, sys\nprint(json.dumps([{'start_s': n} for n in range(int(sys.argv[3]))]))"
     helpers.instead_of_our_programs(monkeypatch, code)
-    items = list(measure.startup(["threads", "spawn", "forkserver"], [1], "nothing", 2, 3))
-    rows = [item for item in items if isinstance(item, dict) and item["round"] == 0]
+    rows = [
+        row for row in measure.startup(["threads", "spawn", "forkserver"], [1], "nothing", 2, 3) if row["round"] == 0
+    ]
     numbers = {kind: [row["start_s"] for row in rows if row["kind"] == kind] for kind in ("spawn", "forkserver")}
     assert numbers == {"spawn": [1, 2], "forkserver": [0, 1]}
     assert len([row for row in rows if row["kind"] == "threads"]) == 2 * measure.THREADS_MORE
-    done = [item for item in items if not isinstance(item, dict)]
-    assert [item.fraction for item in done] == sorted(item.fraction for item in done) and done[-1].fraction == 1
-    assert sum(item.round_done for item in done) == 3
 
 
 LOOK = """

@@ -2,18 +2,19 @@
 
 import pandas
 
-from conc_lab.engine.experiment import in_rounds
+from conc_lab.engine import experiment
 from conc_lab.engine.stats import paired, spread
 
 
-def test_rounds():
+def test_rounds(monkeypatch):
     """Every variant comes once a round, shuffled anew, and the progress grows to 1 with the end of each round."""
-    taken = list(in_rounds(range(9), 20))
-    orders = [[variant for number, _, variant, _ in taken if number == which] for which in range(20)]
+    said = []
+    monkeypatch.setattr(experiment, "progress", lambda fraction, _, round_done: said.append((fraction, round_done)))
+    taken = list(experiment.in_rounds(range(9), 20))
+    orders = [[variant for number, _, variant in taken if number == which] for which in range(20)]
     assert all(sorted(order) == list(range(9)) for order in orders) and len(set(map(tuple, orders))) > 1
-    progress = [step for *_, step in taken]
-    assert [step.fraction for step in progress] == sorted(step.fraction for step in progress)
-    assert progress[-1].fraction == 1 and [step.round_done for step in progress] == ([False] * 8 + [True]) * 20
+    fractions, done = zip(*said, strict=True)
+    assert list(fractions) == sorted(fractions) and fractions[-1] == 1 and [*done] == ([False] * 8 + [True]) * 20
 
 
 def frame(**values):

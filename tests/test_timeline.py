@@ -130,7 +130,7 @@ def test_times_count_from_the_first_block(monkeypatch):
     pool = types.SimpleNamespace(usages=lambda *args: None, together=lambda *args: lanes)
     monkeypatch.setattr(measure.pools, "opened", lambda *args: contextlib.nullcontext(pool))
     params = parameters.checked(measure.timeline, {"tasks": ["sleep"], "kinds": ["threads"], "rounds": 1})
-    rows = [tuple(item.values())[3:] for item in measure.timeline(**params) if isinstance(item, dict)]
+    rows = [tuple(item.values())[3:] for item in measure.timeline(**params)]
     assert rows == [(0, 0.001, 0.002, 1e-5, 1), (1, 0, 0.001, 0.0005, None), (1, 0.001, 0.003, 0.00051, 0)]
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import threading
-import time
 
 from . import helper
 
@@ -33,14 +32,9 @@ def _measure(name, params, folder, pause_s):
 
     watchdog = _start_watchdog()
     helper.say({"event": "started", "gil": machine.gil()})
-    for item in experiment.function(name)(**params):
-        if not isinstance(item, experiment.Progress):
-            helper.say({"event": "row", "row": item})
-            continue
-        helper.say({"event": "progress", "fraction": item.fraction, "doing": item.doing})
-        if item.round_done:
-            helper.say({"event": "round"})
-            time.sleep(pause_s)
+    experiment.pause_s = pause_s
+    for row in experiment.function(name)(**params):
+        helper.say({"event": "row", "row": row})
     helper.say({"event": "done"})
     if watchdog:
         os.kill(watchdog, signal.SIGKILL)

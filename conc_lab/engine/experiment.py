@@ -1,41 +1,44 @@
 """How experiments are found, and how their rounds are dealt out.
 
 An experiment is a folder in experiments/: measure.py holds the generator of the folder's name, which runs in a clean
-child interpreter and yields a dict for each observation and a `Progress` between them; chart.py draws its rows in the
-kernel; columns.json gives the type of each column of a row, with ? where it may be None. measure.py may also define
-check(params, machine), run in the kernel before the start, to refuse parameters that do not go together.
+child interpreter and yields a dict for each observation; columns.json gives the type of each column of these rows, with
+? where it may be None; chart.py draws them in the kernel. measure.py may also define check(params, machine), run in the
+kernel before the start, to refuse parameters that do not go together.
 """
 
 import importlib
 import json
 import pkgutil
 import random
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 from .. import experiments
+from . import helper
 from .errors import LabError
 from .parameters import Number
 
 ROUNDS = Number(1, 9999, "rounds of all variants")
 
 
-class Progress(NamedTuple):
-    """How far the experiment is: `fraction` from 0 to 1, what it is doing, and whether a round is complete."""
+Rows = Iterator[dict]  # what an experiment yields
 
-    fraction: float
-    doing: str
-    round_done: bool = False
+pause_s = 0  # after each round; the child is told how long
 
 
-Rows = Iterator[dict | Progress]  # what an experiment yields
+def progress(fraction: float, doing: str, round_done: bool = False) -> None:
+    """Say to the kernel how much is done, from 0 to 1, what comes now, and whether a round is complete."""
+    helper.say({"event": "progress", "fraction": fraction, "doing": doing})
+    if round_done:
+        helper.say({"event": "round"})
+        time.sleep(pause_s)
 
 
 def in_rounds(variants: Sequence, rounds: int) -> Iterator[tuple]:
-    """Every variant once a round, shuffled anew: (round, place in it, variant, the Progress to yield after it).
+    """Every variant once a round, shuffled anew: (round, place in it, variant). After each its progress is said.
 
     Raises LabError where there are none.
     """
@@ -44,8 +47,9 @@ def in_rounds(variants: Sequence, rounds: int) -> Iterator[tuple]:
     for number in range(rounds):
         doing = f"round {number + 1} of {rounds}"
         for place, variant in enumerate(random.sample(variants, len(variants))):
+            yield number, place, variant
             done = (place + 1) / len(variants)
-            yield number, place, variant, Progress((number + done) / rounds, doing, round_done=done == 1)
+            progress((number + done) / rounds, doing, round_done=done == 1)
 
 
 def names() -> list[str]:

@@ -18,7 +18,7 @@ from time import perf_counter, thread_time
 
 from ...engine import find_task, in_worker, machine, pools, tasks
 from ...engine.errors import LabError
-from ...engine.experiment import Progress, Rows, columns
+from ...engine.experiment import Rows, columns, progress
 from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, here
 from ...engine.parameters import Kinds, Number, TaskName, by_profile
 from ..speedup.measure import on_fresh_pool
@@ -59,10 +59,10 @@ def advise(
     """
     begun = perf_counter()
 
-    def progress(doing, round_done=False):
-        return Progress(min(1, (perf_counter() - begun) / within_s), doing, round_done)
+    def say(doing, round_done=False):
+        progress(min(1, (perf_counter() - begun) / within_s), doing, round_done)
 
-    yield progress(f"one item of {task}")
+    say(f"one item of {task}")
     found = find_task.find(task)
     with found.prepare(task_ms / 1000) as args:
         item, first = _one(found, args), {}  # first: the rows of the first round, by variant
@@ -70,14 +70,14 @@ def advise(
             for workers in [1] if kind == "serial" else _numbers(kind, item):
                 first[kind, workers] = row = _observed(item, kind, workers)
                 yield row | {"round": 0}
-                yield progress(f"{workers} {kind}")
+                say(f"{workers} {kind}")
                 gained = not row["refused"] and item.seconds * row["tasks"] > GAIN * row["wall_s"]
                 if not gained or perf_counter() - begun > 0.75 * within_s:
                     break
         # Serial twice a round: all others are compared with it.
         variants = [("serial", 1), *(variant for variant, row in first.items() if not row["refused"])]
         for number in range(1, ROUNDS + 1):
-            yield progress(f"round {number}", round_done=True)
+            say(f"round {number}", round_done=True)
             if number == ROUNDS or (perf_counter() - begun) * (number + 1) / number > within_s:
                 break
             for variant in random.sample(variants, len(variants)):

@@ -24,7 +24,7 @@ def echo(
     many they are), interval_us (None unless they are threads); trips, round_trip_us (the run's median; there and
     back), p10_us and p90_us. Raises LabError when a worker cannot be started.
     """
-    for number, _, (kind, size, us), progress in in_rounds(variants(workers, intervals_us), rounds):
+    for number, _, (kind, size, us) in in_rounds(variants(workers, intervals_us), rounds):
         row = {"round": number, "kind": kind, "workers": size, "interval_us": us}
         with contextlib.ExitStack() as stack:
             spec = {"threads": size, "interval_us": us} if kind == "threads" else {}
@@ -37,7 +37,6 @@ def echo(
             # takes longer than a trip), and most trips then meet nobody: the median of the same run read 7 µs or 5 ms.
             row |= round_trips(exchange, run_ms, pause_s=0.001)
         yield row
-        yield progress
 
 
 def variants(workers: list[int], intervals_us: list[float]) -> list[tuple]:

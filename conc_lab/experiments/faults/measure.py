@@ -16,7 +16,7 @@ from subprocess import TimeoutExpired
 
 from ...engine import helper
 from ...engine.errors import LabError, fate
-from ...engine.experiment import Progress, Rows, columns
+from ...engine.experiment import Rows, columns, progress
 from ...engine.kinds import START_METHODS
 from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 from . import worker
@@ -49,7 +49,7 @@ def faults(
     """
     cases = [(api, kind) for api in apis for kind in ([IN_PROCESS[api]] if api in IN_PROCESS else kinds)]
     for number, fault in enumerate(faults):
-        yield Progress(number / len(faults), f"{fault} with {', '.join(apis)}", round_done=number > 0)
+        progress(number / len(faults), f"{fault} with {', '.join(apis)}", round_done=number > 0)
         with ThreadPoolExecutor(WORKERS // 2) as watchers:
             yield from watchers.map(lambda case, fault=fault: _row(fault, *case, patience_s), cases)
 

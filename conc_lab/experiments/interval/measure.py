@@ -28,9 +28,8 @@ def interval(
     results_equal; reason: why the switches are None here, else None. Raises LabError when a thread cannot be started.
     """
     amount, usual_s = tasks.calibrate(tasks.count_primes, run_ms / 1000, 64), sys.getswitchinterval()
-    for number, _, (size, us), progress in in_rounds(list(product(workers, (None, *intervals_us))), rounds):
+    for number, _, (size, us) in in_rounds(list(product(workers, (None, *intervals_us))), rounds):
         kind = "threads" if us else "serial"
         sys.setswitchinterval(us / 1e6 if us else usual_s)
         run, before, after = run_together(kind, size, tasks.count_primes, amount)
         yield {"round": number, "kind": kind, "workers": size, "interval_us": us} | run | in_worker.used(before, after)
-        yield progress

@@ -46,10 +46,9 @@ def memory(
     program fails.
     """
     size = 0 if parent_data == "none" else data_mb * MB
-    for number, place, (kind, count, how), progress in in_rounds(list(product(kinds, workers, touch)), rounds):
+    for number, place, (kind, count, how) in in_rounds(list(product(kinds, workers, touch)), rounds):
         variant = {"kind": kind, "workers": count, "touch": how, "data_bytes": size}
         yield {"round": number, "order": place} | variant | _measured(variant | {"form": parent_data})
-        yield progress
 
 
 def check(params, machine):

@@ -33,13 +33,12 @@ def pingpong(run_ms: RUN_MS = by_profile(20, 100, 300), rounds: ROUNDS = by_prof
     Raises LabError when a worker cannot be started.
     """
     variants, missing = [(*partner, place) for partner in PARTNERS for place in PLACES], _missing_places()
-    for number, _, (kind, primitive, place), progress in in_rounds(variants, rounds):
+    for number, _, (kind, primitive, place) in in_rounds(variants, rounds):
         row = {"round": number, "kind": kind, "primitive": primitive, "place": place, "reason": missing.get(place)}
         if place not in missing:
             with PARTNERS[kind, primitive]() as (exchange, partner_id), _placed(partner_id, place):
                 row |= round_trips(exchange, run_ms)
         yield dict.fromkeys(columns("pingpong")) | row
-        yield progress
 
 
 def round_trips(exchange, run_ms: float, pause_s: float = 0) -> dict:

@@ -48,7 +48,7 @@ def races(
     """
     # 500 times as often as usual, for good: an update that can be lost has its chance, and this interpreter then ends.
     sys.setswitchinterval(1e-5)
-    for number, _, variant, progress in in_rounds(list(_variants(methods, kinds, counts)), rounds):
+    for number, _, variant in in_rounds(list(_variants(methods, kinds, counts)), rounds):
         method, kind, count, lock = variant
         if method == "deadlock":
             row = _deadlock(lock, patience_ms / 1000)
@@ -56,7 +56,6 @@ def races(
             row = _race(*variant, increments if method == "plain" else turns)
         row |= {"round": number, "method": method, "kind": kind, "count": count, "lock": lock}
         yield row | {"lost": row["expected"] - row["counted"]}
-        yield progress
 
 
 def _variants(methods, kinds, counts):

@@ -9,7 +9,7 @@ timed, so every run on the same Python and system gives the same rows.
 import os
 
 from ...engine import pools
-from ...engine.experiment import Progress, Rows, columns
+from ...engine.experiment import Rows, columns, progress
 from ...engine.kinds import unavailable
 from ...engine.parameters import Kinds
 from . import worker
@@ -34,7 +34,7 @@ def sharing(kinds: Kinds(*KINDS, help="how the worker is started") = ("threads",
     this machine lacks the kind, else None (the cells of such a kind are absent, without evidence).
     """
     for number, kind in enumerate(kinds):
-        yield Progress(number / len(kinds), f"looking from both sides: {kind}")
+        progress(number / len(kinds), f"looking from both sides: {kind}")
         reason, absent = unavailable(kind), [(thing, "absent", None, None) for thing in THINGS]
         for thing, *answers in absent if reason else [*_identities(kind), *_conversation(kind)]:
             yield dict(zip(columns("sharing"), (thing, kind, *answers, reason), strict=True))

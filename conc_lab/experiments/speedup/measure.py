@@ -12,7 +12,7 @@ from time import perf_counter, perf_counter_ns
 
 from ...engine import find_task, in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
-from ...engine.experiment import ROUNDS, Progress, Rows, in_rounds
+from ...engine.experiment import ROUNDS, Rows, in_rounds, progress
 from ...engine.parameters import Kinds, Number, Several, TaskName, by_profile
 
 # Workers take tasks as they get done: with 8 tasks on two unequal CPUs the one that ended first idled for up
@@ -43,7 +43,7 @@ def speedup(
     which are counted in.
     Raises LabError when a task fails or a variant's results differ from the serial ones.
     """
-    yield Progress(0, f"calibrating {task} to {task_ms:g} ms")
+    progress(0, f"calibrating {task} to {task_ms:g} ms")
     found = find_task.find(task, kinds)
     waits = found.nature == tasks.WAITING
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and not waits else []
@@ -53,12 +53,12 @@ def speedup(
         expected = pools.value(in_worker.call(found.function, args), f"the task {task} raised")
         variants = [("serial", 1, "A"), ("serial", 1, "B"), *((kind, size, None) for kind in kinds for size in workers)]
         rows = []
-        for number, place, (kind, size, repeat), progress in in_rounds(variants, rounds):
+        for number, place, (kind, size, repeat) in in_rounds(variants, rounds):
             count = fewest if repeat else max(fewest, TASKS_PER_WORKER * size)
             row = timed(found, args, expected, count, kind, size)
             row |= {} if number == rounds - 1 else {"ran": None}
             rows.append({"round": number, "order": place, "repeat": repeat, "cpu": None} | row)
-            if progress.round_done:
+            if place == len(variants) - 1:
                 # Whether the CPUs are alike: a serial run tells the cost on one of them only.
                 for cpu in [cpus[(number * 2 + step) % len(cpus)] for step in range(min(2, len(cpus)))]:
                     with pools.pinned(cpu):
@@ -66,7 +66,6 @@ def speedup(
                     rows.append({"round": number, "order": None, "repeat": None, "cpu": cpu} | row | {"ran": None})
                 yield from decompose(rows)
                 rows = []
-            yield progress
 
 
 def timed(task, args, expected, count, kind, workers):

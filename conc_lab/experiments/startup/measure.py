@@ -49,7 +49,7 @@ def startup(
         for main, path in mains.items():
             Path(path).write_text(MAIN + (f"import {main}\n" if main != "nothing" else ""))
         variants = [(kind, main, size) for kind in kinds for main in mains for size in workers]
-        for number, place, (kind, main, size), progress in in_rounds(variants, rounds):
+        for number, place, (kind, main, size) in in_rounds(variants, rounds):
             # A program's first start has modules to import and is not counted, but for forkserver's, the cold one.
             uncounted = UNCOUNTED.get(kind, 1)
             count = uncounted + starts * (THREADS_MORE if kind == "threads" else 1)
@@ -58,7 +58,6 @@ def startup(
             variant = {"round": number, "order": place, "kind": kind, "main_imports": main, "workers": size}
             for start, row in enumerate(rows):
                 yield variant | {"start": start, "cold": kind == "forkserver" and start == 0} | row
-            yield progress
 
 
 def check(params, machine):

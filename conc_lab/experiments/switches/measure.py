@@ -30,12 +30,11 @@ def switches(
     computing = tasks.count_primes, tasks.calibrate(tasks.count_primes, run_ms / 1000, 64)
     hashing = tasks.sha256, tasks.calibrate(tasks.sha256, run_ms / 1000)
     works = dict(zip(WORKS, (computing, hashing, (worker.wait_often, waits)), strict=True))
-    for number, _, (work, kind, size), progress in in_rounds(list(product(WORKS, kinds, workers)), rounds):
+    for number, _, (work, kind, size) in in_rounds(list(product(WORKS, kinds, workers)), rounds):
         whole, before, after = run_together(kind, size, *works[work])
         row = {"round": number, "work": work, "kind": kind, "workers": size}
         for one, (first, last) in enumerate(zip(before, after, strict=True)):
             yield row | {"worker": one} | whole | in_worker.used([first], [last])
-        yield progress
 
 
 def run_together(kind: str, workers: int, function, amount: int):

@@ -32,7 +32,7 @@ def timeline(
     Raises LabError when a task fails.
     """
     variants = list(product([find_task.find(task, kinds) for task in tasks], kinds))
-    for number, _, (task, kind), progress in in_rounds(variants, rounds):
+    for number, _, (task, kind) in in_rounds(variants, rounds):
         with task.prepare(block_ms / 1000) as args, pools.opened(kind, WORKERS) as pool:
             pool.usages(in_worker.call, (task.function, args))  # imports and first touches are not the task
             recorded = pool.together(in_worker.call, worker.blocks, (task.function, args, int(window_ms * 1e6)))
@@ -42,4 +42,3 @@ def timeline(
             for start, end, cpu_ns, cpu in blocks:
                 times_ms = [ns / 1e6 for ns in (start - first, end - first, cpu_ns)]
                 yield dict(zip(columns("timeline"), (number, task.name, kind, who, *times_ms, cpu), strict=True))
-        yield progress

@@ -76,7 +76,7 @@ def transfer(
         # Without a tracker here a worker starts one of its own, which destroys our blocks. The server starts one and
         # must start while nobody is pinned: its workers get its CPUs. Senders that are forks start their own servers.
         (forkserver if "forkserver" in kinds and "fork" not in kinds else resource_tracker).ensure_running()
-    for number, place, (kind, channel, size, chunk), progress in in_rounds(variants, rounds):
+    for number, place, (kind, channel, size, chunk) in in_rounds(variants, rounds):
         # A fork starts from the sender's memory, so the sender is one, too, of this program, which then sends nothing.
         # With spawn and forkserver the figures are the same whatever the sender has sent.
         with pools.opened("fork" if "fork" in kinds else "serial", 1) as sender:
@@ -85,7 +85,6 @@ def transfer(
             raise LabError(f"{channel}: something else arrived than was sent, so no time is shown")
         variant = {"kind": kind, "channel": channel, "size_bytes": size, "chunk": chunk}
         yield dict.fromkeys(columns("transfer")) | {"round": number, "order": place} | variant | row
-        yield progress
 
 
 def check(params, machine):

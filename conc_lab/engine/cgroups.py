@@ -15,7 +15,7 @@ def folders(controller: str, root: Path) -> Iterator[Path]:
     They are looked for below /sys/fs/cgroup. A container may show only its own folder there, as the top: of a path in
     /proc/self/cgroup, which counts from the host's root, nothing else is found then.
     """
-    for membership in _text(root / "proc/self/cgroup").splitlines():
+    for membership in text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = membership.split(":", 2)
         if not controllers or controller in controllers.split(","):
             top = root / "sys/fs/cgroup" / (controllers and controller)
@@ -36,7 +36,7 @@ def memory_left(root: Path) -> list[int]:
     """Bytes left below the limit of every level that has one; cached files that can be dropped are left."""
     left = []
     for folder in folders("memory", root):
-        dropped = map(int, re.findall(r"inactive_file (\d+)", _text(folder / "memory.stat")))
+        dropped = map(int, re.findall(r"inactive_file (\d+)", text(folder / "memory.stat")))
         can_go = max(dropped, default=0)  # v1 has a sum over the levels below as well
         for limit_name, used_name in MEMORY:
             used = sum(numbers(folder / used_name)) - can_go
@@ -46,10 +46,11 @@ def memory_left(root: Path) -> list[int]:
 
 def numbers(path: Path) -> list[int]:
     """The numbers in a file, one beyond every limit for "max"; none where there is no such file."""
-    return [NO_LIMIT if word == "max" else int(word) for word in _text(path).split()]
+    return [NO_LIMIT if word == "max" else int(word) for word in text(path).split()]
 
 
-def _text(path):
+def text(path: Path) -> str:
+    """What is in a file of the system's, nothing where there is no such file."""
     with contextlib.suppress(OSError):
         return path.read_text()
     return ""

@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 import platform
+import re
 import sys
 import sysconfig
 from pathlib import Path
@@ -84,7 +85,5 @@ def memory_free(root: Path = Path("/")) -> int:
 
 
 def _cpu_name():
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return platform.processor() or None
+    named = re.search("model name.*: (.*)", cgroups.text(Path("/proc/cpuinfo")))
+    return named[1] if named else platform.processor() or None

@@ -303,9 +303,10 @@ def memory_of_ours(workers):
 
 
 def switches_of_ours(argument):
-    from conc_lab.experiments.switches import measure, worker
+    from conc_lab.engine import tasks
+    from conc_lab.experiments.switches import measure
 
-    works = ("nap", worker.wait_often, NAPS), ("primes", primes, argument)
+    works = ("nap", tasks.sleep_often, NAPS), ("primes", primes, argument)
     for (name, function, amount), kind in itertools.product(works, ("threads", "fork")):
         _, before, after = measure.run_together(kind, 2, function, amount)
         for first, last in zip(before, after, strict=True):

@@ -10,8 +10,8 @@ import helpers
 import pytest
 from made import switches as made
 
-from conc_lab.engine import kinds, run
-from conc_lab.experiments.switches import chart, measure, worker
+from conc_lab.engine import in_worker, kinds, run, tasks
+from conc_lab.experiments.switches import chart, measure
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="counts the switches of a thread")
 
@@ -53,7 +53,7 @@ def test_the_count_is_the_kernels():
                 return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status.read(), re.MULTILINE)[1])
 
         before = kernels()
-        _, _, _, first, last = worker.counted("thread", worker.wait_often, (1000,))
+        _, _, _, first, last = in_worker.counted("thread", tasks.sleep_often, (1000,))
         found["kernel"], found["own"] = kernels() - before, last.voluntary_switches - first.voluntary_switches
 
     thread = threading.Thread(target=count)
@@ -77,7 +77,7 @@ def test_what_gives_a_cpu_up():
     }
     try:
         for name, act in acts.items():
-            _, _, _, before, after = worker.counted("thread", lambda act: [act() for _ in range(100)], (act,))
+            _, _, _, before, after = in_worker.counted("thread", lambda act: [act() for _ in range(100)], (act,))
             switches = after.voluntary_switches - before.voluntary_switches
             assert switches >= 95 if name in ("sleep", "held_lock") else switches <= 5, (name, switches)
     finally:

@@ -71,6 +71,15 @@ def usage(scope, function=None, args=()):
     return Usage(os.getpid(), cpu_s, *switches)
 
 
+def counted(scope, function, args):
+    """(value of function(*args), start and end in ns, `Usage` before, `Usage` after)."""
+    before = usage(scope)
+    start = time.perf_counter_ns()
+    value = function(*args)
+    end = time.perf_counter_ns()
+    return value, start, end, before, usage(scope)
+
+
 def used(before, after):
     """What the workers used between two lists of usages: columns of a row, None where it is not counted."""
 
@@ -113,6 +122,16 @@ def clocked(function, *args, start_ns=None):
     value = computed(function(*args))
     cpu_ns = time.thread_time_ns() - cpu_ns
     return value, (get_native_id(), start_ns, time.perf_counter_ns(), cpu_ns, cpu_number()())
+
+
+def blocks(function, args, window_ns):
+    """Call `function` again and again for a while: (start_ns, end_ns, cpu_ns, cpu) of every call (see `clocked`)."""
+    recorded = []
+    first = end = time.perf_counter_ns()
+    while end - first < window_ns:
+        _, (_, start, end, cpu_ns, cpu) = clocked(function, *args, start_ns=end)
+        recorded.append((start, end, cpu_ns, cpu))
+    return recorded
 
 
 async def clocked_async(coroutine, *args):

@@ -70,6 +70,13 @@ def sleep(seconds):
     return seconds
 
 
+def sleep_often(times):
+    """Sleep `times` times for half a millisecond; the number of times."""
+    for _ in range(times):
+        time.sleep(0.0005)  # long enough for every sleep to give its CPU up
+    return times
+
+
 async def sleep_async(seconds):
     """`sleep` as a coroutine."""
     import asyncio

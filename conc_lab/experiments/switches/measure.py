@@ -9,7 +9,6 @@ from ...engine import in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import Kinds, Number, Several, by_profile
-from . import worker
 
 WORKS = ("computing", "hashing", "waiting")
 
@@ -29,7 +28,7 @@ def switches(
     """
     computing = tasks.count_primes, tasks.calibrate(tasks.count_primes, run_ms / 1000, 64)
     hashing = tasks.sha256, tasks.calibrate(tasks.sha256, run_ms / 1000)
-    works = dict(zip(WORKS, (computing, hashing, (worker.wait_often, waits)), strict=True))
+    works = dict(zip(WORKS, (computing, hashing, (tasks.sleep_often, waits)), strict=True))
     for number, _, (work, kind, size) in in_rounds(list(product(WORKS, kinds, workers)), rounds):
         whole, before, after = run_together(kind, size, *works[work])
         row = {"round": number, "work": work, "kind": kind, "workers": size}
@@ -44,7 +43,7 @@ def run_together(kind: str, workers: int, function, amount: int):
     with pools.opened(kind, workers) as pool:
         pool.usages(function, (1,))  # imports and first touches are not the work
         turns = range(workers // pool.workers)  # serial is a pool of one
-        outcomes = [one for _ in turns for one in pool.together(worker.counted, pool.scope, function, (amount,))]
+        outcomes = [one for _ in turns for one in pool.together(in_worker.counted, pool.scope, function, (amount,))]
     values, starts, ends, before, after = zip(*outcomes, strict=True)
     if len(set(values)) > 1:
         raise LabError(f"the {kind} returned different results for the same work, so no figures are shown")

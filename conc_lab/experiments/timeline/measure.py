@@ -12,7 +12,6 @@ from itertools import product
 from ...engine import find_task, in_worker, kinds, pools
 from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
 from ...engine.parameters import Kinds, Number, Several, TaskName, by_profile
-from . import worker
 
 WORKERS = 2
 BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows counts CPU time in steps of 16 ms
@@ -35,7 +34,7 @@ def timeline(
     for number, _, (task, kind) in in_rounds(variants, rounds):
         with task.prepare(block_ms / 1000) as args, pools.opened(kind, WORKERS) as pool:
             pool.usages(in_worker.call, (task.function, args))  # imports and first touches are not the task
-            recorded = pool.together(in_worker.call, worker.blocks, (task.function, args, int(window_ms * 1e6)))
+            recorded = pool.together(in_worker.call, in_worker.blocks, (task.function, args, int(window_ms * 1e6)))
         lanes = [pools.value(blocks, f"the task {task.name} raised") for blocks in recorded]
         first = min(blocks[0][0] for blocks in lanes)
         for who, blocks in enumerate(lanes):

@@ -230,8 +230,6 @@ def test_what_cannot_be_run(runs):
     refused("Rounds", "", "rounds must be a whole number between 1 and 9999, got ''", ["rounds"])
     refused("Task (ms)", "1e9", "task_ms must be a number between 0.1 and 60000, got 1000000000.0", ["task_ms"])
     refused("threads", False, "kinds must have at least one value and at most 256", ["kinds"])
-    panel.box.say("")
-    refused("asyncio", True, "asyncio cannot run count_primes", [])  # which only the experiment itself knows
     run(panel, runs, made(TWO))
     assert not panel.alert and "Done" in panel.status
 

@@ -86,8 +86,12 @@ def test_find(monkeypatch):
         assert (own.name, own.nature) == (name, tasks.OWN)
         with own.prepare(0.01) as args:
             assert args == expected
-    with pytest.raises(LabError, match="asyncio cannot run own_tasks:fine"):
-        find_task.find("own_tasks:fine", ["threads", "asyncio"])
+    for name, kind, why in (
+        ("own_tasks:fine", "asyncio", "asyncio cannot run own_tasks:fine: it overlaps only waits"),
+        ("matmul", "interpreters", "interpreters cannot run matmul: NumPy cannot be imported"),
+    ):
+        with pytest.raises(LabError, match=why):
+            find_task.find(name, ["threads", kind])
     with pytest.raises(LabError, match=r"^the task 'own_tasks:none' cannot be imported: .* has no attribute 'none'$"):
         find_task.find("own_tasks:none")
 

@@ -25,10 +25,10 @@ def folders(controller: str, root: Path) -> Iterator[Path]:
 
 def cpu_quotas(root: Path) -> list[float]:
     """CPUs' worth of time, for every level that has a quota."""
-    pairs = []
-    for folder in folders("cpu", root):
-        pairs.append(numbers(folder / "cpu.max"))  # v2: "max 100000" or "150000 100000"; v1: -1 without a quota
-        pairs.append(numbers(folder / "cpu.cfs_quota_us") + numbers(folder / "cpu.cfs_period_us"))
+    # v1 writes -1 without a quota.
+    levels = list(folders("cpu", root))
+    pairs = [numbers(level / "cpu.max") for level in levels]  # v2: "max 100000", "150000 100000"
+    pairs += [numbers(level / "cpu.cfs_quota_us") + numbers(level / "cpu.cfs_period_us") for level in levels]
     return [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and 0 < pair[0] < NO_LIMIT]
 
 

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from .errors import LabError
-from .kinds import check_suited
 from .tasks import OWN, TASKS, Task
 
 FOLDER = Path("my_work/tasks")
@@ -81,7 +80,11 @@ def find(name: str, kinds=()) -> Task:
     module has that; a coroutine is run by asyncio, or by a worker in a loop of its own.
     """
     task = TASKS.get(name) or _imported(name)
-    check_suited(task, kinds)
+    if "asyncio" in kinds and task.coroutine is None:
+        why = "it overlaps only waits that are written as coroutines (sleep, http, an async def of your own)"
+        raise LabError(f"asyncio cannot run {name}: {why}; choose threads or processes, or another task")
+    if "interpreters" in kinds and task.extension:
+        raise LabError(f"interpreters cannot run {name}: {task.extension} cannot be imported in a subinterpreter")
     return task
 
 

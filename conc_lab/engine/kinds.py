@@ -1,4 +1,4 @@
-"""Which kinds of worker there are, which of them this machine has, what suits them, and how many fit."""
+"""Which kinds of worker there are, which of them this machine has, and how many fit."""
 
 import multiprocessing
 import platform
@@ -32,15 +32,6 @@ def unavailable(kind: str) -> str | None:
     if kind in START_METHODS and kind not in start_methods():
         return f"start method {kind!r} does not exist on this platform; one of: {', '.join(start_methods())}"
     return None
-
-
-def check_suited(task, kinds) -> None:
-    """Raise LabError where one of these kinds of worker cannot run the task."""
-    if "asyncio" in kinds and task.coroutine is None:
-        why = "it overlaps only waits that are written as coroutines (sleep, http, an async def of your own)"
-        raise LabError(f"asyncio cannot run {task.name}: {why}; choose threads or processes, or another task")
-    if "interpreters" in kinds and task.extension:
-        raise LabError(f"interpreters cannot run {task.name}: {task.extension} cannot be imported in a subinterpreter")
 
 
 def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None:

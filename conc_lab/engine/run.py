@@ -85,9 +85,6 @@ def checked(experiment: str, params: dict) -> tuple[dict, dict]:
     needed = [TASKS[name] for name in [given.get("task"), *given.get("tasks", ())] if name in TASKS]
     if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
         wanted = kinds.here(wanted)
-    else:
-        for task in needed:
-            kinds.check_suited(task, wanted)
     workers = max(given.get("workers", [getattr(measure, "WORKERS", 1)]))
     kinds.check_kinds(wanted, workers, facts, max((task.worker_bytes for task in needed), default=0))
     if check := getattr(measure, "check", None):

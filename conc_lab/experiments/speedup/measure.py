@@ -43,8 +43,8 @@ def speedup(
     which are counted in.
     Raises LabError when a task fails or a variant's results differ from the serial ones.
     """
-    progress(0, f"calibrating {task} to {task_ms:g} ms")
     found = find_task.find(task, kinds)
+    progress(0, f"calibrating {task} to {task_ms:g} ms")
     waits = found.nature == tasks.WAITING
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and not waits else []
     limited = (machine.cpu_quota() or math.inf) < (len(cpus) or os.cpu_count() or 1)

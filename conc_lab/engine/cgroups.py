@@ -36,8 +36,8 @@ def memory_left(root: Path) -> list[int]:
     """Bytes left below the limit of every level that has one; cached files that can be dropped are left."""
     left = []
     for folder in folders("memory", root):
-        dropped = map(int, re.findall(r"inactive_file (\d+)", text(folder / "memory.stat")))
-        can_go = max(dropped, default=0)  # v1 has a sum over the levels below as well
+        # v1 has a sum over the levels below as well.
+        can_go = max(map(int, re.findall(r"inactive_file (\d+)", text(folder / "memory.stat"))), default=0)
         for limit_name, used_name in MEMORY:
             used = sum(numbers(folder / used_name)) - can_go
             left += [limit - used for limit in numbers(folder / limit_name) if limit < NO_LIMIT]

@@ -74,20 +74,14 @@ def usage(scope, function=None, args=()):
 def counted(scope, function, args):
     """(value of function(*args), start and end in ns, `Usage` before, `Usage` after)."""
     before = usage(scope)
-    start = time.perf_counter_ns()
-    value = function(*args)
-    end = time.perf_counter_ns()
+    value, (_, start, end, *_) = clocked(function, *args)
     return value, start, end, before, usage(scope)
 
 
 def used(before, after):
     """What the workers used between two lists of usages: columns of a row, None where it is not counted."""
-
-    def total(field):
-        values = [(getattr(old, field), getattr(new, field)) for old, new in zip(before, after, strict=True)]
-        return None if None in values[0] else sum(new - old for old, new in values)
-
-    return {field: total(field) for field in ("cpu_s", "voluntary_switches", "involuntary_switches")}
+    _, *totals = zip(Usage._fields, zip(*before, strict=True), zip(*after, strict=True), strict=True)  # but the pids
+    return {name: None if None in old else sum(new) - sum(old) for name, old, new in totals}
 
 
 def call(function, args):

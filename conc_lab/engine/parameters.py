@@ -57,12 +57,11 @@ class OneOf:
         return value
 
 
-@dataclass(frozen=True)
-class TaskName:
+class TaskName(OneOf):
     """The name of a task, or a function that a worker can import."""
 
-    help: str
-    options = staticmethod(find_task.names)
+    def __init__(self, help: str):
+        super().__init__(find_task.names, help)
 
     def check(self, name, value):
         return find_task.checked(value)
@@ -72,7 +71,7 @@ class TaskName:
 class Several:
     """One or more different values of another kind."""
 
-    of: Number | OneOf | TaskName
+    of: Number | OneOf
     singular: str
 
     @property
@@ -80,8 +79,7 @@ class Several:
         return self.of.help
 
     def check(self, name, value):
-        single = isinstance(value, str) or not hasattr(value, "__iter__")
-        items = [value] if single else list(value)
+        items = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
         if not 0 < len(items) <= MOST:
             raise LabError(f"{name} must have at least one value and at most {MOST}")
         return list(dict.fromkeys(self.of.check(self.singular, item) for item in items))

@@ -41,7 +41,7 @@ def run_together(kind: str, workers: int, function, amount: int):
     before, and after). "serial" does the work of all, one part after the other.
     """
     with pools.opened(kind, workers) as pool:
-        pool.usages(function, (1,))  # imports and first touches are not the work
+        pool.usages(in_worker.clocked, (function, 1))  # imports and first touches are not the work
         turns = range(workers // pool.workers)  # serial is a pool of one
         outcomes = [one for _ in turns for one in pool.together(in_worker.counted, pool.scope, function, (amount,))]
     values, starts, ends, before, after = zip(*outcomes, strict=True)

@@ -163,7 +163,7 @@ def test_the_type_of_task_comes_first(runs):
     """The type narrows the tasks, its first is then chosen, and a task of the student's own is of a type of its own."""
     panel, seen = Panel(task="sha256"), []
     assert panel["Type of task"].value == tasks.RELEASING and panel["Task"].value == "sha256"
-    for _, nature in panel["Type of task"].options:
+    for nature in panel["Type of task"].options:
         panel["Type of task"].value = nature
         names = [name for _, name in panel["Task"].options]
         assert panel["Task"].value == names[0] and {tasks.TASKS[name].nature for name in names} == {nature}

@@ -12,7 +12,7 @@ import time
 from collections import namedtuple
 from functools import cache, partial
 
-NATURES = ("computing", "computing that releases the GIL", "waiting", "mixed", "your own")
+NATURES = ("computes in Python", "computes without the GIL", "waits", "computes and waits", "your own")
 COMPUTING, RELEASING, WAITING, MIXED, OWN = NATURES
 
 # prepare(seconds): a context manager that yields the arguments for a call of that length;
@@ -81,8 +81,7 @@ async def sleep_async(seconds):
     """`sleep` as a coroutine."""
     import asyncio
 
-    await asyncio.sleep(seconds)
-    return seconds
+    return await asyncio.sleep(seconds, seconds)
 
 
 def http(port, seconds):

@@ -5,10 +5,8 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from ..engine import kinds, parameters
-from ..engine.tasks import COMPUTING, MIXED, OWN, RELEASING, TASKS, WAITING
+from ..engine.tasks import OWN, TASKS
 
-TYPES = {COMPUTING: "computes in Python", RELEASING: "computes without the GIL", WAITING: "waits"}
-TYPES |= {MIXED: "computes and waits", OWN: "your own"}
 UNITS = {"kb": "kB", "mb": "MB", "us": "µs", "ms": "ms", "s": "s"}
 USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, beside those of the default
 
@@ -70,10 +68,9 @@ def _task(names, value, look):
         task = TASKS.get(name)
         label, nature = (f"{name} ({task.what})", task.nature) if task else (name, OWN)
         tasks.setdefault(nature, {})[label] = name
-    natures = [(TYPES[nature], nature) for nature in tasks]
     (nature,) = [nature for nature, names in tasks.items() if value in names.values()]
     type_look = look | {"description": "Type of task", "orientation": "horizontal"}
-    types = widgets.RadioButtons(options=natures, value=nature, **type_look)
+    types = widgets.RadioButtons(options=[*tasks], value=nature, **type_look)
     choice = widgets.Dropdown(options=[*tasks[nature].items()], value=value, **look)
     types.observe(lambda change: setattr(choice, "options", [*tasks[change.new].items()]), "value")
     return widgets.VBox([types, choice]), choice

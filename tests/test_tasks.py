@@ -39,7 +39,7 @@ def test_value(prepared, name):
     value = task.function(*args)
     assert task.function(*args) == value != task.function(*more)
     assert not task.coroutine or asyncio.run(task.coroutine(*args)) == value
-    assert task.name == name and task.nature in tasks.NATURES and task.what and task.worker_bytes >= 0
+    assert task.name == name and task.nature in tasks.NATURES and task.what
 
 
 def test_coroutine_waits_without_blocking(prepared):

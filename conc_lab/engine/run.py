@@ -14,7 +14,7 @@ from .errors import Busy, RunStopped
 from .machine import machine
 from .result import Result, now
 from .session import STOPPED, Run
-from .tasks import TASKS
+from .tasks import EXTENSION_BYTES, TASKS
 
 TIMEOUT_S = 300
 TIMEOUT = parameters.Number(0, 86_400, "seconds after which a run is ended", whole=False)
@@ -86,7 +86,7 @@ def checked(experiment: str, params: dict) -> tuple[dict, dict]:
     if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
         wanted = kinds.here(wanted)
     workers = max(given.get("workers", [getattr(measure, "WORKERS", 1)]))
-    kinds.check_kinds(wanted, workers, facts, max((task.worker_bytes for task in needed), default=0))
+    kinds.check_kinds(wanted, workers, facts, EXTENSION_BYTES * any(task.extension for task in needed))
     if check := getattr(measure, "check", None):
         check(given, facts)
     return given, facts

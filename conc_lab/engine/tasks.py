@@ -16,11 +16,9 @@ NATURES = ("computes in Python", "computes without the GIL", "waits", "computes 
 COMPUTING, RELEASING, WAITING, MIXED, OWN = NATURES
 
 # prepare(seconds): a context manager that yields the arguments for a call of that length;
-# coroutine: the function's twin for asyncio; worker_bytes: memory beyond that of an idle worker process;
-# extension: a library it uses that refuses subinterpreters.
-Task = namedtuple(
-    "Task", "name nature what function prepare coroutine worker_bytes extension", defaults=(None, 1 << 20, None)
-)
+# coroutine: the function's twin for asyncio; extension: a library it uses that refuses subinterpreters.
+Task = namedtuple("Task", "name nature what function prepare coroutine extension", defaults=(None, None))
+EXTENSION_BYTES = 30 << 20  # what such a library takes in each worker process
 
 
 def count_primes(limit):
@@ -196,7 +194,7 @@ _ALL = (
     Task("count_primes", COMPUTING, "pure Python", count_primes, _calibrated(count_primes, 64)),
     Task("sha256", RELEASING, "hash large blocks", sha256, _calibrated(sha256)),
     Task("zlib", RELEASING, "compress a text", compress, _calibrated(compress)),
-    Task("matmul", RELEASING, "multiply matrices with NumPy", matmul, _calibrated(matmul), None, 30 << 20, "NumPy"),
+    Task("matmul", RELEASING, "multiply matrices with NumPy", matmul, _calibrated(matmul), None, "NumPy"),
     Task("read_file", RELEASING, "read a cached file: a memory copy", read_file, _prepare_file),
     Task("sleep", WAITING, "a timer", sleep, lambda seconds: contextlib.nullcontext((seconds,)), sleep_async),
     Task("http", WAITING, "GET from a server on this machine", http, _prepare_http, http_async),

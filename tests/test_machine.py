@@ -14,7 +14,7 @@ import pytest
 
 import conc_lab as lab
 from conc_lab.drawing.facts import Tiles
-from conc_lab.engine import cgroups, kinds, machine
+from conc_lab.engine import kinds, machine
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_memory_limit(tree):
         ("v1 without", "9:memory:/", {name: "9223372036854771712"}, []),
     ):
         root = tree(cgroup, files)
-        assert cgroups.memory_left(root) == left, what
+        assert machine.memory_left(root) == left, what
         assert not left or machine.memory_free(root) == min(left), what
 
 

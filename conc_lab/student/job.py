@@ -13,14 +13,12 @@ class Job:
     """Runs one experiment at a time in a thread of its own and tells `on_change` about every step.
 
     state: "idle", "running", "done", "failed" or "cancelled"; progress: (fraction, doing, left_s); error: the LabError
-    of a failed run; result: the rounds completed so far. Until `on_change` has been told of the first round of a run
-    `has_rounds` is false, and before that round the result is still that of an earlier run.
+    of a failed run; result: the rounds completed so far, before the first round still those of an earlier run.
     """
 
     def __init__(self, on_change: Callable[["Job", set[str]], None]):
         self.state, self.progress, self.error = "idle", (0.0, "", None), None
         self.result: Result | None = None
-        self.has_rounds = False
         self._on_change, self._lock = on_change, threading.RLock()
         self._run, self._stopping = None, False
 
@@ -29,7 +27,7 @@ class Job:
         with self._lock:  # what the run tells waits until all of this is done
             if self.state == "running":  # Run was pressed twice
                 return
-            self._run, self._stopping, self.has_rounds = None, False, False
+            self._run, self._stopping = None, False
             threading.Thread(target=self._work, args=(experiment, params, timeout_s), daemon=True).start()
             self._change(state="running", error=None, progress=(0.0, "starting", None))
 
@@ -60,9 +58,8 @@ class Job:
 
     def _change(self, **changes):
         with self._lock:
-            if self.has_rounds and changes.get("result") == self.result:
-                del changes["result"]  # the last round was the whole
+            if changes.get("result") == self.result:
+                changes.pop("result", None)  # the last round was the whole
             for name, value in changes.items():
                 setattr(self, name, value)
             self._on_change(self, set(changes))
-            self.has_rounds |= "result" in changes

@@ -51,8 +51,8 @@ class Bet:
     how many may be the name of a fact about the machine. `points` are those of the answer, empty before the commitment
     and where the question is not about that. "measured" names the experiment, and parameters, whose rows decide a bet.
 
-    answer is what was committed last, first what was committed first; late: whether `answer` came after such rows; ran:
-    whether there have been any, also before the kernel was restarted; result: the newest whole ones of this kernel.
+    answer is what was committed last, first what was committed first; ran: whether this kernel has shown such rows;
+    late: whether `answer` came after them; result: the newest whole ones.
     """
 
     TITLE, BUTTON, MINE, SAID = "Your bet", "Commit my bet", "your bet", "You bet"
@@ -66,8 +66,7 @@ class Bet:
         kept = _kept().get(name, {})
         whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
         self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
-        self.late, self.ran = (kept.get(key) is True for key in ("after_run", "ran"))
-        self.result, self.problem = None, ""
+        self.late, self.ran, self.result, self.problem = kept.get("after_run") is True, False, None, ""
         self._charts, self._views, self._lock = {}, {}, threading.RLock()
 
     @property
@@ -87,7 +86,12 @@ class Bet:
         with self._lock:
             self.late = self.late if answer == self.answer else self.ran
             self.answer, self.first = answer, answer if self.first is None else self.first
-            self._keep()
+            kept = {"first": self.first, "last": answer, "after_run": self.late}
+            self.problem = ""
+            try:
+                files.write(KEPT, json.dumps(_kept() | {self.name: kept}, indent=1), "your bets")
+            except LabError as error:
+                self.problem = f" It stands until the kernel is restarted, but {error}."
             for draw, result in self._charts.items():
                 draw(result)
         self._refresh()
@@ -99,9 +103,7 @@ class Bet:
                 draw(result)
             self._charts = dict([*self._charts.items(), (draw, result)][-CHARTS:])
             if self.seen(result):
-                self.result, self.ran, new = result if whole else self.result, True, not self.ran
-                if new:
-                    self._keep()
+                self.ran, self.result = True, result if whole else self.result
         self._refresh()
 
     def seen(self, result: Result) -> tuple[str, str, list[bool | None]] | None:
@@ -165,14 +167,6 @@ class Bet:
     def _refresh(self):
         for view in list(self._views.values()):
             view.refresh()
-
-    def _keep(self):
-        kept = {"first": self.first, "last": self.answer, "after_run": self.late, "ran": self.ran}
-        self.problem = ""
-        try:
-            files.write(KEPT, json.dumps(_kept() | {self.name: kept}, indent=1), "your bets")
-        except LabError as error:
-            self.problem = f" It stands until the kernel is restarted, but {error}."
 
     def _fits(self, answer):
         return isinstance(answer, int) and answer in range(len(self.options))

@@ -22,9 +22,7 @@ def experiment_call(name: str) -> Callable[..., Result]:
 
     def call(task=None, /, *, bet=None, timeout_s: float = run.TIMEOUT_S, **params) -> Result:
         params |= {} if task is None else {"task": task}
-        if kernel():
-            return _in_cell(bet, name, params, timeout_s)
-        return run.run(name, params, timeout_s)
+        return _in_cell(bet, name, params, timeout_s) if kernel() else run.run(name, params, timeout_s)
 
     own = []
     for item in parameters.described(experiment).values():
@@ -54,13 +52,11 @@ def _in_cell(bet, name, params, timeout_s):
     events |= {"on_round": lambda result: show(result, draw)}
     try:
         result = run.run(name, params, timeout_s, **events)
-    except BaseException:
-        if not drawn:
-            chart.update(HTML(""))
-        raise
+        show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     finally:
         line.update(HTML(status("")))
-    show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
+        if not drawn:
+            chart.update(HTML(""))
     try:
         result.keep()
     except LabError as error:

@@ -163,13 +163,11 @@ def check_pays_from(function):
 def check_total(function):
     """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
     for data, size in (bytes(range(1, 129)), 100), (bytes(range(99)), 64):  # and more, as where blocks are whole pages
-        block, open_block = SharedMemory(create=True, size=len(data)), SharedMemory.__init__
+        block = SharedMemory(create=True, size=len(data))
         block.buf[: len(data)] = data
+        opening = mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=SharedMemory.__init__)
         try:
-            with (
-                mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=open_block) as opened,
-                mock.patch.object(SharedMemory, "unlink") as unlink,
-            ):
+            with opening as opened, mock.patch.object(SharedMemory, "unlink") as unlink:
                 answer = _called(function, block.name, size)
         finally:
             block.close()

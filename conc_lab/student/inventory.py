@@ -123,9 +123,8 @@ class Inventory:
             rows += f"<li><details>{summary}{told}</details></li>"
         return f'<ol class="conc-lab">{rows}</ol>'
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        words = {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>{self.reasons()}"}  # without widgets
-        return _cards(self)._repr_mimebundle_(include=include, exclude=exclude) | words
+    def _repr_mimebundle_(self, **how):
+        return _cards(self)._repr_mimebundle_(**how) | {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>"}
 
 
 inventory = Inventory  # conc_lab's public name
@@ -144,33 +143,31 @@ def _cards(inventory):
 
     from ..drawing.shell.shell import Shell
 
-    def show():
+    def act(change=None, *given):
+        """Make the change, if there is one, and show what is kept then; or say why it cannot be made."""
+        try:
+            if change:
+                change(*given)
+        except LabError as error:
+            return shell.say(f"{error}.")
         over = inventory.asked["handed_in"]
         room.layout.display = "none" if over else None
         report.value, button.description = inventory.reasons(), "Handed in" if over else "Hand in"
         shell.say(repr(inventory))
 
-    def attempt(change, *given):
-        try:
-            change(*given)
-            show()
-        except LabError as error:
-            shell.say(f"{error}.")
-
     def card(number, item, one):
         text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
-        options = [
-            (f"{letter}. {text}" if letter != UNKNOWN else text, letter) for letter, text in one["options"].items()
-        ]
+        options = [(f"{letter}. {text}", letter) for letter, text in one["options"].items()]
+        options[-1] = one["options"][UNKNOWN], UNKNOWN
         chosen = inventory.asked["answers"].get(item)
         radios = widgets.RadioButtons(options=options, value=chosen, description=f"Question {number}")
-        radios.observe(lambda event: attempt(inventory.answer, item, event.new), "value")
+        radios.observe(lambda event: act(inventory.answer, item, event.new), "value")
         return widgets.VBox([text, radios]).add_class("conc-lab-question")
 
     report, button, shell = widgets.HTML(), widgets.Button(button_style="primary"), Shell(name="The twelve questions")
-    button.on_click(lambda _: attempt(inventory.hand_in))
+    button.on_click(lambda _: act(inventory.hand_in))
     cards = [card(number, *one) for number, one in enumerate(FORMS[inventory.asked["form"]].items(), 1)]
     room = widgets.VBox(cards, layout={"max_height": "560px", "overflow": "auto"})
     shell.show([widgets.HTML(DATA["holds_for"]), room, button, shell.status, report])
-    show()
+    act()
     return shell

@@ -18,7 +18,6 @@ _HOMES = {
     "student.bets": ("bet", "question"),
     "student.class_results": ("gather",),
     "student.elsewhere": ("expect",),
-    "student.exercises": ("check",),
     "student.export": ("export",),
     "student.inventory": ("inventory",),
     "student.model_panel": ("model",),

@@ -21,7 +21,8 @@ OPEN, RIGHT = "Not yet: replace the ... by your answer and run the cell again.",
 def _check(examine):
     """Make a check of a generator that yields (whether the answer meets a requirement, what to say if it doesn't).
 
-    The first that is not met is reported, and so is an error. The check raises nothing.
+    The first that is not met is reported, and so is an error; an answer of `...` is "not yet". The check raises
+    nothing.
     """
 
     @functools.wraps(examine)
@@ -45,15 +46,6 @@ def _called(function, *args):
         name, *given = (getattr(thing, "__name__", repr(thing)) for thing in (function, *args))
         error.add_note(f"calling {name}({', '.join(given)})")
         raise
-
-
-def check(answer, *requirements) -> Words:
-    """Say whether the answer meets every requirement, or what is wrong with it; raises nothing.
-
-    A requirement is (a function of the answer, a sentence for when that returns false). The first that fails is
-    reported, and so is an error. An answer of `...` is "not yet".
-    """
-    return _check(lambda given: ((holds(given), otherwise) for holds, otherwise in requirements))(answer)
 
 
 def _names(lesson, answer):

@@ -6,8 +6,7 @@ import pytest
 from made.inventory import TIMES, answered, made
 
 from conc_lab.engine.errors import LabError
-from conc_lab.student.class_results import gather
-from conc_lab.student.gain import gain
+from conc_lab.student.class_results import gain, gather
 from conc_lab.student.inventory import DATA, FORMS, ITEMS, KEPT, UNKNOWN, Inventory, load
 
 

@@ -24,6 +24,7 @@ from .student import bets
 # A verdict's words, and the sign of each.
 SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
+HEADS = "verdict", "claim", "what became of your bet", "key figure"
 RANGES = re.compile(r" \([^()]*( to |every round)[^()]*\)")  # of a figure: not in short
 LIMIT_S = 110  # with what it takes to start and to end, two minutes
 TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
@@ -100,13 +101,12 @@ class Claims:
     def __init__(self, results: dict[str, Result], failed: dict[str, str], unread: list[str]):
         self.results, self.unread, self.rows, self.lacking = results, list(unread), [], set()
         for claim in TABLE["claims"]:
-            verdict = self._verdict(claim, failed)
+            told = self._verdict(claim, failed)
             asked = [bets.Bet(name) for name in claim["bets"] + claim["answers"]]
             row = {"said": [bet.words for bet in asked], "held": [_held(bet, self.results.values()) for bet in asked]}
             row = {part: "; ".join(filter(None, texts)) for part, texts in row.items()}
-            row |= {"word": verdict.word, "verdict": f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}"}
-            row |= {"key": RANGES.sub("", verdict.figure or verdict.why)}
-            self.rows.append(claim | row | {"figure": verdict.figure})
+            row |= {"word": told.word, "figure": told.figure, "key": RANGES.sub("", told.figure or told.why)}
+            self.rows.append(claim | row | {"verdict": f"{SIGNS[told.word]} {told.word}: {told.why}"})
 
     def _verdict(self, claim, failed):
         fits = {name: fitting(self.results, name) for name in claim["runs"]}
@@ -131,7 +131,7 @@ class Claims:
         left_out = "".join(f" Left out: {problem}." for problem in self.unread)
         return f"Of {len(verdicts)} claims: {counts}.{left_out}"
 
-    def __str__(self):
+    def __repr__(self):
         blocks = []
         for row in self.rows:
             lines = [f"{row['id']} {row['says']} ({row['lesson']})"]
@@ -139,12 +139,8 @@ class Claims:
             blocks.append("\n".join(textwrap.fill(line, 100, subsequent_indent="    ") for line in lines))
         return "\n\n".join([*blocks, self.sentence])
 
-    __repr__ = __str__
-
     def _repr_html_(self):
-        heads = "".join(
-            f'<th scope="col">{name}</th>' for name in ("verdict", "claim", "what became of your bet", "key figure")
-        )
+        heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
         body = ""
         for row in self.rows:
             lesson = f'<a href="{row["lesson"]}.ipynb" {KEYS}>{row["lesson"]}</a>'

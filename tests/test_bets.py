@@ -380,7 +380,7 @@ def test_rows_of_something_else():
     bet.commit(0)
     for rows in (made(TWO), made({("threads", 4): 3.0}, task="sha256"), startup.made_startup()):
         bet.met(rows, shown.append, whole=True)
-        assert not bet.ready and not bet.ran and bet.mark(rows) == "" and shown[-1] is rows
+        assert bet.result is None and not bet.ran and bet.mark(rows) == "" and shown[-1] is rows
     assert "Run the measurement." in bet.headline
 
 

@@ -76,8 +76,7 @@ class Bet:
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
-        late = " (after the run)" * self.late
-        return "" if self.answer is None else self.options[self.answer]["text"] + late
+        return "" if self.answer is None else self.options[self.answer]["text"] + " (after the run)" * self.late
 
     def commit(self, answer: int | None) -> None:
         """Keep the answer, an option's index, and draw again the charts that have it."""
@@ -128,11 +127,6 @@ class Bet:
         """Whether the bet held by these rows, one of `HELD`; "" without a bet, or where they are not about it."""
         seen = None if self.answer is None else self.seen(result)
         return HELD[seen[2][self.answer]] if seen else ""
-
-    @property
-    def ready(self) -> bool:
-        """Whether the reasons may be shown: a question has its answer, or a bet's rows are there."""
-        return (self.result if "measured" in self.question else self.answer) is not None
 
     @property
     def headline(self) -> str:

@@ -33,7 +33,8 @@ class Card(Shell):
     def refresh(self) -> None:
         """Show the bet's state."""
         bet = self._bet
-        here = bet.ready and self._asks != bool(bet.result)  # a bet's reasons stand below the chart
+        asked = "measured" not in bet.question and bet.answer is not None  # a bet's reasons stand below the chart
+        here = asked if self._asks else bet.result
         reasons = _reasons(bet) if here else ""
         if here and bet.answer is None:
             reasons = f"<details><summary>Show the reasons without a bet</summary>{reasons}</details>"

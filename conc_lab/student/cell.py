@@ -5,8 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from ..engine import experiment as experiments
-from ..engine import parameters, run
+from ..engine import experiment, parameters, run
 from ..engine.errors import LabError
 from ..engine.result import Result
 from .shown import room, shown
@@ -18,20 +17,20 @@ def experiment_call(name: str) -> Callable[..., Result]:
     They are given by name, a task also by position. Beside the experiment's own parameters it takes `bet`, laid
     over the chart, and `timeout_s`. In a notebook the result is also kept in my_work/results.
     """
-    experiment = experiments.function(name)
+    function = experiment.function(name)
 
     def call(task=None, /, *, bet=None, timeout_s: float = run.TIMEOUT_S, **params) -> Result:
         params |= {} if task is None else {"task": task}
         return _in_cell(bet, name, params, timeout_s) if kernel() else run.run(name, params, timeout_s)
 
     own = []
-    for item in parameters.described(experiment).values():
+    for item in parameters.described(function).values():
         kind = item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY
         own.append(item.replace(kind=kind, default=parameters.default(item), annotation=item.empty))
     _, *bet_and_timeout, _ = inspect.signature(call).parameters.values()
     call.__signature__ = inspect.Signature([*own, *bet_and_timeout])
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = experiment.__doc__
+    call.__doc__ = function.__doc__
     return call
 
 
@@ -39,7 +38,7 @@ def _in_cell(bet, name, params, timeout_s):
     """Run with a line of progress and a chart in the running cell's output, each updated in place; keep the result."""
     from IPython.display import HTML, display
 
-    frame = room(name, parameters.checked(experiments.function(name), params), "The chart comes here.")
+    frame = room(name, parameters.checked(experiment.function(name), params), "The chart comes here.")
     starting, drawn = status(progress_text(0, "starting", None)), []
     line, chart = (display(HTML(text), display_id=True) for text in (starting, frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}

@@ -49,15 +49,15 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    fields = {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
+    executor = EXECUTORS.get(kind, "ProcessPoolExecutor")
+    fields = {"executor": executor} | dict.fromkeys(("method", "context", "chunks", "loop"), "")
+    fields |= {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
     fields["cell"] = (_filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else "") + cell.strip()
-    fields |= {"executor": EXECUTORS.get(kind, "ProcessPoolExecutor"), "arguments": "workers"}
-    fields |= {"loop": "", "context": "", "chunks": ""}
     if coroutine and kind != "asyncio":
         fields |= {"call": f"asyncio.run({name}({argument}))", "loop": "import asyncio\n\n    "}
     if kind in ("processes", *kinds.START_METHODS):
         fields |= {"context": "\n    from multiprocessing import get_context", "chunks": f", chunksize={chunk}"}
-        fields["arguments"] += f', get_context("{method if kind == "processes" else kind}")'
+        fields["method"] = f', get_context("{method if kind == "processes" else kind}")'
     text = _filled(kind if kind in ("serial", "asyncio") else "pool", **fields)
     return files.write(path, f"# {name} with {kind}. Start it with: python {path.name}\n\n{text}", "the script")
 

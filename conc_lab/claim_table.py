@@ -24,7 +24,6 @@ from .student import bets
 # A verdict's words, and the sign of each.
 SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
-HEADS = "verdict", "claim", "what became of your bet", "key figure"
 RANGES = re.compile(r" \([^()]*( to |every round)[^()]*\)")  # of a figure: not in short
 LIMIT_S = 110  # with what it takes to start and to end, two minutes
 TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
@@ -140,7 +139,6 @@ class Claims:
         return "\n\n".join([*blocks, self.sentence])
 
     def _repr_html_(self):
-        heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
         body = ""
         for row in self.rows:
             lesson = f'<a href="{row["lesson"]}.ipynb" {KEYS}>{row["lesson"]}</a>'
@@ -148,5 +146,4 @@ class Claims:
             prose = folded(f"{row['id']} {row['title']}", f"<p>{escape(row['says'])} {lesson}</p>{parts}")
             body += f'<tr><td>{SIGNS[row["word"]]} {row["word"]}</td><th scope="row">{prose}</th>'
             body += f"<td>{row['held'] or '–'}</td><td>{escape(row['key'])}</td></tr>"
-        caption = f"<caption>{escape(self.sentence)}</caption>"
-        return f'{STYLE}<div class="conc-lab"><table>{caption}<thead><tr>{heads}</tr></thead>{body}</table></div>'
+        return STYLE + TABLE["page"].format(escape(self.sentence), body)

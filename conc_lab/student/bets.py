@@ -8,7 +8,6 @@ import contextlib
 import json
 import math
 import threading
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -34,11 +33,11 @@ def lessons() -> dict[str, dict]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LESSONS.glob("*.json"))}
 
 
-@dataclass(frozen=True)
 class Words:
     """HTML for the page."""
 
-    text: str
+    def __init__(self, text: str):
+        self.text = text
 
     def _repr_html_(self):
         return f'<div class="conc-lab">{self.text}</div>'

@@ -6,7 +6,6 @@ Comes from the files that students save; goes to an instructor's page, so every 
 import html
 import math
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 
@@ -15,7 +14,7 @@ import pandas
 from ..drawing import kit, words
 from ..drawing.picture import Picture, drawn
 from ..engine.errors import LabError
-from ..engine.result import ODD, Result, load
+from ..engine.result import ODD, load
 from ..engine.stats import spread, where
 from ..experiments.speedup.chart import summary as speedups
 from ..experiments.startup.chart import summary as startups
@@ -26,22 +25,41 @@ FEWEST = 5  # students: an interval of fewer says hardly more than that it is wi
 AXES = {"speedup": "times as fast as serial: {}, {}", "startup": "times the threads' start: main file imports {}, {}"}
 
 
-@dataclass(frozen=True)
 class Gathered:
-    """`results` by file name, and `refused`: the reason, by file name. Last in a cell it shows both and the charts.
+    """Every .json file in a folder and the folders in it. Last in a cell it shows what was read, and the charts.
 
-    frame: a pandas DataFrame, one row for each figure of each file: file, experiment, cpus, system, case (the task, or
-    what the main file imports), kind, workers, value (speedup: times as fast as serial, of two workers or
-    more; startup: times as long as that many threads), doubt (why its size should not be believed, where anything is
-    known). inventories: what students answered, by file name; gain: of those who answered before and after in words,
-    and a DataFrame for each question (see `gain`); None without any.
+    results, inventories: what was saved, by file name; refused: why a file that is broken, is none of ours or is the
+    same as another was left out. frame: a pandas DataFrame, one row for each figure of each file: file, experiment,
+    cpus, system, case (the task, or what the main file imports), kind, workers, value (speedup: times as fast as
+    serial, of two workers or more; startup: times as long as that many threads), doubt (why its size should not be
+    believed, where anything is known). gain: of those who answered before and after in words, and a DataFrame for each
+    question (see `gain`); None without any. Raises LabError where there is no such folder, or no .json file in it.
     """
 
-    results: dict[str, Result]
-    refused: dict[str, str]
-    frame: pandas.DataFrame
-    inventories: dict[str, dict]
-    gain: tuple[str, pandas.DataFrame] | None
+    def __init__(self, folder: str | Path):
+        paths = sorted(Path(folder).rglob("*.json"))
+        if not paths:
+            raise LabError(f"there is no .json file in {folder}: give the folder that holds the class's saved results")
+        self.results, self.inventories, self.refused, students, rows = {}, {}, {}, {}, []
+        for path in paths:
+            name, answers = path.relative_to(folder).as_posix(), path.name.startswith(inventory.KEPT.stem)
+            known = self.inventories if answers else self.results
+            try:
+                one = inventory.load(path) if answers else load(path)
+                if twin := next((other for other, earlier in known.items() if earlier == one), None):
+                    raise LabError(f"it is the same result as {twin}")
+                if answers:
+                    _match(students, name, one)
+                elif one.experiment in AXES:
+                    rows += _figures(name, one)
+                known[name] = one
+            except LabError as error:
+                self.refused[name] = str(error)
+            except ODD as error:
+                self.refused[name] = f"its rows are not those of a whole {one.experiment} run ({error!r:.100})"
+        both = [(one["before"], one["after"]) for one in students.values() if len(one) == 2]
+        pairs = [(before, after) for before, after in both if before["handed_in"] < after["handed_in"]]
+        self.frame, self.gain = pandas.DataFrame(rows, columns=COLUMNS), gain(pairs) if pairs else None
 
     def charts(self) -> dict[str, Picture]:
         """Pictures over the class by CPUs and system: "speedup" and "startup", those that a file has figures for."""
@@ -58,37 +76,7 @@ class Gathered:
         return "\n".join([f"read: {read}; refused: {len(self.refused)}", *map(": ".join, self.refused.items())])
 
 
-def gather(folder: str | Path) -> Gathered:
-    """Read every .json file in the folder and the folders in it.
-
-    A file that is broken, is not a result, or is the same as another is refused by name. Raises LabError where
-    there is no such folder, or no .json file in it.
-    """
-    paths = sorted(Path(folder).rglob("*.json"))
-    if not paths:
-        raise LabError(f"there is no .json file in {folder}: give the folder that holds the class's saved results")
-    known, refused, rows, students = {}, {}, [], {}
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
-        try:
-            one = inventory.load(path) if path.name.startswith(inventory.KEPT.stem) else load(path)
-            if twin := next((other for other, earlier in known.items() if earlier == one), None):
-                raise LabError(f"it is the same result as {twin}")
-            if not isinstance(one, Result):
-                _match(students, name, one)
-            elif one.experiment in AXES:
-                rows += _figures(name, one)
-            known[name] = one
-        except LabError as error:
-            refused[name] = str(error)
-        except ODD as error:
-            refused[name] = f"its rows are not those of a whole {one.experiment} run ({error!r:.100})"
-    results = {name: one for name, one in known.items() if isinstance(one, Result)}
-    both = (one for one in students.values() if len(one) == 2)
-    pairs = [(one["before"], one["after"]) for one in both if one["before"]["handed_in"] < one["after"]["handed_in"]]
-    inventories = {name: one for name, one in known.items() if name not in results}
-    frame = pandas.DataFrame(rows, columns=COLUMNS)
-    return Gathered(results, refused, frame, inventories, gain(pairs) if pairs else None)
+gather = Gathered  # conc_lab's public name
 
 
 def _match(students, name, answers):

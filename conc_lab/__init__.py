@@ -20,9 +20,8 @@ _HOMES = {
     "student.elsewhere": ("expect",),
     "student.export": ("export",),
     "student.inventory": ("inventory",),
-    "student.model_panel": ("model",),
     "student.panel": ("panel",),
-    "student.play": ("play",),
+    "student.play": ("model", "play"),
     "student.scheduler": ("scheduler",),
     "student.web_server": ("web_server",),
 }

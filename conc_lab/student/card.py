@@ -5,7 +5,7 @@ import html
 import ipywidgets as widgets
 
 from ..drawing import words
-from ..drawing.shell.shell import Shell
+from ..drawing.shell.shell import Shell, button
 from ..engine.errors import LabError
 from .bets import HELD, LETTERS, RIGHT
 
@@ -20,13 +20,12 @@ class Card(Shell):
 
     def __init__(self, bet, asks: bool = True):
         self._bet, self._asks, self._below = bet, asks, widgets.HTML()
-        self._button = widgets.Button(description=bet.BUTTON, icon="lock", button_style="primary")
-        self._button.on_click(self._on_commit)
-        super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=self._button)
+        commit = button(bet.BUTTON, self._on_commit, icon="lock", button_style="primary")
+        super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=commit)
         self.add_class("conc-lab-card")
         title = widgets.HTML(f"<b>{bet.TITLE}.</b> {html.escape(bet.question['question'])}")
         self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.TITLE)
-        above = [title, self._radios, self._button] if asks else []
+        above = [title, self._radios, commit] if asks else []
         self.show([*above, self.status, self._below])
         self.refresh()
 
@@ -48,8 +47,8 @@ class Card(Shell):
             self.say(words.sentence(str(error)))
 
     def _repr_mimebundle_(self, **how):
-        asked = f"{self._bet.TITLE}: {self._bet.question['question']}"
-        text = "\n".join([asked, *_options(self._bet), self.status.said])
+        bet = self._bet
+        text = "\n".join([f"{bet.TITLE}: {bet.question['question']}", *_options(bet), self.status.said])
         shown = {"text/plain": text, "text/html": f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'}
         return super()._repr_mimebundle_(**how) | shown
 

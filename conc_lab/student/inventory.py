@@ -141,7 +141,7 @@ def _marked_up(text):
 def _cards(inventory):
     import ipywidgets as widgets
 
-    from ..drawing.shell.shell import Shell
+    from ..drawing.shell.shell import Shell, button
 
     def act(change=None, *given):
         """Make the change, if there is one, and show what is kept then; or say why it cannot be made."""
@@ -152,7 +152,7 @@ def _cards(inventory):
             return shell.say(f"{error}.")
         over = inventory.asked["handed_in"]
         room.layout.display = "none" if over else None
-        report.value, button.description = inventory.reasons(), "Handed in" if over else "Hand in"
+        report.value, hand_in.description = inventory.reasons(), "Handed in" if over else "Hand in"
         shell.say(repr(inventory))
 
     def card(number, item, one):
@@ -164,10 +164,10 @@ def _cards(inventory):
         radios.observe(lambda event: act(inventory.answer, item, event.new), "value")
         return widgets.VBox([text, radios]).add_class("conc-lab-question")
 
-    report, button, shell = widgets.HTML(), widgets.Button(button_style="primary"), Shell(name="The twelve questions")
-    button.on_click(lambda _: act(inventory.hand_in))
+    report, shell = widgets.HTML(), Shell(name="The twelve questions")
+    hand_in = button("Hand in", lambda _: act(inventory.hand_in), button_style="primary")
     cards = [card(number, *one) for number, one in enumerate(FORMS[inventory.asked["form"]].items(), 1)]
     room = widgets.VBox(cards, layout={"max_height": "560px", "overflow": "auto"})
-    shell.show([widgets.HTML(DATA["holds_for"]), room, button, shell.status, report])
+    shell.show([widgets.HTML(DATA["holds_for"]), room, hand_in, shell.status, report])
     act()
     return shell

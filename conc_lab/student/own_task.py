@@ -64,8 +64,7 @@ def _function(name, text, file: Path):
     try:
         exec(code, vars(module))
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = [frame.lineno for frame in frames if frame.filename == path][-1]
+        line = [each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == path][-1]
         told = in_worker.failure(error.with_traceback(error.__traceback__.tb_next))
         raise LabError(f"line {line} of this cell raised {told.type}: {told.message}", told.traceback) from None
     function = getattr(module, name)

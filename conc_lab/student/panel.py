@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import pandas  # noqa: F401 - for the table: after the first round it would take a CPU from what is timed
 
 from ..drawing import picture
-from ..drawing.shell.shell import Shell
+from ..drawing.shell.shell import Shell, button
 from ..drawing.shell.style import folded, scrolling
 from ..engine import experiment as experiments
 from ..engine import parameters, run
@@ -44,8 +44,8 @@ class Panel(Shell):
         self._function, self._bet, self._job = experiments.function(experiment), bet, Job(self._changed)
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
         parameters.checked(self._function, initial)
-        self._run, self._save = _button("", "", self._on_run), _button("Save result", "save", self._on_save)
-        self._end_other = _button("End the other run", "stop", self._on_end_other)
+        self._run, self._save = button("", self._on_run), button("Save result", self._on_save, icon="save")
+        self._end_other = button("End the other run", self._on_end_other, icon="stop")
         super().__init__(name=f"Panel: {experiment}", default=self._run, at_once=AT_ONCE)
         self.add_class("conc-lab-panel")
         buttons = widgets.HBox([self._run, self._save, self._end_other], layout={"flex_flow": "wrap"})
@@ -163,12 +163,6 @@ def offer_tasks() -> None:
     """Let the panels that are shown offer the student's new task, too; what is chosen in them stays."""
     for each in list(_PANELS):
         each.show_controls(each.values())
-
-
-def _button(label, icon, on_click):
-    button = widgets.Button(description=label, icon=icon)
-    button.on_click(on_click)
-    return button
 
 
 def _code(text):

@@ -18,7 +18,6 @@ from .drawing.shell.style import KEYS, STYLE, folded
 from .drawing.verdict import DECIDERS, Verdict
 from .engine import experiment, result, run
 from .engine.errors import LabError, RunStopped
-from .engine.result import Result
 from .student import bets
 
 # A verdict's words, and the sign of each.
@@ -67,7 +66,7 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT
     return Claims(known.results | new, failed, known.unread)
 
 
-def fitting(results: dict[str, Result], name: str) -> list[str]:
+def fitting(results: dict[str, result.Result], name: str) -> list[str]:
     """Which of the results have what the run called `name` is for, the newest first."""
     wanted = TABLE["runs"][name]
     own = {key: one for key, one in results.items() if one.experiment == wanted["experiment"]}
@@ -97,7 +96,7 @@ class Claims:
     whose results are missing, `unread` says which files are left out, and why.
     """
 
-    def __init__(self, results: dict[str, Result], failed: dict[str, str], unread: list[str]):
+    def __init__(self, results: dict[str, result.Result], failed: dict[str, str], unread: list[str]):
         self.results, self.unread, self.rows, self.lacking = results, list(unread), [], set()
         for claim in TABLE["claims"]:
             told = self._verdict(claim, failed)

@@ -24,7 +24,6 @@ KEPT = Path("my_work/bets.json")
 LETTERS = "ABCDEFGH"
 HELD = {True: "✓ it held", False: "✗ it did not", None: "– not testable here"}
 RIGHT = {True: "✓ right", False: "✗ wrong"}
-CHARTS = 4  # so many of the newest are drawn again when the bet changes
 
 
 @cache
@@ -99,7 +98,7 @@ class Bet:
         with self._lock:
             if self._charts.get(draw) != result:
                 draw(result)
-            self._charts = dict([*self._charts.items(), (draw, result)][-CHARTS:])
+            self._charts = dict([*self._charts.items(), (draw, result)][-4:])  # older ones stay as they are
             if self.seen(result):
                 self.ran, self.result = True, result if whole else self.result
         self._refresh()

@@ -6,6 +6,7 @@ import ipywidgets as widgets
 
 from ..drawing import words
 from ..drawing.shell.shell import Shell, button
+from ..drawing.shell.style import folded
 from ..engine.errors import LabError
 from .bets import HELD, LETTERS, RIGHT
 
@@ -34,10 +35,7 @@ class Card(Shell):
         bet = self._bet
         asked = "measured" not in bet.question and bet.answer is not None  # a bet's reasons stand below the chart
         here = asked if self._asks else bet.result
-        reasons = _reasons(bet) if here else ""
-        if here and bet.answer is None:
-            reasons = f"<details><summary>Show the reasons without a bet</summary>{reasons}</details>"
-        self._below.value = reasons
+        self._below.value = _reasons(bet) if here else ""
         self.say(bet.headline)
 
     def _on_commit(self, _):
@@ -58,7 +56,7 @@ def _options(bet):
 
 
 def _reasons(bet):
-    """HTML of every option with its reason, whether it held by the rows and whether it is right."""
+    """HTML of every option with its reason, whether it held by the rows and is right; folded where there is no bet."""
     held, rows = bet.seen(bet.result)[2] if bet.result else [], []
     for index, option in enumerate(bet.options):
         mine, right = f" ({bet.MINE})" * (index == bet.answer), option["holds"]
@@ -68,4 +66,5 @@ def _reasons(bet):
         color = f'style="color: var(--conc-{COLORS[sign[0]]})"'
         text, reason = html.escape(option["text"]), html.escape(option["reason"])
         rows.append(f"<li><b>{text}{mine}</b><br><b {color}>{sign}.</b> {reason}</li>")
-    return f'<ol type="A">{"".join(rows)}</ol>'
+    listed = f'<ol type="A">{"".join(rows)}</ol>'
+    return listed if bet.answer is not None else folded("Show the reasons without a bet", listed)

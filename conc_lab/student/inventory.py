@@ -66,8 +66,7 @@ class Inventory:
     def __init__(self, when: str, code: str = "", form: str | None = None):
         code, known = str(code).strip().casefold(), when in ("before", "after") and form in (None, "a", "b")
         if not known or not CODE.fullmatch(code):
-            wanted = "'before' or 'after', a code of up to 20 letters and digits, and form 'a' or 'b' or none"
-            raise LabError(f"the inventory takes {wanted}; got {when!r:.40}, {code!r:.40}, {form!r:.40}")
+            raise LabError("give 'before' or 'after', a code of up to 20 letters and digits, and form 'a', 'b' or none")
         kept, other = _kept(), OTHER[when]
         self.when, self.code = when, code or kept["code"]
         first = "ab"[zlib.crc32(self.code.encode()) % 2]

@@ -28,7 +28,6 @@ def kept(tmp_path, monkeypatch):
     """The file that bets are kept in, in a notebook's folder that is empty."""
     monkeypatch.chdir(tmp_path)
     bets.bet.cache_clear()
-    bets.question.cache_clear()
     return tmp_path / "my_work/bets.json"
 
 
@@ -204,7 +203,7 @@ def test_the_widget_of_a_question():
     radio.index = 0
     button.click()
     assert said() == "You answered A. ✗ wrong."
-    for one in (question, bets.Question(ASKED)):
+    for one in (question, bets.Bet(ASKED)):
         rows = widgets_of(one)[3].value.split("<li>")[1:]
         assert [("(your answer)" in row, "✓ right" in row) for row in rows] == [
             (True, False),

@@ -22,6 +22,7 @@ from ..engine.stats import character, where
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
 LETTERS = "ABCDEFGH"
+TEXTS = json.loads(Path(__file__).with_name("bets.json").read_text(encoding="utf-8"))  # on the page, of both
 HELD = {True: "✓ it held", False: "✗ it did not", None: "– not testable here"}
 RIGHT = {True: "✓ right", False: "✗ wrong"}
 
@@ -45,22 +46,21 @@ class Words:
 class Bet:
     """A question from a lesson's file and what the student bet on it; shown as a card while last in a cell.
 
-    Each option has a reason and its points, which are laid over a chart: (kind, workers, how many times); in the file,
-    how many may be the name of a fact about the machine. `points` are those of the answer, empty before the commitment
-    and where the question is not about that. "measured" names the experiment, and parameters, whose rows decide a bet.
+    One that no rows decide is a question about what was read: its answer is kept in the same way, and every option's
+    reason follows it. Each option has a reason and its points, which are laid over a chart: (kind, workers, how many
+    times); in the file, how many may be the name of a fact about the machine. `points` are those of the answer, empty
+    before the commitment and where the question is not about that. "measured" names the experiment, and parameters,
+    whose rows decide a bet.
 
     answer is what was committed last, first what was committed first; ran: whether this kernel has shown such rows;
     late: whether `answer` came after them; result: the newest whole ones.
     """
 
-    TITLE, BUTTON, MINE, SAID = "Your bet", "Commit my bet", "your bet", "You bet"
-    BEFORE = "The reasons follow your bet and the measurement."
-
     def __init__(self, name: str):
         if name not in _questions():
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
         self.name, self.question = name, _questions()[name]
-        self.options = self.question["options"]
+        self.options, self.texts = self.question["options"], TEXTS["bet" if "measured" in self.question else "question"]
         kept = _kept().get(name, {})
         whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
         self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
@@ -130,9 +130,9 @@ class Bet:
     def headline(self) -> str:
         """What was bet and what came of it, in one line; before that, what is missing."""
         if self.answer is None:
-            return "Commit your bet first." if self.result else self.BEFORE
+            return "Commit your bet first." if self.result else self.texts["before"]
         changed = "" if self.first == self.answer else f", changed from {LETTERS[self.first]}"
-        said = f"{self.SAID} {LETTERS[self.answer]}{changed}{', after the run' * self.late}. "
+        said = f"{self.texts['said']} {LETTERS[self.answer]}{changed}{', after the run' * self.late}. "
         if self.result:
             (figure, why, _), mark = self.seen(self.result), self.mark(self.result)
             said += f"Your machine: {figure}. {mark}{f': {why}' if why and mark == HELD[None] else ''}."
@@ -191,14 +191,7 @@ class Bet:
         return ", ".join(told), why, whole
 
 
-class Question(Bet):
-    """A choice about what was read, kept as a bet is; every option's reason follows the answer."""
-
-    TITLE, BUTTON, MINE, SAID = "A question", "Answer", "your answer", "You answered"
-    BEFORE = "The reasons follow your answer."
-
-
-bet, question = cache(Bet), cache(Question)  # conc_lab's public names: shown twice, a bet is the same
+bet = question = cache(Bet)  # conc_lab's public names: shown twice, a bet is the same
 
 
 @cache

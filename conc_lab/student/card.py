@@ -21,11 +21,10 @@ class Card(Shell):
 
     def __init__(self, bet, asks: bool = True):
         self._bet, self._asks, self._below = bet, asks, widgets.HTML()
-        commit = button(bet.BUTTON, self._on_commit, icon="lock", button_style="primary")
-        super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=commit)
-        self.add_class("conc-lab-card")
-        title = widgets.HTML(f"<b>{bet.TITLE}.</b> {html.escape(bet.question['question'])}")
-        self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.TITLE)
+        commit = button(bet.texts["button"], self._on_commit, icon="lock", button_style="primary")
+        super().__init__(name=f"{bet.texts['title']}: {bet.question['title']}", default=commit)
+        title = widgets.HTML(f"<b>{bet.texts['title']}.</b> {html.escape(bet.question['question'])}")
+        self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.texts["title"])
         above = [title, self._radios, commit] if asks else []
         self.show([*above, self.status, self._below])
         self.refresh()
@@ -46,7 +45,7 @@ class Card(Shell):
 
     def _repr_mimebundle_(self, **how):
         bet = self._bet
-        text = "\n".join([f"{bet.TITLE}: {bet.question['question']}", *_options(bet), self.status.said])
+        text = "\n".join([f"{bet.texts['title']}: {bet.question['question']}", *_options(bet), self.status.said])
         shown = {"text/plain": text, "text/html": f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'}
         return super()._repr_mimebundle_(**how) | shown
 
@@ -59,7 +58,7 @@ def _reasons(bet):
     """HTML of every option with its reason, whether it held by the rows and is right; folded where there is no bet."""
     held, rows = bet.seen(bet.result)[2] if bet.result else [], []
     for index, option in enumerate(bet.options):
-        mine, right = f" ({bet.MINE})" * (index == bet.answer), option["holds"]
+        mine, right = f" ({bet.texts['mine']})" * (index == bet.answer), option["holds"]
         sign = HELD[held[index]] if held else RIGHT[right]
         if held and held[index] is not right:
             sign += f"; in general {RIGHT[right]}"

@@ -34,13 +34,12 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     cannot be run in this way, or not be written.
     """
     name, values = parameters.TaskName("").check("task", task), _values(items)
-    method, chunk = kinds.start_methods()[0], "max(1, len(items) // (16 * workers))"
+    method, most, chunk = kinds.start_methods()[0], None, "max(1, len(items) // (16 * workers))"
     if isinstance(kind, Result):
         method = kind.processes or method
-        kind, advised, chunk = _advised(kind, name, len(values))
-        workers = advised if workers is None else workers
+        kind, most, chunk = _advised(kind, name, len(values))
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
-    most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
+    most = most or {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
     cell, path = find_task.source(name), Path(path or f"my_work/{name}_{kind}.py")
     function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]

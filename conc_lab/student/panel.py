@@ -47,7 +47,6 @@ class Panel(Shell):
         self._run, self._save = button("", self._on_run), button("Save result", self._on_save, icon="save")
         self._end_other = button("End the other run", self._on_end_other, icon="stop")
         super().__init__(name=f"Panel: {experiment}", default=self._run, at_once=AT_ONCE)
-        self.add_class("conc-lab-panel")
         buttons = widgets.HBox([self._run, self._save, self._end_other], layout={"flex_flow": "wrap"})
         self._detail, self._chart, self._source, *folds = (widgets.HTML() for _ in range(6))
         self._table, self._before, self._recorded = folds

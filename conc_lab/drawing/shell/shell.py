@@ -40,6 +40,7 @@ class Shell(widgets.VBox):
         super().__init__(**how)
         self.status.group = self.model_id
         self.add_class("conc-lab-shell")
+        self.add_class(f"conc-lab-{type(self).__name__.lower()}")  # for its looks
         if default:
             default.add_class("conc-lab-default")
         self.show(children)

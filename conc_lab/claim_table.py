@@ -20,11 +20,8 @@ from .engine import experiment, result, run
 from .engine.errors import LabError, RunStopped
 from .student import bets
 
-# A verdict's words, and the sign of each.
-SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
 RANGES = re.compile(r" \([^()]*( to |every round)[^()]*\)")  # of a figure: not in short
-LIMIT_S = 110  # with what it takes to start and to end, two minutes
 TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
 
 
@@ -45,10 +42,11 @@ def claims() -> "Claims":
     return Claims(kept, {}, unread)
 
 
-def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT_S) -> "Claims":
+def measured(known: "Claims", say: Callable[[str], None], limit_s: float = 110) -> "Claims":
     """The table with what is missing measured here, in `limit_s` seconds in all; `say` gets a line for each run.
 
-    Raises RunStopped when a run is interrupted.
+    With what it takes to start and to end, the default comes to two minutes. Raises RunStopped when a run is
+    interrupted.
     """
     end, new, failed = time.monotonic() + limit_s, {}, {}
     for number, (name, wanted) in enumerate(TABLE["runs"].items(), 1):
@@ -92,8 +90,8 @@ class Claims:
     """The table, which shows itself in a cell.
 
     A row is a claim of claims.json with said (the student's bet, or answer to the lesson's question), held (what came
-    of that), word (one of `SIGNS`), verdict (in words), figure, and key (the figure in short). `lacking` names the runs
-    whose results are missing, `unread` says which files are left out, and why.
+    of that), word (one that has a sign in claims.json), verdict (in words), figure, and key (the figure in short).
+    `lacking` names the runs whose results are missing, `unread` says which files are left out, and why.
     """
 
     def __init__(self, results: dict[str, result.Result], failed: dict[str, str], unread: list[str]):
@@ -104,7 +102,7 @@ class Claims:
             row = {"said": [bet.words for bet in asked], "held": [_held(bet, self.results.values()) for bet in asked]}
             row = {part: "; ".join(filter(None, texts)) for part, texts in row.items()}
             row |= {"word": told.word, "figure": told.figure, "key": RANGES.sub("", told.figure or told.why)}
-            self.rows.append(claim | row | {"verdict": f"{SIGNS[told.word]} {told.word}: {told.why}"})
+            self.rows.append(claim | row | {"verdict": f"{TABLE['signs'][told.word]} {told.word}: {told.why}"})
 
     def _verdict(self, claim, failed):
         fits = {name: fitting(self.results, name) for name in claim["runs"]}
@@ -125,7 +123,7 @@ class Claims:
     def sentence(self) -> str:
         """How many claims hold, do not, depend, cannot be told or are missing; and which files could not be read."""
         verdicts = [row["word"] for row in self.rows]
-        counts = ", ".join(f"{word} {verdicts.count(word)}" for word in SIGNS if word in verdicts)
+        counts = ", ".join(f"{word} {verdicts.count(word)}" for word in TABLE["signs"] if word in verdicts)
         left_out = "".join(f" Left out: {problem}." for problem in self.unread)
         return f"Of {len(verdicts)} claims: {counts}.{left_out}"
 
@@ -143,6 +141,6 @@ class Claims:
             lesson = f'<a href="{row["lesson"]}.ipynb" {KEYS}>{row["lesson"]}</a>'
             parts = "".join(f"<p>{name}: {escape(row[part])}</p>" for part, name in PARTS.items() if row[part])
             prose = folded(f"{row['id']} {row['title']}", f"<p>{escape(row['says'])} {lesson}</p>{parts}")
-            body += f'<tr><td>{SIGNS[row["word"]]} {row["word"]}</td><th scope="row">{prose}</th>'
+            body += f'<tr><td>{TABLE["signs"][row["word"]]} {row["word"]}</td><th scope="row">{prose}</th>'
             body += f"<td>{row['held'] or '–'}</td><td>{escape(row['key'])}</td></tr>"
         return STYLE + TABLE["page"].format(escape(self.sentence), body)

@@ -136,10 +136,8 @@ class Bet:
         if self.result:
             (figure, why, _), mark = self.seen(self.result), self.mark(self.result)
             said += f"Your machine: {figure}. {mark}{f': {why}' if why and mark == HELD[None] else ''}."
-        elif "measured" in self.question:
-            said += "Your bet stands. Run the measurement."
         else:
-            said += f"{RIGHT[self.options[self.answer]['holds']]}."
+            said += self.texts["stands"].format(RIGHT[self.options[self.answer]["holds"]])
         return said + self.problem
 
     def reasons(self):

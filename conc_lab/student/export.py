@@ -19,7 +19,6 @@ from ..engine.session import BLAS
 KINDS = ("serial", "threads", "asyncio", "processes", *kinds.START_METHODS, "interpreters")
 MOST = 100_000  # values that a script holds
 
-SCRIPTS = Path(__file__).parent / "scripts"  # their imports are in functions, where they hide none of the cell's names
 EXECUTORS = {"threads": "ThreadPoolExecutor", "interpreters": "InterpreterPoolExecutor"}  # all others are processes
 
 
@@ -72,8 +71,8 @@ def _advised(advice, name, items):
 
 
 def _filled(script, **values):
-    """One of the texts in `SCRIPTS`, with these values."""
-    return Template((SCRIPTS / f"{script}.txt").read_text(encoding="utf-8")).substitute(values)
+    """One of the texts in scripts/, whose imports are in functions, where they hide none of the cell's names."""
+    return Template((Path(__file__).parent / f"scripts/{script}.txt").read_text(encoding="utf-8")).substitute(values)
 
 
 def _values(items):

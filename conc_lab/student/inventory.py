@@ -114,10 +114,9 @@ class Inventory:
         for item, one in FORMS[self.asked["form"]].items():
             mine, holds = self.asked["answers"].get(item, UNKNOWN), one["holds"]
             mark = "✓ right" if mine == holds else "? not known yet" if mine == UNKNOWN else "✗ not right"
-            answers = f"Your answer: {mine} {one['options'][mine]}", f"Right: {holds} {one['options'][holds]}"
-            told = "".join(f"<p>{_marked_up(text)}</p>" for text in (one["question"], *answers, one["reason"]))
-            summary = f"<summary {KEYS}><b>{mark}</b> {_marked_up(one['idea'])}</summary>"
-            rows += f"<li><details>{summary}{told}</details></li>"
+            answers = (f"{letter} {one['options'][letter]}" for letter in (mine, holds))
+            texts = map(_marked_up, (one["idea"], one["question"], *answers, one["reason"]))
+            rows += DATA["told"].format(KEYS, mark, *texts)
         return f'<ol class="conc-lab">{rows}</ol>'
 
     def _repr_mimebundle_(self, **how):

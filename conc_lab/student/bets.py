@@ -195,8 +195,7 @@ bet = question = cache(Bet)  # conc_lab's public names: shown twice, a bet is th
 @cache
 def _questions():
     """All bets and questions by name."""
-    asked = (lesson["bets"] | lesson["questions"] for lesson in lessons().values())
-    return {name: question for each in asked for name, question in each.items()}
+    return {name: one for each in lessons().values() for name, one in (each["bets"] | each["questions"]).items()}
 
 
 def _kept():

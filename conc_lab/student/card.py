@@ -56,14 +56,13 @@ def _options(bet):
 
 def _reasons(bet):
     """HTML of every option with its reason, whether it held by the rows and is right; folded where there is no bet."""
-    held, rows = bet.seen(bet.result)[2] if bet.result else [], []
+    held, rows = bet.seen(bet.result)[2] if bet.result else [], ""
     for index, option in enumerate(bet.options):
         mine, right = f" ({bet.texts['mine']})" * (index == bet.answer), option["holds"]
         sign = HELD[held[index]] if held else RIGHT[right]
         if held and held[index] is not right:
             sign += f"; in general {RIGHT[right]}"
-        color = f'style="color: var(--conc-{COLORS[sign[0]]})"'
         text, reason = html.escape(option["text"]), html.escape(option["reason"])
-        rows.append(f"<li><b>{text}{mine}</b><br><b {color}>{sign}.</b> {reason}</li>")
-    listed = f'<ol type="A">{"".join(rows)}</ol>'
+        rows += f"<li><b>{text}{mine}</b><br><b style='color: var(--conc-{COLORS[sign[0]]})'>{sign}.</b> {reason}</li>"
+    listed = f'<ol type="A">{rows}</ol>'
     return listed if bet.answer is not None else folded("Show the reasons without a bet", listed)

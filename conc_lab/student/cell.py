@@ -48,9 +48,8 @@ def _in_cell(bet, name, params, timeout_s):
         drawn[:] = shown(result, bet)
         chart.update(HTML("".join(drawn)))
 
-    events |= {"on_round": lambda result: show(result, draw)}
     try:
-        result = run.run(name, params, timeout_s, **events)
+        result = run.run(name, params, timeout_s, on_round=lambda result: show(result, draw), **events)
         show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     finally:
         line.update(HTML(status("")))

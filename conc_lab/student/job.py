@@ -40,9 +40,8 @@ class Job:
 
     def _work(self, *what):
         events = {"on_start": self._adopt, "on_progress": lambda *progress: self._change(progress=progress)}
-        events |= {"on_round": lambda result: self._change(result=result)}
         try:
-            self._change(state="done", result=run.run(*what, **events))
+            self._change(state="done", result=run.run(*what, on_round=lambda new: self._change(result=new), **events))
         except RunStopped:
             self._change(state="cancelled")
         except LabError as error:

@@ -46,8 +46,7 @@ def _runs(result, last):
         runs = last.groupby(["kind", "task"])[BLOCK].apply(lambda rows: rows.values.tolist()).reset_index(name="ran")
         return runs.assign(workers=last.worker.max() + 1, what=runs.task)
     runs = last[last.ran.notna() & (last.repeat != "B") & (last.workers <= MOST_LANES)]
-    task = result.params["task"]
-    return runs.assign(task=task, what=runs.tasks.map(f"{{}} tasks of {task}".format))
+    return runs.assign(task=result.params["task"], what=runs.tasks.map(f"{{}} tasks of {result.params['task']}".format))
 
 
 def track(kind, workers, what, rows, numbered=False):

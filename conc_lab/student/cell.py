@@ -75,5 +75,4 @@ def status(text: str) -> str:
 
 def progress_text(fraction: float, doing: str, left_s: float | None) -> str:
     """How far a run is."""
-    left = "" if left_s is None else f", about {left_s:.0f} s left"
-    return f"{fraction:.0%}: {doing}{left}"
+    return f"{fraction:.0%}: {doing}" + ("" if left_s is None else f", about {left_s:.0f} s left")

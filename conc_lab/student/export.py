@@ -80,8 +80,7 @@ def _values(items):
     items = range(parameters.Number(1, 10**9, "").check("items", items)) if isinstance(items, int) else items
     with contextlib.suppress(ValueError, SyntaxError, TypeError):
         values = items if isinstance(items, range) else list(islice(items, MOST + 1))
-        plain = isinstance(values, range) or (len(values) <= MOST and ast.literal_eval(repr(values)) == values)
-        if values and plain:
+        if values and (values is items or (len(values) <= MOST and ast.literal_eval(repr(values)) == values)):
             return values
     plain = f"a list of at most {MOST:,} numbers, texts or other plain values"
     raise LabError(f"items must be a number of calls, a range, or {plain}")

@@ -139,11 +139,10 @@ def _cards(inventory):
 
     from ..drawing.shell.shell import Shell, button
 
-    def act(change=None, *given):
+    def act(change=lambda: None, *given):
         """Make the change, if there is one, and show what is kept then; or say why it cannot be made."""
         try:
-            if change:
-                change(*given)
+            change(*given)
         except LabError as error:
             return shell.say(f"{error}.")
         over = inventory.asked["handed_in"]

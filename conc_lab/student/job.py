@@ -6,19 +6,18 @@ from collections.abc import Callable
 
 from ..engine import run
 from ..engine.errors import LabError, RunStopped
-from ..engine.result import Result
 
 
 class Job:
     """Runs one experiment at a time in a thread of its own and tells `on_change` about every step.
 
     state: "idle", "running", "done", "failed" or "cancelled"; progress: (fraction, doing, left_s); error: the LabError
-    of a failed run; result: the rounds completed so far, before the first round still those of an earlier run.
+    of a failed run; result: a `Result` of the rounds completed so far, before the first round still those of an
+    earlier run.
     """
 
     def __init__(self, on_change: Callable[["Job", set[str]], None]):
-        self.state, self.progress, self.error = "idle", (0.0, "", None), None
-        self.result: Result | None = None
+        self.state, self.progress, self.error, self.result = "idle", (0.0, "", None), None, None
         self._on_change, self._lock = on_change, threading.RLock()
         self._run, self._stopping = None, False
 

@@ -47,17 +47,16 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    executor = EXECUTORS.get(kind, "ProcessPoolExecutor")
-    fields = {"executor": executor} | dict.fromkeys(("method", "context", "chunks", "loop"), "")
+    fields = {"kind": kind, "file": path.name, "method": "", "context": "", "chunks": "", "loop": ""}
     fields |= {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
+    fields["executor"] = EXECUTORS.get(kind, "ProcessPoolExecutor")
     fields["cell"] = (_filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else "") + cell.strip()
     if coroutine and kind != "asyncio":
         fields |= {"call": f"asyncio.run({name}({argument}))", "loop": "import asyncio\n\n    "}
     if kind in ("processes", *kinds.START_METHODS):
         fields |= {"context": "\n    from multiprocessing import get_context", "chunks": f", chunksize={chunk}"}
         fields["method"] = f', get_context("{method if kind == "processes" else kind}")'
-    text = _filled(kind if kind in ("serial", "asyncio") else "pool", **fields)
-    return files.write(path, f"# {name} with {kind}. Start it with: python {path.name}\n\n{text}", "the script")
+    return files.write(path, _filled(kind if kind in ("serial", "asyncio") else "pool", **fields), "the script")
 
 
 def _advised(advice, name, items):

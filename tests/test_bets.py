@@ -400,7 +400,7 @@ def test_every_question():
     for name, question in QUESTIONS.items():
         assert question["question"].endswith((".", "?")), name
         options = question["options"]
-        assert set(question) - {"measured", "rows"} == {"title", "question", "options"}, name
+        assert set(question) - {"measured", "column", "rows"} == {"title", "question", "options"}, name
         assert len(options) >= 3 and {option["holds"] for option in options} == {True, False}, name
         assert len({option["text"] for option in options}) == len(options), name
         for option in options:

@@ -33,14 +33,11 @@ def lessons() -> dict[str, dict]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LESSONS.glob("*.json"))}
 
 
-class Words:
-    """HTML for the page."""
-
-    def __init__(self, text: str):
-        self.text = text
+class Words(str):
+    """HTML for the page, which shows itself while last in a cell."""
 
     def _repr_html_(self):
-        return f'<div class="conc-lab">{self.text}</div>'
+        return f'<div class="conc-lab">{self}</div>'
 
 
 class Bet:
@@ -171,12 +168,11 @@ class Bet:
         Of a variant's values in the options those may be true that are closest to some value in that range. Where
         something may have held the workers back that is not their kind, they may be worth up to the ideal.
         """
-        rows = {"column": "speedup"} | self.question.get("rows", {})
-        column, told, held, why = rows.pop("column"), [], [], ""
+        column, told, held, why = self.question.get("column", "speedup"), [], [], ""
         one_cpu = result.machine["usable_cpus"] == 1 and column == "speedup" and character(result.frame) != "waits"
         for points in zip(*(self._points(index, result.machine) for index in range(len(self.options))), strict=True):
             (kind, workers, _), values = points[0], [times for *_, times in points]
-            line = where(lines, **{"kind": kind, "workers": workers} | rows).iloc[0]
+            line = where(lines, **{"kind": kind, "workers": workers} | self.question.get("rows", {})).iloc[0]
             low, high = line.low, line.high
             if line.rounds < FEWEST:
                 low, high, why = min(values), max(values), TOO_FEW

@@ -24,11 +24,10 @@ class Job:
     def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S) -> None:
         """Start a run and return immediately. Does nothing while one is running."""
         with self._lock:  # what the run tells waits until all of this is done
-            if self.state == "running":  # Run was pressed twice
-                return
-            self._run, self._stopping = None, False
-            threading.Thread(target=self._work, args=(experiment, params, timeout_s), daemon=True).start()
-            self._change(state="running", error=None, progress=(0.0, "starting", None))
+            if self.state != "running":  # else Run was pressed twice
+                self._run, self._stopping = None, False
+                threading.Thread(target=self._work, args=(experiment, params, timeout_s), daemon=True).start()
+                self._change(state="running", error=None, progress=(0.0, "starting", None))
 
     def stop(self) -> None:
         """End the run; its complete rounds stay. Harmless when nothing runs."""

@@ -39,10 +39,9 @@ def _in_cell(bet, name, params, timeout_s):
     from IPython.display import HTML, display
 
     frame = room(name, parameters.checked(experiment.function(name), params), "The chart comes here.")
-    starting, drawn = status(progress_text(0, "starting", None)), []
-    line, chart = (display(HTML(text), display_id=True) for text in (starting, frame))
+    line, chart = (display(HTML(text), display_id=True) for text in (status(progress_text()), frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
-    show = getattr(bet, "met", lambda result, draw, whole=False: draw(result))
+    show, drawn = getattr(bet, "met", lambda result, draw, whole=False: draw(result)), []
 
     def draw(result):
         drawn[:] = shown(result, bet)
@@ -73,6 +72,6 @@ def status(text: str) -> str:
     return f'<div role="status" style="min-height: 1.5em">{html.escape(text)}</div>'
 
 
-def progress_text(fraction: float, doing: str, left_s: float | None) -> str:
-    """How far a run is."""
+def progress_text(fraction: float = 0, doing: str = "starting", left_s: float | None = None) -> str:
+    """How far a run is, by default one that is being started."""
     return f"{fraction:.0%}: {doing}" + ("" if left_s is None else f", about {left_s:.0f} s left")

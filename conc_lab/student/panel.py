@@ -24,7 +24,7 @@ from .job import Job
 from .shown import provenance, room, shown
 
 BUTTON = {False: ("Run", "play", "primary"), True: ("Stop", "stop", "danger")}  # by whether it runs
-AT_ONCE = {"Run": progress_text(0, "starting", None), "Stop": "Stopping."}  # said before the kernel has heard of it
+AT_ONCE = {"Run": progress_text(), "Stop": "Stopping."}  # said before the kernel has heard of it
 _PANELS = weakref.WeakSet()
 
 

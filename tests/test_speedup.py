@@ -412,6 +412,13 @@ def test_a_doubtful_magnitude():
         assert drawn.needs_recording(result) and not drawn.needs_recording(clear)
 
 
+def test_a_doubtful_recording(monkeypatch):
+    """A recording that does not carry its figure either is drawn, and nothing beside it."""
+    doubtful = made({("threads", 2): 1.4}, busy={("threads", 2): 1.9})
+    monkeypatch.setattr(picture, "recording", lambda *_, **__: doubtful)
+    assert picture.show(doubtful).beside.beside is None
+
+
 def test_numpy_has_threads_of_its_own():
     """Beside a task of NumPy stands that it had one thread here, and has more outside; beside no other."""
     for task, told in (("matmul", True), ("sha256", False), ("own_tasks:pid", False)):

@@ -67,15 +67,15 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     if bet is not None and not hasattr(bet, "points"):
         raise LabError(f"bet must be what lab.bet() or lab.question() returns, got {bet!r:.100}")
     try:
-        picture = drawn(known[chart], result, bet)
-        recorded = recorded or _recorded_beside(result)
+        picture, recorded = drawn(known[chart], result, bet), recorded or _recorded_beside(result)
+        beside = _of_recording(recorded, chart) if recorded else None
     except ODD as error:
         odd = f"these are not the rows of a whole {result.experiment} run ({error!r:.100})"
         raise LabError(odd, traceback.format_exc()) from error
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
         picture = _said(picture, after=f" Your bet: {answer}.")
-    return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
+    return dataclasses.replace(picture, beside=beside)
 
 
 def _said(picture, before="", after=""):
@@ -111,7 +111,7 @@ def _of_recording(recorded, chart):
     facts = recorded.machine
     whence = f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
     whence += f"{facts['system']}, Python {words.python(facts)}. "
-    return _said(show(recorded, chart), before=whence)
+    return _said(drawn(charts(recorded)[chart], recorded, None), before=whence)  # nothing stands beside a recording
 
 
 def drawn(maker, *args) -> Picture:

@@ -258,7 +258,7 @@ def test_no_kind_of_worker_is_told_by_colour_alone():
     """No two kinds of worker have one marker or one colour, and none has the marker of a bet."""
     looks = [*kit.LOOKS.values(), kit.BET]
     assert kit.LOOKS.keys() == {"serial", "processes", *kinds.KINDS}
-    assert len(set(kit.ON_DARK)) == len(kit.LOOKS)
+    assert len(set(kit.HUES.values())) == len(kit.LOOKS)
     for quality in ("marker", "color"):
         assert len({look[quality] for look in looks}) == len(looks), quality
 

@@ -4,7 +4,9 @@ Colours are near those of Okabe and Ito, but dark enough to be read as text on w
 tell them apart, and each kind of worker has a marker of its own, too. A hue means a kind of worker in every chart.
 """
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy
 from matplotlib.colors import to_rgba_array
@@ -14,17 +16,8 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from . import words
 
-LOOKS = {
-    "serial": {"color": "#222222", "marker": "d"},
-    "threads": {"color": "#0072C8", "marker": "o"},
-    "processes": {"color": "#B8500F", "marker": "s"},
-    "asyncio": {"color": "#10824F", "marker": "X"},
-    "interpreters": {"color": "#B3209F", "marker": "v"},
-    "fork": {"color": "#4F3F05", "marker": "^"},
-    "forkserver": {"color": "#2416A1", "marker": "D"},
-    "spawn": {"color": "#732653", "marker": "P"},
-}
-ON_DARK = ["#CECECE", "#3988AC", "#EE6A0C", "#1CCA84", "#FF85EF", "#E9D063", "#876FF3", "#FF2350"]  # in this order
+LOOKS = json.loads(Path(__file__).with_name("looks.json").read_text(encoding="utf-8"))
+HUES = {kind: (look["color"], look.pop("on_dark")) for kind, look in LOOKS.items()}  # on light paper, on dark paper
 INK, PAPER = 0.92, 0.07  # lightness of what is black and white on light paper
 STRONG = {"linewidth": 2.2, "markersize": 9, "markeredgecolor": "white", "markeredgewidth": 0.5}  # medians
 SMALL = {"linestyle": "", "markersize": 4, "markeredgewidth": 0}  # every run, under its median
@@ -50,11 +43,12 @@ def dark(colors):
     A kind's colour becomes the one it has there, in mixtures with white, too: those are edges and tints. Of other
     colours the lightness is turned over, and the differences of red, green and blue stay.
     """
-    gone, ways = 1 - colors, 1 - to_rgba_array([look["color"] for look in LOOKS.values()])[:, :3]
+    here, there = (to_rgba_array(hues)[:, :3] for hues in zip(*HUES.values(), strict=True))
+    gone, ways = 1 - colors, 1 - here
     share = gone @ ways.T / (ways**2).sum(axis=1)  # of a kind's colour in each
     off = numpy.linalg.norm(gone[:, None] - share[..., None] * ways, axis=2)
     kind, each = off.argmin(axis=1), range(len(colors))
-    mixed = PAPER + share[each, kind][:, None] * (to_rgba_array(ON_DARK)[kind, :3] - PAPER)
+    mixed = PAPER + share[each, kind][:, None] * (there[kind] - PAPER)
     lightness = (colors.max(axis=1) + colors.min(axis=1)) / 2
     turned = colors + (INK - (1 + INK - PAPER) * lightness)[:, None]
     return numpy.where(off.min(axis=1)[:, None] < 0.04, mixed, turned).clip(0, 1)

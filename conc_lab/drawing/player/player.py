@@ -15,7 +15,6 @@ from .. import kit, picture, words
 
 MOST_LANES = 8
 HATCHES = {"lock": "////", "cpu": "...."}  # of a still, by what a block waits for
-HUES = {kind: (kit.LOOKS[kind]["color"], dark) for kind, dark in zip(kit.LOOKS, kit.ON_DARK, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Player(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("player.js")
     _css = Path(__file__).with_name("player.css")
-    hues = traitlets.Dict(HUES).tag(sync=True)
+    hues = traitlets.Dict(kit.HUES).tag(sync=True)
     tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [vars(track) for track in tracks])
 
     def _ipython_display_(self):

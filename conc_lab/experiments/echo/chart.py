@@ -1,7 +1,7 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
 from ...drawing import words
-from ...drawing.verdict import Verdict, decides
+from ...drawing.verdict import Verdict
 from ...engine.result import Result
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
@@ -37,8 +37,7 @@ def echo_chart(result: Result, bet):
     return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}"), sentence
 
 
-@decides("echo")
-def answers_beside_a_thread(echoed: Result) -> Verdict:
+def echo_verdict(echoed: Result) -> Verdict:
     """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
     lines = summary(echoed).query("kind == 'none' or kind == 'threads' and workers == 1 and interval_us == 5000")
     alone, beside = lines.itertuples()

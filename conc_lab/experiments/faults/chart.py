@@ -3,7 +3,7 @@
 import pandas
 
 from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides
+from ...drawing.verdict import Verdict
 from ...engine.result import Result
 from .measure import FAULTS, IN_PROCESS
 from .program import NOTHING, RESULT
@@ -59,8 +59,7 @@ def _cases(cases):
     return "; ".join(f"{fault} in {words.listed(same.index)}" for fault, same in faults.groupby(faults, sort=False))
 
 
-@decides("C10")
-def what_a_crash_ends(broken: Result) -> Verdict:
+def C10_verdict(broken: Result) -> Verdict:
     """A crash in a pool of threads and in one of processes: who lives on, and is anything recovered."""
     rows = {row["api"]: row for row in broken.rows if row["fault"] == "segfault"}
     threads, processes = rows["ThreadPoolExecutor"], rows["ProcessPoolExecutor"]
@@ -76,8 +75,7 @@ def what_a_crash_ends(broken: Result) -> Verdict:
     return Verdict("depends", f"on what you call reliable: the crash stayed in its process, but {lost}", figure)
 
 
-@decides("crash")
-def the_other_task(broken: Result) -> Verdict:
+def crash_verdict(broken: Result) -> Verdict:
     """What becomes of the other worker's task when one of a ProcessPoolExecutor crashes."""
     (row, *_) = [row for row in broken.rows if (row["fault"], row["api"]) == ("segfault", "ProcessPoolExecutor")]
     if row["reason"]:

@@ -3,7 +3,7 @@
 from itertools import product
 
 from ...drawing import kit, words
-from ...drawing.verdict import TENFOLD, Verdict, decides, first, ranged
+from ...drawing.verdict import TENFOLD, Verdict, first, ranged
 from ...engine.result import Result
 from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
@@ -103,8 +103,7 @@ def meters_chart(result: Result, bet):
     return *drawn, words.sentence(found, "RSS counts a shared page in each process")
 
 
-@decides("C8")
-def a_threads_memory(kept: Result) -> Verdict:
+def C8_verdict(kept: Result) -> Verdict:
     """What each thread adds to the machine's memory, against the process that adds the least."""
     by, most = meter(kept.frame), max(kept.params["workers"])
     each = where(kept.frame, workers=most).assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
@@ -121,8 +120,7 @@ def a_threads_memory(kept: Result) -> Verdict:
     )
 
 
-@decides("memory_read")
-def what_reading_copies(kept: Result) -> Verdict:
+def memory_read_verdict(kept: Result) -> Verdict:
     """The share of the data that a forked worker has to itself, before and after it has read them."""
     lines = summary(kept).query("kind == 'fork' and workers == workers.min()").set_index("touch")
     if lines.empty:

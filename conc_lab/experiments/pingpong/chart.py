@@ -6,7 +6,7 @@ Echo draws its round trips as pingpong does: a line for each variant, with every
 import pandas
 
 from ...drawing import kit, words
-from ...drawing.verdict import Verdict, between, decides, first
+from ...drawing.verdict import Verdict, between, first
 from ...engine.result import Result
 from ...engine.stats import paired, spread, where
 from .measure import PARTNERS, PLACES
@@ -66,8 +66,7 @@ def pingpong_chart(result: Result, bet):
     return *round_trips(result, lines, parts[-1]), words.sentence(*parts)
 
 
-@decides("C13")
-def quick_to_switch(handed: Result) -> Verdict:
+def C13_verdict(handed: Result) -> Verdict:
     """Round trips through the same pipe by threads and by processes, and by threads with locks."""
     lines = summary(handed)[: len(PARTNERS)]  # of the first place that has figures
     parts = [f"{x.kind} by {x.primitive} {between(x.low, x.round_trip_us, x.high)}" for x in lines.itertuples()]

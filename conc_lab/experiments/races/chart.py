@@ -1,7 +1,7 @@
 """What was counted, and what was lost: a panel for each method, a bar for each kind, count and lock."""
 
 from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides
+from ...drawing.verdict import Verdict
 from ...engine.result import Result
 from .measure import METHODS, ORDERS
 
@@ -48,8 +48,7 @@ def races_chart(result: Result, bet):
     return figure, alt, words.sentence(*parts)
 
 
-@decides("races")
-def an_unlocked_count(raced: Result) -> Verdict:
+def races_verdict(raced: Result) -> Verdict:
     """What two threads lost that call something between read and write."""
     (line,) = summary(raced).query("method == 'call' and kind == 'threads' and way == 'none'").itertuples()
     return Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")

@@ -3,7 +3,7 @@
 from matplotlib.patches import Rectangle
 
 from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides, first
+from ...drawing.verdict import Verdict, first
 from ...engine.errors import LabError
 from ...engine.result import Result
 from ..memory import chart as memory
@@ -84,8 +84,7 @@ def _draw(ax, levels, top):
     return bottom
 
 
-@decides("C1")
-def who_contains_whom(shared: Result) -> Verdict:
+def C1_verdict(shared: Result) -> Verdict:
     """The process ids and thread ids of three workers and their parent."""
     ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids")
     ids = ids.loc[[PID, THREAD], ["threads", "spawn"]].astype(int)  # a kind that is not here has none
@@ -97,8 +96,7 @@ def who_contains_whom(shared: Result) -> Verdict:
     return first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
 
 
-@decides("C2")
-def what_threads_share(shared: Result) -> Verdict:
+def C2_verdict(shared: Result) -> Verdict:
     """What threads share, and what each has to itself."""
     cells = summary(shared).threads[[VALUE, WRITE, OBJECT, FILE, LOCALS]]
     figure = ", ".join(cells.index + " " + cells)
@@ -107,8 +105,7 @@ def what_threads_share(shared: Result) -> Verdict:
     return Verdict("does not hold", "not all of it came out as the claim says", figure)
 
 
-@decides("C3")
-def what_processes_replicate(shared: Result, kept: Result) -> Verdict:
+def C3_verdict(shared: Result, kept: Result) -> Verdict:
     """What processes have of the parent's, by start method, and what each adds."""
     cells = summary(shared).loc[[VALUE, OBJECT, FILE]].filter(regex="fork|spawn")
     each = memory.summary(kept).drop_duplicates("kind").set_index("kind").each_bytes
@@ -126,8 +123,7 @@ def what_processes_replicate(shared: Result, kept: Result) -> Verdict:
     )
 
 
-@decides("what_a_worker_gets")
-def what_spawn_finds(shared: Result) -> Verdict:
+def what_a_worker_gets_verdict(shared: Result) -> Verdict:
     """Whether a spawned worker sees what the parent had set, and how."""
     cell = summary(shared).spawn[VALUE]
     return Verdict(cell, "", f"a value that the parent had set was {cell}")

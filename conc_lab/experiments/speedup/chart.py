@@ -4,7 +4,7 @@ import numpy
 import pandas
 
 from ...drawing import kit, words
-from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, decides, first, ranged
+from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, first, ranged
 from ...engine.machine import capacity
 from ...engine.result import Result, once
 from ...engine.stats import character, interval, where
@@ -188,8 +188,7 @@ def _verdict(line, waits):
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 
 
-@decides("C4")
-def slower_threads(computing: Result, hashing: Result) -> Verdict:
+def C4_verdict(computing: Result, hashing: Result) -> Verdict:
     """Two threads against serial, at bytecode and at C code that releases the GIL."""
     pure, releasing = (_line(result, "threads", 2) for result in (computing, hashing))
     directions = {pure.direction, releasing.direction}
@@ -206,8 +205,7 @@ def slower_threads(computing: Result, hashing: Result) -> Verdict:
     )
 
 
-@decides("C6")
-def processes_that_wait(waiting: Result) -> Verdict:
+def C6_verdict(waiting: Result) -> Verdict:
     """The most processes against as many threads: how far their waits overlap, and what setting them up costs."""
     most = max(waiting.params["workers"])
     threads, processes = (_line(waiting, kind, most) for kind in ("threads", "processes"))
@@ -229,8 +227,7 @@ def processes_that_wait(waiting: Result) -> Verdict:
     )
 
 
-@decides("C7")
-def cores_put_to_use(computing: Result) -> Verdict:
+def C7_verdict(computing: Result) -> Verdict:
     """The cores that two processes kept busy, against two threads."""
     busy = where(computing.shown, workers=2).pivot_table("cores_busy", "round", "kind")
     (low, high, sure), (threads_low, threads_high, _) = interval(busy.processes), interval(busy.threads)
@@ -241,7 +238,6 @@ def cores_put_to_use(computing: Result) -> Verdict:
         (high <= BUSY, "cannot tell", "something (other programs, a CPU limit) kept two processes from two CPUs"),
         (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
         (low > BUSY < threads_low, "depends", "on the GIL: without one, threads keep several cores busy too"),
-        (True, "cannot tell", NOISE),
     )
 
 

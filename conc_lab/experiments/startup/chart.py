@@ -3,7 +3,7 @@
 import numpy
 
 from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, between, decides, first
+from ...drawing.verdict import FEWEST, TENFOLD, TOO_FEW, Verdict, between, first
 from ...engine.machine import capacity
 from ...engine.result import Result, once
 from ...engine.stats import where
@@ -98,8 +98,7 @@ def breakeven_chart(result: Result, bet):
     return ax.figure, alt, words.sentence(best, *["with the GIL, threads run pure Python no sooner"] * gil)
 
 
-@decides("C12")
-def dearer_to_start(started: Result) -> Verdict:
+def C12_verdict(started: Result) -> Verdict:
     """Times a thread's start, by start method."""
     lines = where(summary(started), workers=1, main_imports="nothing").query("kind not in ('threads', 'interpreters')")
     ranges = [between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
@@ -111,5 +110,4 @@ def dearer_to_start(started: Result) -> Verdict:
         (dear.all(), "holds", "starting a process took at least ten times as long as a thread in every round"),
         (dear.any(), "depends", "on the start method"),
         (cheap.all(), "does not hold", "no process took ten times as long as a thread"),
-        (True, "cannot tell", NOISE),
     )

@@ -1,7 +1,7 @@
 """Context switches of one worker, voluntary and involuntary, by kind of work and of worker; and claim C9."""
 
 from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides, first, ranged
+from ...drawing.verdict import Verdict, first, ranged
 from ...engine.result import Result
 from ...engine.stats import where
 from .measure import WORKS
@@ -32,8 +32,7 @@ def switches_chart(result: Result, bet):
     return *kit.bars(lines, "work", *COUNTS, what, found, sharex=True), sentence
 
 
-@decides("C9")
-def more_switches(counted: Result) -> Verdict:
+def C9_verdict(counted: Result) -> Verdict:
     """Voluntary switches of threads and of processes on equal work: three kinds of it, shared memory in all."""
     for problem in counted.frame.reason.dropna():
         return Verdict("cannot tell", problem)

@@ -5,7 +5,7 @@ ran at the same time for the length of the overlap, less what each of the two bl
 """
 
 from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, first, ranged
+from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, first, ranged
 from ...engine.result import Result, once
 from ...engine.stats import where
 from .measure import WORKERS
@@ -71,14 +71,12 @@ def percent(share):
     return f"{int(100 * share)}%"
 
 
-@decides("C5")
-def one_thread_at_a_time(recorded: Result) -> Verdict:
+def C5_verdict(recorded: Result) -> Verdict:
     """Whether two threads ever ran at the same time: holds where that is certain of hardly any of the time."""
     return _same_time(recorded, turns="holds", pure_alone="does not hold", both="does not hold")
 
 
-@decides("C11")
-def parallel_threads(recorded: Result) -> Verdict:
+def C11_verdict(recorded: Result) -> Verdict:
     """Whether two threads ran at the same time: holds where they did at both kinds of work."""
     return _same_time(recorded, turns="does not hold", pure_alone="depends", both="holds")
 

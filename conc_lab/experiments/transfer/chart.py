@@ -1,7 +1,7 @@
 """Hand-over time against size for every channel; the time of a small task by the tasks in a message; and claim C14."""
 
 from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, decides, first, ranged
+from ...drawing.verdict import FEWEST, TENFOLD, TOO_FEW, Verdict, first, ranged
 from ...engine.errors import LabError
 from ...engine.result import Result
 from ...engine.stats import where
@@ -71,8 +71,7 @@ def _drawn(result, column, across, up, phrase, say):
     return figure, alt, words.sentence("; ".join(ends))
 
 
-@decides("C14")
-def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
+def C14_verdict(moved: Result, raced: Result) -> Verdict:
     """A reference against a pickle, by size; and the price, updates lost without a lock."""
     times = moved.shown.groupby(["kind", "channel", "size_bytes"]).handover_s.agg(ranged, words.duration)
     ends = times.unstack(["kind", "channel"]).iloc[[0, -1]]  # the smallest and the largest size
@@ -89,12 +88,10 @@ def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
         (faster == ends.index[0], "holds", price),
         (faster, "depends", f"on the size: {since}; {price}"),
         (not ever, "does not hold", "the pickle was never slower"),
-        (True, "cannot tell", NOISE),
     )
 
 
-@decides("hand_over")
-def growth_with_size(moved: Result) -> Verdict:
+def hand_over_verdict(moved: Result) -> Verdict:
     """How many times as long the largest object takes as the smallest, by reference and by pickle."""
     medians = moved.shown.pivot_table("handover_s", "size_bytes", ["kind", "channel"], "median").iloc[[0, -1]]
     ratios = [medians[channel].iloc[1] / medians[channel].iloc[0] for channel in (REFERENCE, PICKLE)]

@@ -5,10 +5,7 @@ that claims.json names for it, and crash_verdict one on the bet of that name. No
 cannot tell, the verdict says why.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from . import words
 
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
@@ -33,14 +30,3 @@ class Verdict:
 def first(figure: str, *rules: tuple) -> Verdict:
     """The verdict of the first rule, (whether it applies, word, why), that applies; without one the rows differ."""
     return Verdict(*next((verdict for applies, *verdict in rules if applies), ("cannot tell", NOISE)), figure)
-
-
-def ranged(values, say: Callable = lambda value: words.digits(value, 3)) -> str:
-    """The median of a Series with its least and greatest value, in words."""
-    return between(values.min(), values.median(), values.max(), say)
-
-
-def between(low, middle, high, say: Callable = lambda value: words.digits(value, 3)) -> str:
-    """A value with its range, in words."""
-    low, middle, high = say(low), say(middle), say(high)
-    return f"{middle} (in every round)" if low == high else f"{middle} ({low} to {high})"

@@ -3,8 +3,7 @@
 import numpy
 import pandas
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict
+from ...drawing import kit, verdict, words
 from ...engine import find_task
 from ...engine.kinds import KINDS
 from ...engine.result import Result, once
@@ -155,7 +154,7 @@ def _may_use_numpy(task):
     return task in TASKS and bool(TASKS[task].extension)
 
 
-def choose_verdict(advice: Result) -> Verdict:
+def choose_verdict(advice: Result):
     """No more than that: one function does not decide what tells most about any function."""
     figure = f"{advice.params['task']} spent {summary(advice).cores_busy[0]:.0%} of a call on a CPU"
-    return Verdict("cannot tell", "one function does not decide what tells most about all of them", figure)
+    return verdict.Verdict("cannot tell", "one function does not decide what tells most about all of them", figure)

@@ -1,7 +1,6 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
-from ...drawing import words
-from ...drawing.verdict import Verdict
+from ...drawing import verdict, words
 from ...engine.result import Result
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
@@ -37,7 +36,7 @@ def echo_chart(result: Result, bet):
     return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}"), sentence
 
 
-def echo_verdict(echoed: Result) -> Verdict:
+def echo_verdict(echoed: Result):
     """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
     lines = summary(echoed).query("kind == 'none' or kind == 'threads' and workers == 1 and interval_us == 5000")
     alone, beside = lines.itertuples()
@@ -45,4 +44,4 @@ def echo_verdict(echoed: Result) -> Verdict:
     word = "hardly" if times < 1.5 else "twice" if times < 3 else "interval" if waited else "cannot tell"
     why = "that fits none of the options" if echoed.machine["gil"] else "the bet is about a Python with the GIL"
     figure = f"an answer took {alone.figure} alone, {beside.figure} beside a thread that computes"
-    return Verdict(word if echoed.machine["gil"] else "cannot tell", why, figure)
+    return verdict.Verdict(word if echoed.machine["gil"] else "cannot tell", why, figure)

@@ -2,8 +2,7 @@
 
 from itertools import product
 
-from ...drawing import kit, words
-from ...drawing.verdict import TENFOLD, Verdict, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
 from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
@@ -103,15 +102,15 @@ def meters_chart(result: Result, bet):
     return *drawn, words.sentence(found, "RSS counts a shared page in each process")
 
 
-def C8_verdict(kept: Result) -> Verdict:
+def C8_verdict(kept: Result):
     """What each thread adds to the machine's memory, against the process that adds the least."""
     by, most = meter(kept.frame), max(kept.params["workers"])
     each = where(kept.frame, workers=most).assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
     each = {kind: each.get_group(kind) for kind in summary(kept).kind.unique() if kind != "interpreters"}
-    ranges = ", ".join(f"{kind} {ranged(sizes, megabytes)}" for kind, sizes in each.items())
+    ranges = ", ".join(f"{kind} {words.ranged(sizes, megabytes)}" for kind, sizes in each.items())
     thread, process = each.pop("threads").max(), min(sizes.min() for sizes in each.values())
-    cheap, dear = thread * TENFOLD <= process, thread * 2 >= process
-    return first(
+    cheap, dear = thread * verdict.TENFOLD <= process, thread * 2 >= process
+    return verdict.first(
         f"{by.upper()} for each of {most}, helpers included, MB: {ranges}",
         (by == "rss", "cannot tell", kept.rows[0]["missing"]),
         (cheap, "holds", "nearly: a thread adds the used part of its stack, a process many times that"),
@@ -120,12 +119,13 @@ def C8_verdict(kept: Result) -> Verdict:
     )
 
 
-def memory_read_verdict(kept: Result) -> Verdict:
+def memory_read_verdict(kept: Result):
     """The share of the data that a forked worker has to itself, before and after it has read them."""
     lines = summary(kept).query("kind == 'fork' and workers == workers.min()").set_index("touch")
     if lines.empty:
-        return Verdict("cannot tell", "this system has no fork", "no forked worker")
+        return verdict.Verdict("cannot tell", "this system has no fork", "no forked worker")
     before, after = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
     figure = f"a forked worker had {before:.0%} of the data's size to itself before it read them, {after:.0%} after"
     read = "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
-    return Verdict("before" if before >= 0.5 else read, "it was neither most of the data nor next to nothing", figure)
+    word = "before" if before >= 0.5 else read
+    return verdict.Verdict(word, "it was neither most of the data nor next to nothing", figure)

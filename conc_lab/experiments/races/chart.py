@@ -1,7 +1,6 @@
 """What was counted, and what was lost: a panel for each method, a bar for each kind, count and lock."""
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
 from .measure import METHODS, ORDERS
 
@@ -48,7 +47,7 @@ def races_chart(result: Result, bet):
     return figure, alt, words.sentence(*parts)
 
 
-def races_verdict(raced: Result) -> Verdict:
+def races_verdict(raced: Result):
     """What two threads lost that call something between read and write."""
     (line,) = summary(raced).query("method == 'call' and kind == 'threads' and way == 'none'").itertuples()
-    return Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")
+    return verdict.Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")

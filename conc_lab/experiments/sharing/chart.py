@@ -2,8 +2,7 @@
 
 from matplotlib.patches import Rectangle
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, first
+from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
 from ...engine.result import Result
 from ..memory import chart as memory
@@ -84,7 +83,7 @@ def _draw(ax, levels, top):
     return bottom
 
 
-def C1_verdict(shared: Result) -> Verdict:
+def C1_verdict(shared: Result):
     """The process ids and thread ids of three workers and their parent."""
     ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids")
     ids = ids.loc[[PID, THREAD], ["threads", "spawn"]].astype(int)  # a kind that is not here has none
@@ -93,19 +92,19 @@ def C1_verdict(shared: Result) -> Verdict:
     figure = f"three threads and their parent: {threads}; three spawned processes and their parent: {spawn}"
     why = "a process holds threads; multiprocessing means processors in operating-systems books, processes in Python"
     held = (ids.threads[PID], ids.spawn[PID]) == (1, 1 + WORKERS)
-    return first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
+    return verdict.first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
 
 
-def C2_verdict(shared: Result) -> Verdict:
+def C2_verdict(shared: Result):
     """What threads share, and what each has to itself."""
     cells = summary(shared).threads[[VALUE, WRITE, OBJECT, FILE, LOCALS]]
     figure = ", ".join(cells.index + " " + cells)
     if list(cells == "shared") == [True, True, True, True, False]:
-        return Verdict("holds", "the objects on the heap are shared as well", figure)
-    return Verdict("does not hold", "not all of it came out as the claim says", figure)
+        return verdict.Verdict("holds", "the objects on the heap are shared as well", figure)
+    return verdict.Verdict("does not hold", "not all of it came out as the claim says", figure)
 
 
-def C3_verdict(shared: Result, kept: Result) -> Verdict:
+def C3_verdict(shared: Result, kept: Result):
     """What processes have of the parent's, by start method, and what each adds."""
     cells = summary(shared).loc[[VALUE, OBJECT, FILE]].filter(regex="fork|spawn")
     each = memory.summary(kept).drop_duplicates("kind").set_index("kind").each_bytes
@@ -114,7 +113,7 @@ def C3_verdict(shared: Result, kept: Result) -> Verdict:
     for method, cell in cells.items():
         adds = f", {one} {memory.megabytes(each[method])} MB by {by}" if method in each else ""
         parts.append(f"{method}: a module's value {cell[VALUE]}, open file {cell[FILE]}{adds}")
-    return first(
+    return verdict.first(
         "; ".join(parts),
         (cells.nunique(axis=1).max() > 1, "depends", "on the start method"),
         ((cells == "copied").all(axis=None), "holds", "under every start method that is here"),
@@ -123,7 +122,7 @@ def C3_verdict(shared: Result, kept: Result) -> Verdict:
     )
 
 
-def what_a_worker_gets_verdict(shared: Result) -> Verdict:
+def what_a_worker_gets_verdict(shared: Result):
     """Whether a spawned worker sees what the parent had set, and how."""
     cell = summary(shared).spawn[VALUE]
-    return Verdict(cell, "", f"a value that the parent had set was {cell}")
+    return verdict.Verdict(cell, "", f"a value that the parent had set was {cell}")

@@ -3,8 +3,7 @@
 import numpy
 import pandas
 
-from ...drawing import kit, words
-from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.machine import capacity
 from ...engine.result import Result, once
 from ...engine.stats import character, interval, where
@@ -188,24 +187,24 @@ def _verdict(line, waits):
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 
 
-def C4_verdict(computing: Result, hashing: Result) -> Verdict:
+def C4_verdict(computing: Result, hashing: Result):
     """Two threads against serial, at bytecode and at C code that releases the GIL."""
     pure, releasing = (_line(result, "threads", 2) for result in (computing, hashing))
     directions = {pure.direction, releasing.direction}
-    return first(
+    return verdict.first(
         f"two threads at pure Python {_speed(pure)}, at hashing {_speed(releasing)}",
         *_unclear(directions),
         (directions == {"faster"}, "does not hold", "both were faster than serial"),
         (pure.direction == "faster", "depends", "on the work: only pure Python was faster"),
         ("faster" in directions, "depends", "on the work: only hashing, which releases the GIL, was faster"),
         ("slower" in directions, "holds", "these rounds have such a case"),
-        (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
+        (computing.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
         ("as busy" in directions, "cannot tell", "whether they were slower, the clock cannot tell here"),
         (True, "does not hold", "there was neither a gain nor a loss"),
     )
 
 
-def C6_verdict(waiting: Result) -> Verdict:
+def C6_verdict(waiting: Result):
     """The most processes against as many threads: how far their waits overlap, and what setting them up costs."""
     most = max(waiting.params["workers"])
     threads, processes = (_line(waiting, kind, most) for kind in ("threads", "processes"))
@@ -214,7 +213,7 @@ def C6_verdict(waiting: Result) -> Verdict:
     low, high, _ = interval(ends_s.threads / ends_s.processes)  # round by round
     overlap, costs = processes.direction == "faster", f"to start and end them {_each(ends_s, words.duration)}"
     how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
-    return first(
+    return verdict.first(
         f"{words.count(most, 'worker')}: processes {_speed(processes)}, threads {_speed(threads)}; {costs}",
         (most < 2, "cannot tell", "one worker alone has no waits to overlap"),
         *_unclear({threads.direction, processes.direction}),
@@ -227,14 +226,14 @@ def C6_verdict(waiting: Result) -> Verdict:
     )
 
 
-def C7_verdict(computing: Result) -> Verdict:
+def C7_verdict(computing: Result):
     """The cores that two processes kept busy, against two threads."""
     busy = where(computing.shown, workers=2).pivot_table("cores_busy", "round", "kind")
     (low, high, sure), (threads_low, threads_high, _) = interval(busy.processes), interval(busy.threads)
-    return first(
+    return verdict.first(
         f"cores busy: {_each(busy, '{:.2f}'.format, 'two ')}",
-        (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
-        (sure < 0.9, "cannot tell", TOO_FEW),
+        (computing.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
+        (sure < 0.9, "cannot tell", verdict.TOO_FEW),
         (high <= BUSY, "cannot tell", "something (other programs, a CPU limit) kept two processes from two CPUs"),
         (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
         (low > BUSY < threads_low, "depends", "on the GIL: without one, threads keep several cores busy too"),
@@ -248,16 +247,17 @@ def _line(result, kind, workers):
 
 def _each(values, say, number=""):
     """What processes and threads have in their columns, in words."""
-    return ", ".join(f"{number}{kind} {ranged(values[kind], say)}" for kind in ("processes", "threads"))
+    return ", ".join(f"{number}{kind} {words.ranged(values[kind], say)}" for kind in ("processes", "threads"))
 
 
 def _unclear(directions):
     """The rules for speedups that allow no verdict."""
-    return ("too few" in directions, "cannot tell", TOO_FEW), ("unclear" in directions, "cannot tell", NOISE)
+    whys = {"too few": verdict.TOO_FEW, "unclear": verdict.NOISE}
+    return [(direction in directions, "cannot tell", why) for direction, why in whys.items()]
 
 
 def _speed(line):
     """A line's speedup with its range; where its size is in doubt, the direction alone and why."""
-    size = between(line.low, line.speedup, line.high, words.times)
+    size = words.between(line.low, line.speedup, line.high, words.times)
     doubtful = {"unclear": size} | {word: f"{word} than serial{UNSURE}" for word in ("faster", "slower")}
     return f"{doubtful[line.direction]}: {line.doubt}" if line.doubt and line.direction in doubtful else size

@@ -2,8 +2,7 @@
 
 import numpy
 
-from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, TENFOLD, TOO_FEW, Verdict, between, first
+from ...drawing import kit, verdict, words
 from ...engine.machine import capacity
 from ...engine.result import Result, once
 from ...engine.stats import where
@@ -98,14 +97,14 @@ def breakeven_chart(result: Result, bet):
     return ax.figure, alt, words.sentence(best, *["with the GIL, threads run pure Python no sooner"] * gil)
 
 
-def C12_verdict(started: Result) -> Verdict:
+def C12_verdict(started: Result):
     """Times a thread's start, by start method."""
     lines = where(summary(started), workers=1, main_imports="nothing").query("kind not in ('threads', 'interpreters')")
-    ranges = [between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
-    dear, cheap = lines.low >= TENFOLD, lines.high < TENFOLD
-    return first(
+    ranges = [words.between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
+    dear, cheap = lines.low >= verdict.TENFOLD, lines.high < verdict.TENFOLD
+    return verdict.first(
         f"times a thread: {', '.join(lines.way + ' ' + ranges)}",
-        (lines.rounds.min() < FEWEST, "cannot tell", TOO_FEW),
+        (lines.rounds.min() < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
         (dear.all() and len(lines) > 1, "holds", "how long a process takes depends on the start method"),
         (dear.all(), "holds", "starting a process took at least ten times as long as a thread in every round"),
         (dear.any(), "depends", "on the start method"),

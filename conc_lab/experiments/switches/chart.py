@@ -1,7 +1,6 @@
 """Context switches of one worker, voluntary and involuntary, by kind of work and of worker; and claim C9."""
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
 from ...engine.stats import where
 from .measure import WORKS
@@ -32,19 +31,19 @@ def switches_chart(result: Result, bet):
     return *kit.bars(lines, "work", *COUNTS, what, found, sharex=True), sentence
 
 
-def C9_verdict(counted: Result) -> Verdict:
+def C9_verdict(counted: Result):
     """Voluntary switches of threads and of processes on equal work: three kinds of it, shared memory in all."""
     for problem in counted.frame.reason.dropna():
-        return Verdict("cannot tell", problem)
+        return verdict.Verdict("cannot tell", problem)
     rows = where(counted.shown, workers=max(counted.params["workers"]))
     parts, more = [], []
     for work in WORKS:
         threads, processes = (where(rows, work=work, kind=kind).voluntary_switches for kind in ("threads", "processes"))
-        parts.append(f"{work} {ranged(threads)} against {ranged(processes)}")
+        parts.append(f"{work} {words.ranged(threads)} against {words.ranged(processes)}")
         if threads.median() > 1.5 * processes.median() + 10:  # a handful come with starting and ending
             more.append(work)
     on = f"on the work, not on sharing: threads share memory in all, and switched more when {' and '.join(more)}"
-    return first(
+    return verdict.first(
         f"voluntary switches of a thread against a process: {', '.join(parts)}",
         (len(more) == len(WORKS), "holds", "threads switched more, whatever they did"),
         (more, "depends", on),

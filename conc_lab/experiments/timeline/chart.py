@@ -4,8 +4,7 @@ A block says how much CPU time its worker got, not when. So what is certain of t
 ran at the same time for the length of the overlap, less what each of the two blocks lacked of its own length.
 """
 
-from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.result import Result, once
 from ...engine.stats import where
 from .measure import WORKERS
@@ -71,12 +70,12 @@ def percent(share):
     return f"{int(100 * share)}%"
 
 
-def C5_verdict(recorded: Result) -> Verdict:
+def C5_verdict(recorded: Result):
     """Whether two threads ever ran at the same time: holds where that is certain of hardly any of the time."""
     return _same_time(recorded, turns="holds", pure_alone="does not hold", both="does not hold")
 
 
-def C11_verdict(recorded: Result) -> Verdict:
+def C11_verdict(recorded: Result):
     """Whether two threads ran at the same time: holds where they did at both kinds of work."""
     return _same_time(recorded, turns="does not hold", pure_alone="depends", both="holds")
 
@@ -87,10 +86,10 @@ def _same_time(recorded, turns, pure_alone, both):
     figure += "two processes at pure Python {}"
     shares = [rounds(recorded).loc[case] for case in CASES]
     pure, hashing, _ = (share.max() for share in shares)  # what is certain in one round is certain
-    return first(
-        figure.format(*(ranged(share, percent) for share in shares)),
-        (recorded.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
-        (min(map(len, shares)) < FEWEST, "cannot tell", TOO_FEW),
+    return verdict.first(
+        figure.format(*(words.ranged(share, percent) for share in shares)),
+        (recorded.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
+        (min(map(len, shares)) < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
         (min(pure, hashing) >= TOGETHER, both, "they ran at the same time at both kinds of work"),
         (shares[-1].median() < FREE, "cannot tell", HELD_UP),
         (TURNS < pure < TOGETHER or TURNS < hashing < TOGETHER, "cannot tell", UNCLEAR),

@@ -1,7 +1,6 @@
 """Hand-over time against size for every channel; the time of a small task by the tasks in a message; and claim C14."""
 
-from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, TENFOLD, TOO_FEW, Verdict, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
 from ...engine.result import Result
 from ...engine.stats import where
@@ -71,9 +70,9 @@ def _drawn(result, column, across, up, phrase, say):
     return figure, alt, words.sentence("; ".join(ends))
 
 
-def C14_verdict(moved: Result, raced: Result) -> Verdict:
+def C14_verdict(moved: Result, raced: Result):
     """A reference against a pickle, by size; and the price, updates lost without a lock."""
-    times = moved.shown.groupby(["kind", "channel", "size_bytes"]).handover_s.agg(ranged, words.duration)
+    times = moved.shown.groupby(["kind", "channel", "size_bytes"]).handover_s.agg(words.ranged, words.duration)
     ends = times.unstack(["kind", "channel"]).iloc[[0, -1]]  # the smallest and the largest size
     parts = map("{:g} MB: reference {}, pickle {}".format, ends.index / 1e6, ends[REFERENCE], ends[PICKLE])
     bare = where(raced.frame, method="handshake", kind="threads", count="shared", lock="none")
@@ -81,9 +80,9 @@ def C14_verdict(moved: Result, raced: Result) -> Verdict:
     price = f"its price is races: {lost:,} of {updates:,} updates, each made to meet another, were lost without a lock"
     faster, ever = crossing(moved, REFERENCE, PICKLE)
     since = f"from {(faster or 0) / 1e6:g} MB on the reference was sooner in every round"
-    return first(
+    return verdict.first(
         "; ".join(dict.fromkeys(parts)),
-        (moved.frame["round"].nunique() < FEWEST, "cannot tell", TOO_FEW),
+        (moved.frame["round"].nunique() < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
         (ends.index[0] == ends.index[-1], "cannot tell", "one size alone does not show what depends on the size"),
         (faster == ends.index[0], "holds", price),
         (faster, "depends", f"on the size: {since}; {price}"),
@@ -91,13 +90,13 @@ def C14_verdict(moved: Result, raced: Result) -> Verdict:
     )
 
 
-def hand_over_verdict(moved: Result) -> Verdict:
+def hand_over_verdict(moved: Result):
     """How many times as long the largest object takes as the smallest, by reference and by pickle."""
     medians = moved.shown.pivot_table("handover_s", "size_bytes", ["kind", "channel"], "median").iloc[[0, -1]]
     ratios = [medians[channel].iloc[1] / medians[channel].iloc[0] for channel in (REFERENCE, PICKLE)]
     figure = "{} in place of {}: {}× as long to the thread, {}× to the process"
     figure = figure.format(*map(words.size, medians.index[::-1]), *map(words.digits, ratios))
     grow = {(True, True): "both", (False, True): "process", (False, False): "neither"}
-    word = grow.get(tuple(ratio >= TENFOLD for ratio in ratios), "cannot tell")
     far = medians.index[1] >= 10_000 * medians.index[0]
-    return Verdict(word if far else "cannot tell", "the sizes are too close, or the rounds differ too much", figure)
+    word = grow.get(tuple(ratio >= verdict.TENFOLD for ratio in ratios)) if far else None
+    return verdict.Verdict(word or "cannot tell", "the sizes are too close, or the rounds differ too much", figure)

@@ -4,14 +4,12 @@ import numpy
 import pandas
 
 from ...drawing import kit, verdict, words
-from ...engine import find_task
-from ...engine.kinds import KINDS
+from ...engine import find_task, kinds, tasks
 from ...engine.result import Result, once
 from ...engine.stats import character, where
-from ...engine.tasks import TASKS
 from .measure import ROUNDS
 
-SIMPLEST = ["serial", "threads", "asyncio", "processes", *KINDS[2:]]  # in this order
+SIMPLEST = ["serial", "threads", "asyncio", "processes", *kinds.KINDS[2:]]  # in this order
 SIMPLER = 1.1  # a kind that is predicted to take up to this many times the shortest time is preferred if simpler
 ONE_CORE = 1.05  # cores that one can be measured to be, by the clock's and the counters' errors
 CHUNKS_PER_WORKER = 16
@@ -151,7 +149,7 @@ def _may_use_numpy(task):
     """Whether a task brings NumPy along, or imports packages that may."""
     if own := find_task.own_tasks().get(task):
         return bool(find_task.packages(own.read_text(encoding="utf-8")))
-    return task in TASKS and bool(TASKS[task].extension)
+    return task in tasks.TASKS and bool(tasks.TASKS[task].extension)
 
 
 def choose_verdict(advice: Result):

@@ -12,12 +12,9 @@ def summary(result: Result):
     """A DataFrame of what a round trip took, a line for each kind and number of others, the longest interval first."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
     lines = medians(result, ["kind", "workers", "interval_us"], ordered)
-    return lines.assign(name=["alone", *map(_name, lines[1:].itertuples())])
-
-
-def _name(line):
-    interval = f", interval {us(line.interval_us)}" if line.kind == "threads" else ""
-    return f"beside {words.name(line.kind, line.workers)}{interval}"
+    others = lines.apply(lambda line: words.name(line.kind, line.workers), axis=1)
+    intervals = (", interval " + lines.interval_us.map(us)).where(lines.kind == "threads", "")
+    return lines.assign(name=("beside " + others + intervals).where(lines.kind != "none", "alone"))
 
 
 def echo_chart(result: Result, bet):

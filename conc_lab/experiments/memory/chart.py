@@ -4,7 +4,6 @@ from itertools import product
 
 from ...drawing import kit, verdict, words
 from ...engine.result import Result
-from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
 
 BY = ["kind", "touch", "workers"]
@@ -56,7 +55,7 @@ def summary(result: Result):
 
 def headline(result: Result, bet=None):
     """Of each kind and touch what one worker more adds."""
-    lines, by = where(summary(result), workers=max(result.params["workers"])), meter(result.frame).upper()
+    lines, by = summary(result).query("workers == workers.max()"), meter(result.frame).upper()
     return [(line.kind, line.name, f"{megabytes(line.each_bytes)} MB", f"each, by {by}") for line in lines.itertuples()]
 
 
@@ -66,12 +65,12 @@ def memory_chart(result: Result, bet):
     touches, workers, size = result.params["touch"], sorted(result.params["workers"]), row["data_bytes"] / MB
     shown = {"added_bytes": f"added to the\nmachine, MB ({by})", "worker_uss_bytes": "one worker's\nown, MB (USS)"}
     shown = {column: label for column, label in shown.items() if lines[column].notna().any()}
-    most = where(lines, workers=workers[-1])
+    most = lines.query("workers == workers.max()")
     ends = most.figure[[most.each_bytes.idxmin(), most.each_bytes.idxmax()]]
     figure = kit.figure(1.6 + 1.8 * len(shown), f"memory added: {'; '.join(ends.unique())}")
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for ax, (column, touch) in zip(axes.flat, product(shown, touches), strict=True):
-        for kind, line in where(lines, touch=touch).dropna(subset=column).groupby("kind", sort=False):
+        for kind, line in lines[lines.touch == touch].dropna(subset=column).groupby("kind", sort=False):
             ax.plot(line.workers, line[column] / MB, **kit.LOOKS[kind], **kit.STRONG, clip_on=False, label=kind)
         if size:
             ax.axhline(size, **kit.REFERENCE, label="the size of the data")
@@ -91,7 +90,7 @@ def memory_chart(result: Result, bet):
 
 def meters_chart(result: Result, bet):
     """Bars of what the most workers add: above by the summed RSS, below by the better meter."""
-    lines = where(summary(result), workers=max(result.params["workers"]))
+    lines = summary(result).query("workers == workers.max()")
     sums = {"RSS": lines.rss_added_bytes, meter(result.frame).upper(): lines.added_bytes}
     bars = lines.assign(**sums).melt(["kind", "name"], list(sums), "meter", "bytes")
     bars = bars.assign(hatched=0, figure=bars.bytes.map(megabytes) + " MB")
@@ -105,7 +104,7 @@ def meters_chart(result: Result, bet):
 def C8_verdict(kept: Result):
     """What each thread adds to the machine's memory, against the process that adds the least."""
     by, most = meter(kept.frame), max(kept.params["workers"])
-    each = where(kept.frame, workers=most).assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
+    each = kept.frame.query("workers == @most").assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
     each = {kind: each.get_group(kind) for kind in summary(kept).kind.unique() if kind != "interpreters"}
     ranges = ", ".join(f"{kind} {words.ranged(sizes, megabytes)}" for kind, sizes in each.items())
     thread, process = each.pop("threads").max(), min(sizes.min() for sizes in each.values())

@@ -30,14 +30,13 @@ def races_chart(result: Result, bet):
 
     The sentence says what was lost where nothing guards a count or two locks, and what where something does.
     """
-    lines, parts = summary(result), []
+    lines = summary(result)
     unguarded = lines.way.isin(["none", "opposite order"])
     bare, lost = lines[unguarded], lines[~unguarded].lost.sum()
-    if len(bare):
-        parts.append("with nothing to guard them: " + "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure))
-    parts.append(f"guarded by a lock, by one owner of the count or by one order of two locks: {lost:,} lost or gave up")
-    if not bare.lost.all():
-        parts.append(NO_PROMISE)
+    told = "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure)
+    parts = [f"with nothing to guard them: {told}"] * (told != "")
+    parts += [f"guarded by a lock, by one owner of the count or by one order of two locks: {lost:,} lost or gave up"]
+    parts += [NO_PROMISE] * (not bare.lost.all())
     counted = lines.drop_duplicates("method").what
     worst = bare.loc[bare.lost.nlargest(1).index]  # none where all is guarded
     found = [*worst.method + ", " + worst.name + ": " + worst.figure, *parts][0]

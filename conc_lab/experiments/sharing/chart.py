@@ -87,8 +87,7 @@ def C1_verdict(shared: Result):
     """The process ids and thread ids of three workers and their parent."""
     ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids")
     ids = ids.loc[[PID, THREAD], ["threads", "spawn"]].astype(int)  # a kind that is not here has none
-    names = ("process id", "thread id")
-    threads, spawn = (", ".join(map(words.count, ids[kind], names)) for kind in ("threads", "spawn"))
+    threads, spawn = (", ".join(map(words.count, ids[kind], ("process id", "thread id"))) for kind in ids)
     figure = f"three threads and their parent: {threads}; three spawned processes and their parent: {spawn}"
     why = "a process holds threads; multiprocessing means processors in operating-systems books, processes in Python"
     held = (ids.threads[PID], ids.spawn[PID]) == (1, 1 + WORKERS)

@@ -14,8 +14,6 @@ BUSY = 1.2  # cores busy, above which more than one is
 COST_LIMIT = 1.15  # above this CPU cost the rows do not say how much of the size comes from the kind of worker
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
-CAUSES = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
-CHEAPER = "the rows do not say why"
 HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
@@ -68,7 +66,8 @@ def _doubt(result, nature, alone, line):
     probes = result.frame[result.frame.cpu.notna()]
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
-    why = CAUSES if line.cpu_cost > 1 else CHEAPER
+    causes = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
+    why = causes if line.cpu_cost > 1 else "the rows do not say why"
     usable = result.machine["usable_cpus"] if nature == "computes" else numpy.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
     doubts = (

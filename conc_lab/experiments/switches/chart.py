@@ -2,7 +2,6 @@
 
 from ...drawing import kit, verdict, words
 from ...engine.result import Result
-from ...engine.stats import where
 from .measure import WORKS
 
 NEEDS_TWO_CPUS = True
@@ -35,13 +34,11 @@ def C9_verdict(counted: Result):
     """Voluntary switches of threads and of processes on equal work: three kinds of it, shared memory in all."""
     for problem in counted.frame.reason.dropna():
         return verdict.Verdict("cannot tell", problem)
-    rows = where(counted.shown, workers=max(counted.params["workers"]))
-    parts, more = [], []
-    for work in WORKS:
-        threads, processes = (where(rows, work=work, kind=kind).voluntary_switches for kind in ("threads", "processes"))
-        parts.append(f"{work} {words.ranged(threads)} against {words.ranged(processes)}")
-        if threads.median() > 1.5 * processes.median() + 10:  # a handful come with starting and ending
-            more.append(work)
+    counts = counted.shown.query("workers == workers.max()").groupby(["kind", "work"]).voluntary_switches
+    told, medians = counts.agg(words.ranged), counts.median()
+    parts = [f"{work} {told['threads', work]} against {told['processes', work]}" for work in WORKS]
+    least = 1.5 * medians.processes + 10  # a handful come with starting and ending
+    more = [work for work in WORKS if medians.threads[work] > least[work]]
     on = f"on the work, not on sharing: threads share memory in all, and switched more when {' and '.join(more)}"
     return verdict.first(
         f"voluntary switches of a thread against a process: {', '.join(parts)}",

@@ -6,7 +6,6 @@ ran at the same time for the length of the overlap, less what each of the two bl
 
 from ...drawing import kit, verdict, words
 from ...engine.result import Result, once
-from ...engine.stats import where
 from .measure import WORKERS
 
 NEEDS_TWO_CPUS = True
@@ -44,13 +43,13 @@ def summary(result: Result):
 def timeline_chart(result: Result, bet):
     """A panel for each task and kind of worker, with the lanes of the last round: tasks below each other."""
     lines, shown = summary(result), SHOWN_BLOCKS * result.params["block_ms"]
-    last = where(result.shown, round=result.frame["round"].max()).query("start_ms < @shown")
+    last = result.shown.query("round == round.max() and start_ms < @shown")
     parts = [f"{words.name(kind, WORKERS)} with {task} {percent(share)}" for task, kind, share in lines.to_numpy()]
     found = f"both at the same time, at least: {'; '.join(parts[: lines.kind.nunique()])}"
     figure = kit.figure(1.1 + 1.35 * lines.task.nunique(), found)
     axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
-        rows = where(last, task=task, kind=kind)
+        rows = last.query("task == @task and kind == @kind")
         half = (rows.cpu_ms / (rows.end_ms - rows.start_ms)).clip(THIN, 1) * THICK / 2
         look = {"color": kit.LOOKS[kind]["color"], "edgecolor": "white", "linewidth": 0.4, "align": "edge"}
         ax.bar(rows.start_ms, 2 * half, rows.end_ms - rows.start_ms, rows.worker - half, **look)

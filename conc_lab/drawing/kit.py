@@ -124,8 +124,7 @@ def ends(ax):
 
 def names(ax, lines):
     """The y axis as lines with these names, from the top."""
-    ax.set_yticks(range(len(lines)), lines)
-    ax.set_ylim(len(lines) - 0.5, -0.5)
+    ax.set(yticks=range(len(lines)), yticklabels=lines, ylim=(len(lines) - 0.5, -0.5))
 
 
 def log(ax, axis, say, ticks=None, base=10):
@@ -134,8 +133,7 @@ def log(ax, axis, say, ticks=None, base=10):
     which = getattr(ax, f"{axis}axis")
     least, most = sorted(which.get_view_interval())
     powers = LogLocator(base, (1, 2, 5) if most < 50 * least else (1,), numticks=9)
-    which.set_major_locator(FixedLocator(ticks) if ticks else powers)
-    which.set_minor_locator(NullLocator())
+    which.set(major_locator=FixedLocator(ticks) if ticks else powers, minor_locator=NullLocator())
     which.set_major_formatter(lambda value, _: say(value))
     ax.grid(axis=axis, **GRID)
 

@@ -98,13 +98,12 @@ def headline(result: Result, bet=None) -> list[tuple]:
 
 
 def _recorded_beside(result):
-    """A recording of the same case, where the result cannot show its point: on one CPU, or by what its module says."""
+    """A recording of the same task or tasks, where the result cannot show its point: on one CPU, or by its module."""
     module, params = _module(result), result.params
     one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
     needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
     found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task")) if needed else None
-    covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
-    return found if found and all(set(params[name]) <= set(found.params[name]) for name in covered) else None
+    return found if found and set(params.get("tasks", ())) <= set(found.params.get("tasks", ())) else None
 
 
 def _of_recording(recorded, chart):

@@ -20,8 +20,8 @@ AHEAD = 100  # how many times the wanted number of items are looked at for a bet
 def summary(result: Result) -> pandas.DataFrame:
     """The `fits` of all rounds, with name, and predicted_s for the wanted number of items."""
     lines = fits(result.shown)
-    lines = lines.assign(predicted_s=predicted_s(lines, [result.params["items"]]).iloc[0])
-    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)))
+    seconds = predicted_s(lines, [result.params["items"]]).iloc[0]
+    return lines.assign(predicted_s=seconds, name=list(map(words.name, lines.kind, lines.workers)))
 
 
 def fits(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -70,8 +70,7 @@ def choices(seconds: pandas.DataFrame) -> pandas.Series:
 
 def best(result: Result, items: int) -> pandas.DataFrame:
     """Of each kind the line of `summary` that takes the shortest time for so many items, which predicted_s is for."""
-    lines = summary(result)
-    lines = lines.assign(predicted_s=predicted_s(lines, [items]).iloc[0])
+    lines = summary(result).assign(predicted_s=lambda lines: predicted_s(lines, [items]).iloc[0])
     return lines.loc[lines.groupby("kind", observed=True).predicted_s.idxmin()]
 
 

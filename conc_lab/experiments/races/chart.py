@@ -5,7 +5,6 @@ from ...engine.result import Result
 from .measure import METHODS, ORDERS
 
 NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
-COVERED = ("methods",)
 WAYS = {"none": "shared count, no lock", "lock": "shared count, lock", "own": "own counts", "queue": "a queue"}
 SAID = {"updates": "lost", "threads": "threads gave up"}  # of what is counted
 BARS = {"updates": "updates counted; lost (hatched)", "threads": "threads with both locks; gave up (hatched)"}

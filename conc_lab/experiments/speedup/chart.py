@@ -109,8 +109,8 @@ def _draw(result, axes, bets):
             kit.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
         else:
             ax.set_ylim(0, max(1.6, 1.1 * ax.get_ylim()[1]))
-        ax.set_xticks(range(len(workers)), workers)
-        ax.set(xlim=(-0.4, len(workers) - 0.8), ylabel=LABELS[column])  # the names of lines follow
+        # On the right the names of lines follow.
+        ax.set(xticks=range(len(workers)), xticklabels=workers, xlim=(-0.4, len(workers) - 0.8), ylabel=LABELS[column])
         ax.grid(axis="y", **kit.GRID)
 
 

@@ -77,8 +77,7 @@ def breakeven_chart(result: Result, bet):
     lines = lines.assign(together=[1 if gil and kind == "threads" else max(1, min(most, cpus)) for kind in lines.kind])
     lines["pays_s"] = lines.setup_s / (1 - 1 / lines.together).clip(lower=0)
     lines["pays"] = lines.way + (" from " + lines.pays_s.map(words.duration)).where(lines.pays_s < numpy.inf, " never")
-    found = f"when starting workers pays, at best: {lines.pays[lines.pays_s.idxmin()]}"
-    ax = kit.figure(4.4, found).add_subplot()
+    ax = kit.figure(4.4, f"when starting workers pays, at best: {lines.pays[lines.pays_s.idxmin()]}").add_subplot()
     works = numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
     for place, line in enumerate(lines.itertuples()):
         look = kit.LOOKS[line.kind] | {"linestyle": "--" if line.cold else "-"}

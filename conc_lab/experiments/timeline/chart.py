@@ -9,7 +9,6 @@ from ...engine.result import Result, once
 from .measure import WORKERS
 
 NEEDS_TWO_CPUS = True
-COVERED = ("tasks",)
 THICK, THIN = 0.7, 0.08  # of a block in which a worker ran all the time; and the least, as a share of that
 SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
 # Least shares of the time: up to the first two workers took turns, from the second on not, if processes reach the third

@@ -48,18 +48,17 @@ def _drawn(result, column, across, up, phrase, say):
     if lines.empty:
         why = "a chunksize is for a pool of processes, and each channel for some of the kinds only"
         raise LabError(f"this run has no figures by the {across}: {why}")
+    lines["name"] = lines.channel + " to " + [words.label(kind, result) for kind in lines.kind]
+    lines["told"] = list(map(phrase.format, lines.handover_s.map(words.duration), lines[column].map(say)))
     worst = lines.loc[lines.handover_s.idxmax()]
-    found = phrase.format(words.duration(worst.handover_s), say(worst[column]))
-    figure, medians, ends = kit.figure(5.1, f"{worst.channel} to {words.label(worst.kind, result)}: {found}"), [], []
+    figure, medians, ends = kit.figure(5.1, f"{worst['name']}: {worst.told}"), [], []
     ax = figure.add_subplot(xlabel=across, ylabel=up)
-    for (kind, channel), line in lines.groupby(["kind", "channel"], sort=False):
+    for (kind, channel, name), line in lines.groupby(["kind", "channel", "name"], sort=False):
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
-        name = f"{channel} to {words.label(kind, result)}"
         ax.plot(rows[column], rows.handover_s, **look | kit.SMALL)
         ax.plot(line[column], line.handover_s, **look, **kit.STRONG, label=name)
-        told = list(map(phrase.format, line.handover_s.map(words.duration), line[column].map(say)))
-        medians.append(f"{name}: {', '.join(told)}")
-        ends.append(f"{name}: {', '.join(dict.fromkeys((told[0], told[-1])))}")
+        medians.append(f"{name}: {', '.join(line.told)}")
+        ends.append(f"{name}: {', '.join(line.told.iloc[[0, -1]].unique())}")
         if channel in BLOCKS and "pickle" in result.params["channels"]:
             faster, _ = crossing(result, (kind, channel), (kind, "pickle"))
             ends[-1] += f" (in every round faster than the pickle from {words.size(faster)} on)" if faster else ""

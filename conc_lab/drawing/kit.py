@@ -163,6 +163,11 @@ def bars(lines, by, column, hatched, what, title, sharex=False):
     return whole, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."
 
 
+def medians(rows, by, columns, **values):
+    """The medians of these columns, a line for each value of `by`, `ordered` by it."""
+    return ordered(rows.groupby(by, dropna=False)[columns].median().reset_index(), by, **values)
+
+
 def ordered(lines, by, **values):
     """The lines of a DataFrame by these columns; values: of a column, all that it may have, in the order wanted."""
     place = {name: list(items).index for name, items in values.items()}

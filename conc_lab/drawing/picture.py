@@ -24,7 +24,6 @@ from ..engine.result import ODD, Result, recording
 from . import kit, words
 
 WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
-UNITS = (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms"))  # of a column, and as a table shows them
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
@@ -143,7 +142,7 @@ def table(result: Result):
     """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity, three digits each."""
     frame = _module(result).summary(result)
     frame = frame.reset_index(drop=frame.index.name is None).drop(columns="figure", errors="ignore")
-    for unit, factor, shown in UNITS:
+    for unit, factor, shown in (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms")):
         columns = [name for name in frame if name.endswith(unit)]
         frame[columns] *= factor
         frame = frame.rename(columns={name: name.removesuffix(unit) + shown for name in columns})

@@ -40,8 +40,7 @@ def summary(result: Result):
     """
     rows = result.frame.astype({"worker_uss_bytes": float})
     rows = rows.assign(added_bytes=added(rows, meter(rows)), rss_added_bytes=added(rows, "rss"))
-    lines = rows.groupby(BY)[["added_bytes", "rss_added_bytes", "worker_uss_bytes"]].median().reset_index()
-    lines = kit.ordered(lines, BY, kind=KINDS, touch=TOUCHES)
+    lines = kit.medians(rows, BY, ["added_bytes", "rss_added_bytes", "worker_uss_bytes"], kind=KINDS, touch=TOUCHES)
     ends = lines.groupby(["kind", "touch"])[["added_bytes", "workers"]]
     slope = ends.transform("last") - ends.transform("first")
     # There is no slope with one number of workers.

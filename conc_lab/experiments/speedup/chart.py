@@ -6,7 +6,7 @@ import pandas
 from ...drawing import kit, verdict, words
 from ...engine.machine import capacity
 from ...engine.result import Result, once
-from ...engine.stats import character, interval, where
+from ...engine.stats import character, interval, paired, where
 from ...engine.tasks import TASKS
 
 NO_GAIN = (0.9, 1.1)
@@ -61,8 +61,7 @@ def by_variant(rows):
 
 def _doubt(result, nature, alone, line):
     """Why the kind of worker may not be the only cause of this speedup's size, or None."""
-    a, b = (where(result.frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
-    control = abs((a / b).median() - 1)
+    control = abs(paired(result.frame, "wall_s", {"repeat": "A"}, {"repeat": "B"})[0] - 1)
     probes = result.frame[result.frame.cpu.notna()]
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
@@ -155,20 +154,19 @@ def setup_chart(result: Result, bet):
     """Median setup, run (of as many tasks as any variant had) and teardown of every variant, as stacked bars."""
     rows, tasks = result.shown[result.shown.cpu.isna()], result.frame.tasks.max()
     rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * tasks / rows.tasks, teardown=rows.teardown_s)
-    medians = by_variant(rows)[[*PHASES]].median().reset_index()
-    medians["name"] = medians["said"] = list(map(words.name, medians.kind, medians.workers))
+    lines = kit.medians(rows, ["kind", "workers"], [*PHASES], kind=kit.LOOKS)
+    lines["name"] = lines["said"] = list(map(words.name, lines.kind, lines.workers))
     what = f"{tasks} tasks of {result.params['task']}"
-    figure = kit.figure(1.7 + 0.34 * len(medians), f"the time of {what}")
-    ax, left = figure.add_subplot(xlabel=f"milliseconds for {what}"), 0
+    ax = kit.figure(1.7 + 0.34 * len(lines), f"the time of {what}").add_subplot(xlabel=f"milliseconds for {what}")
+    left = 0
     for phase, color in PHASES.items():
-        width = 1000 * medians[phase]
-        ax.barh(medians.index, width, left=left, color=color, edgecolor="white", label=phase)
-        left += width
-        medians["said"] += f", {phase} " + medians[phase].map(words.duration)
-    kit.names(ax, medians.name)
+        ax.barh(lines.index, 1000 * lines[phase], left=left, color=color, edgecolor="white", label=phase)
+        left += 1000 * lines[phase]
+        lines["said"] += f", {phase} " + lines[phase].map(words.duration)
+    kit.names(ax, lines.name)
     ax.legend(ncols=3, **kit.LEGEND)
-    most = medians.groupby("kind", sort=False).said.last()
-    return figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most)
+    most = lines.groupby("kind", sort=False).said.last()
+    return ax.figure, f"Median times of {what}: {'; '.join(lines.said)}.", words.sentence(*most)
 
 
 def needs_recording(result: Result) -> bool:

@@ -11,8 +11,7 @@ COUNTS = ["voluntary_switches", "involuntary_switches"]
 
 def summary(result: Result):
     """A DataFrame with the medians of one worker, a line for each work, number and kind of workers; name and figure."""
-    rows = result.shown.astype(dict.fromkeys(COUNTS, float))
-    lines = kit.ordered(rows.groupby(BY)[COUNTS].median().reset_index(), BY, kind=kit.LOOKS)
+    lines = kit.medians(result.shown.astype(dict.fromkeys(COUNTS, float)), BY, COUNTS, kind=kit.LOOKS)
     figures = lines.voluntary_switches.map("{:,.0f} voluntary".format)
     figures += lines.involuntary_switches.map(", {:,.0f} involuntary".format)
     figures = figures.where(lines.voluntary_switches.notna(), "not counted on this system")

@@ -13,8 +13,7 @@ REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 
 def summary(result: Result):
     """A DataFrame with the medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
-    lines = result.shown.groupby(BY, dropna=False)[["handover_s", "read_s"]].median().reset_index()
-    return kit.ordered(lines, BY, channel=[*CHANNELS, "map"])
+    return kit.medians(result.shown, BY, ["handover_s", "read_s"], channel=[*CHANNELS, "map"])
 
 
 def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, bool]:

@@ -5,13 +5,12 @@ sentence), one of them of the experiment's own name; `summary` is what they draw
 """
 
 import base64
-import dataclasses
 import html
 import io
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy
@@ -74,12 +73,12 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
         picture = _said(picture, after=f" Your bet: {answer}.")
-    return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
+    return replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
 
 
 def _said(picture, before="", after=""):
     """The picture with more words."""
-    return dataclasses.replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
+    return replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
 
 
 def headline(result: Result, bet=None) -> list[tuple]:

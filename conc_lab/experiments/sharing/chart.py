@@ -1,7 +1,5 @@
 """The sharing table as a picture; what is inside which box, placed by the table's own words; and claims C1 to C3."""
 
-from matplotlib.patches import Rectangle
-
 from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
 from ...engine.result import Result
@@ -75,8 +73,8 @@ def _draw(ax, levels, top):
     bottom = top + sum(len(lines) + 1.8 for _, _, lines in levels)
     for depth, (box, number, lines) in enumerate(levels, 1):
         for left in (place / number + 0.01 * depth for place in range(number)):
-            size = 1 / number - 0.02 * depth, bottom - 0.3 * depth - top
-            ax.add_patch(Rectangle((left, top), *size, facecolor=FILLS[box], edgecolor="#555555"))
+            size = bottom - 0.3 * depth - top, 1 / number - 0.02 * depth
+            ax.bar(left, *size, top, align="edge", facecolor=FILLS[box], edgecolor="#555555")
             ax.text(left + 0.015, top + 0.3, box, va="top", fontsize=10, weight="bold")
             ax.text(left + 0.015, top + 1.3, "\n".join(lines), va="top", fontsize=10, linespacing=1.35)
         top += len(lines) + 1.5

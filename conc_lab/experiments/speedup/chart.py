@@ -4,10 +4,9 @@ import numpy
 import pandas
 
 from ...drawing import kit, verdict, words
-from ...engine.machine import capacity
+from ...engine import machine, tasks
 from ...engine.result import Result, once
 from ...engine.stats import character, interval, paired, where
-from ...engine.tasks import TASKS
 
 NO_GAIN = (0.9, 1.1)
 BUSY = 1.2  # cores busy, above which more than one is
@@ -84,7 +83,7 @@ def _draw(result, axes, bets):
     """Draw the columns of the summary against workers: the speedup with every round small, its interval, the ideal
     and the bets; all with what they are compared with: serial, or all usable CPUs.
     """
-    usable, workers = capacity(result.machine), sorted(result.params["workers"])
+    usable, workers = machine.capacity(result.machine), sorted(result.params["workers"])
     spots = {(kind, number): place + BESIDE.get(kind, 0) for place, number in enumerate(workers) for kind in kit.LOOKS}
     top, columns = axes[0], list(zip(LABELS, axes, strict=False))
     for (kind, number), rows in by_variant(result.shown[result.shown.kind != "serial"]):
@@ -129,7 +128,7 @@ def speedup_chart(result: Result, bet):
     said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
     alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
     told = [_verdict(line, waits) for line in last.itertuples()]
-    told += [ONE_BLAS] * (getattr(TASKS.get(task), "extension", None) == "NumPy")
+    told += [ONE_BLAS] * (getattr(tasks.TASKS.get(task), "extension", None) == "NumPy")
     return figure, alt, words.sentence(*told)
 
 
@@ -152,11 +151,11 @@ def _span(line):
 
 def setup_chart(result: Result, bet):
     """Median setup, run (of as many tasks as any variant had) and teardown of every variant, as stacked bars."""
-    rows, tasks = result.shown[result.shown.cpu.isna()], result.frame.tasks.max()
-    rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * tasks / rows.tasks, teardown=rows.teardown_s)
+    rows, count = result.shown[result.shown.cpu.isna()], result.frame.tasks.max()
+    rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * count / rows.tasks, teardown=rows.teardown_s)
     lines = kit.medians(rows, ["kind", "workers"], [*PHASES], kind=kit.LOOKS)
     lines["name"] = lines["said"] = list(map(words.name, lines.kind, lines.workers))
-    what = f"{tasks} tasks of {result.params['task']}"
+    what = f"{count} tasks of {result.params['task']}"
     ax = kit.figure(1.7 + 0.34 * len(lines), f"the time of {what}").add_subplot(xlabel=f"milliseconds for {what}")
     left = 0
     for phase, color in PHASES.items():

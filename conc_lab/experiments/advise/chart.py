@@ -120,10 +120,9 @@ def advise_chart(result: Result, bet):
     ax.set(xlabel=f"items of {task}; marked: {items:,}", ylabel="predicted time")
     kit.ends(ax)
     ranges = ", ".join(f"{lines.kind[variant]} from {number:,} on" for number, variant in changes.items())
-    times = lines.name + " " + lines.predicted_s.map(words.duration)
     gains = " (" + lines.speedup.map(words.times) + " as fast as serial, "
     gains += lines.start_s.map(words.duration) + " to start and end)"
-    times += gains.where(lines.kind != "serial", "")
+    times = lines.name + " " + lines.predicted_s.map(words.duration) + gains.where(lines.kind != "serial", "")
     told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
     told = told, f"up to {words.items(AHEAD * items)} the choice is {ranges}"
     return ax.figure, words.sentence(*told), words.sentence(*_advice(result, chosen), *told)
@@ -138,17 +137,12 @@ def _advice(result, chosen):
     yield f"use {use}: in {agreed} of {rounds} rounds this was at most a fifth slower than the best"
     starved = ": other programs, or a CPU limit, took the rest" * (character(result.frame) == "starved")
     yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU{starved}"
-    if _may_use_numpy(result.params["task"]):
+    task = result.params["task"]
+    packages = task in find_task.own_tasks() and find_task.packages(find_task.source(task))  # which may bring it along
+    if packages or getattr(tasks.TASKS.get(task), "extension", None):
         yield "NumPy, if an item uses it, had one thread here, in the plain loop, too; by itself it takes all CPUs"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} cannot do it: {reason}"
-
-
-def _may_use_numpy(task):
-    """Whether a task brings NumPy along, or imports packages that may."""
-    if own := find_task.own_tasks().get(task):
-        return bool(find_task.packages(own.read_text(encoding="utf-8")))
-    return task in tasks.TASKS and bool(tasks.TASKS[task].extension)
 
 
 def choose_verdict(advice: Result):

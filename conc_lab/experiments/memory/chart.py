@@ -47,9 +47,8 @@ def summary(result: Result):
     lines["each_bytes"] = (slope.added_bytes / slope.workers).fillna(lines.added_bytes / lines.workers)
     touch = lines.touch.map(("" if result.params["parent_data"] == "none" else " ({})").format)
     own = (" (" + lines.worker_uss_bytes.map(megabytes) + " MB its own)").where(lines.worker_uss_bytes.notna(), "")
-    lines["name"] = list(map(words.name, lines.kind, lines.workers)) + touch
-    lines["figure"] = lines.kind.map(words.one) + touch + " " + lines.each_bytes.map(megabytes) + " MB" + own
-    return lines
+    figures = lines.kind.map(words.one) + touch + " " + lines.each_bytes.map(megabytes) + " MB" + own
+    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)) + touch, figure=figures)
 
 
 def headline(result: Result, bet=None):

@@ -43,8 +43,8 @@ def us(value: float) -> str:
 
 def compared(frame: pandas.DataFrame, column: str, first: dict, second: dict) -> str:
     """How many times as much the rows that match `first` have as those that match `second`, where the rounds tell."""
-    ratio, verdict = paired(frame, column, first, second)
-    return "these rounds do not tell" if verdict == "unclear" else words.times(ratio)
+    ratio, direction = paired(frame, column, first, second)
+    return "these rounds do not tell" if direction == "unclear" else words.times(ratio)
 
 
 def pingpong_chart(result: Result, bet):

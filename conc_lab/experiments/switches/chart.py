@@ -36,8 +36,8 @@ def C9_verdict(counted: Result):
     counts = counted.shown.query("workers == workers.max()").groupby(["kind", "work"]).voluntary_switches
     told, medians = counts.agg(words.ranged), counts.median()
     parts = [f"{work} {told['threads', work]} against {told['processes', work]}" for work in WORKS]
-    least = 1.5 * medians.processes + 10  # a handful come with starting and ending
-    more = [work for work in WORKS if medians.threads[work] > least[work]]
+    # A handful come with starting and ending.
+    more = [work for work in WORKS if medians.threads[work] > 1.5 * medians.processes[work] + 10]
     on = f"on the work, not on sharing: threads share memory in all, and switched more when {' and '.join(more)}"
     return verdict.first(
         f"voluntary switches of a thread against a process: {', '.join(parts)}",

@@ -24,7 +24,6 @@ SMALL = {"linestyle": "", "markersize": 4, "markeredgewidth": 0}  # every run, u
 BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 
-GRID = {"color": "#DDDDDD"}
 LEGEND = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0), "frameon": False, "fontsize": 10}  # above the axes
 APART = 13  # points between the names of lines that end close together
 DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
@@ -58,7 +57,7 @@ def finish(figure):
     """Set the look that all charts share on the figure itself: matplotlib's settings are the student's."""
     for ax in figure.axes:
         ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=11)
+        ax.tick_params(labelsize=11, grid_color="#DDDDDD")
         ax.xaxis.label.set_size(11)
         ax.yaxis.label.set_size(11)
     for text in figure.findobj(Text):
@@ -135,7 +134,7 @@ def log(ax, axis, say, ticks=None, base=10):
     powers = LogLocator(base, (1, 2, 5) if most < 50 * least else (1,), numticks=9)
     which.set(major_locator=FixedLocator(ticks) if ticks else powers, minor_locator=NullLocator())
     which.set_major_formatter(lambda value, _: say(value))
-    ax.grid(axis=axis, **GRID)
+    ax.grid(True, axis=axis)
 
 
 def bars(lines, by, column, hatched, what, title, sharex=False):

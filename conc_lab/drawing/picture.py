@@ -9,7 +9,6 @@ import html
 import io
 import threading
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -149,7 +148,7 @@ def table(result: Result):
     return frame.rename(columns=lambda name: name.replace("_", " "))
 
 
-def charts(result: Result) -> dict[str, Callable]:
+def charts(result: Result) -> dict:
     """The functions that draw this result, by the charts' names."""
     found = vars(_module(result)).items()
     return {name.removesuffix("_chart"): function for name, function in found if name.endswith("_chart")}

@@ -74,7 +74,7 @@ def memory_chart(result: Result, bet):
             ax.axhline(size, **kit.REFERENCE, label="the size of the data")
         ax.set(xlabel=f"workers ({touch})" if size else "workers", ylabel=shown[column])
         ax.label_outer()
-        ax.grid(axis="y", **kit.GRID)
+        ax.grid(True, axis="y")
     for ax in axes[:, 0]:
         ax.set(xticks=workers, xlim=(0, workers[-1] * 1.02), ylim=(0, max(1, ax.get_ylim()[1])))
     kit.ends(axes[0, -1])

@@ -87,7 +87,7 @@ def breakeven_chart(result: Result, bet):
     ax.axhline(1, color="#555555", linewidth=1)
     ax.set(xmargin=0, ylim=(0, None), xlabel="time of the whole work in serial", ylabel="best speedup\n(serial = 1)")
     ax.yaxis.set_major_formatter("{x:g}×")
-    ax.grid(axis="y", **kit.GRID)
+    ax.grid(True, axis="y")
     kit.log(ax, "x", words.duration)
     ax.legend(ncols=2, **kit.LEGEND)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."

@@ -12,10 +12,9 @@ COUNTS = ["voluntary_switches", "involuntary_switches"]
 def summary(result: Result):
     """A DataFrame with the medians of one worker, a line for each work, number and kind of workers; name and figure."""
     lines = kit.medians(result.shown.astype(dict.fromkeys(COUNTS, float)), BY, COUNTS, kind=kit.LOOKS)
-    figures = lines.voluntary_switches.map("{:,.0f} voluntary".format)
-    figures += lines.involuntary_switches.map(", {:,.0f} involuntary".format)
-    figures = figures.where(lines.voluntary_switches.notna(), "not counted on this system")
-    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)), figure=figures)
+    lines["figure"] = list(map("{:,.0f} voluntary, {:,.0f} involuntary".format, *lines[COUNTS].to_numpy().T))
+    lines.loc[lines.voluntary_switches.isna(), "figure"] = "not counted on this system"
+    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)))
 
 
 def switches_chart(result: Result, bet):

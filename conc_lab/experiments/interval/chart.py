@@ -8,8 +8,7 @@ from ...engine.stats import spread, where
 from ..pingpong.chart import compared, us
 
 NEEDS_TWO_CPUS = True
-PANELS = {"throughput": "work done (serial = 1)", "cpu_cost": "CPU time (serial = 1)"}
-PANELS |= {"switches_per_s": "switches a second"}
+PANELS = dict(throughput="work done (serial = 1)", cpu_cost="CPU time (serial = 1)", switches_per_s="switches a second")
 
 
 def against_serial(result: Result) -> pandas.DataFrame:

@@ -50,8 +50,7 @@ def _drawn(result, column, across, up, phrase, say):
     lines["name"] = lines.channel + " to " + [words.label(kind, result) for kind in lines.kind]
     lines["told"] = list(map(phrase.format, lines.handover_s.map(words.duration), lines[column].map(say)))
     worst = lines.loc[lines.handover_s.idxmax()]
-    figure, medians, ends = kit.figure(5.1, f"{worst['name']}: {worst.told}"), [], []
-    ax = figure.add_subplot(xlabel=across, ylabel=up)
+    ax, medians, ends = kit.figure(5.1, f"{worst['name']}: {worst.told}").add_subplot(xlabel=across, ylabel=up), [], []
     for (kind, channel, name), line in lines.groupby(["kind", "channel", "name"], sort=False):
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
         ax.plot(rows[column], rows.handover_s, **look | kit.SMALL)
@@ -65,7 +64,7 @@ def _drawn(result, column, across, up, phrase, say):
     kit.log(ax, "y", words.duration)
     ax.legend(ncols=2, **kit.LEGEND)
     alt = words.sentence(f"{up} against {across}, medians: {'; '.join(medians)}")
-    return figure, alt, words.sentence("; ".join(ends))
+    return ax.figure, alt, words.sentence("; ".join(ends))
 
 
 def C14_verdict(moved: Result, raced: Result):

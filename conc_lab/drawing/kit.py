@@ -36,6 +36,11 @@ def figure(height: float = 4.8, title: str = "") -> Figure:
     return whole
 
 
+def stacked(height: float, title: str, heights, sharex: bool = True):
+    """The axes of such a figure below each other, in these proportions of their heights."""
+    return figure(height, title).subplots(len(heights), sharex=sharex, squeeze=False, height_ratios=heights)[:, 0]
+
+
 def dark(colors):
     """What stands for these colours on dark paper, where white is nearly black; colors, and the result: n × 3, 0 to 1.
 
@@ -146,8 +151,7 @@ def bars(lines, by, column, hatched, what, title, sharex=False):
     """
     panels = lines.groupby(by, sort=False)
     sizes = panels.size()
-    whole = figure(0.9 + 0.6 * len(sizes) + 0.3 * len(lines), title)
-    axes = whole.subplots(len(sizes), 1, sharex=sharex, squeeze=False, height_ratios=2 + sizes)[:, 0]
+    axes = stacked(0.9 + 0.6 * len(sizes) + 0.3 * len(lines), title, 2 + sizes, sharex)
     for ax, (name, each) in zip(axes, panels, strict=True):
         places, first, second = range(len(each)), each[column].fillna(0), each[hatched].fillna(0)
         look = {"color": [LOOKS[kind]["color"] for kind in each.kind], "edgecolor": "white"}
@@ -159,7 +163,7 @@ def bars(lines, by, column, hatched, what, title, sharex=False):
         ax.set_title(name, loc="left", fontsize=11)
         ax.set_xticks([])
     ax.set_xlabel(what)
-    return whole, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."
+    return ax.figure, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."
 
 
 def medians(rows, by, columns, **values):

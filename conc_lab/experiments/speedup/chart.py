@@ -119,8 +119,7 @@ def speedup_chart(result: Result, bet):
     heights = (3,) if waits else (3, 1, 1)
     last = lines.groupby("kind", sort=False).tail(1)
     found = [_said(line, f"{words.times(line.speedup)} as fast", " (in doubt)") for line in last.itertuples()]
-    figure = kit.figure(2.6 + len(heights), "; ".join(last.name + ": " + found))
-    axes = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    axes = kit.stacked(2.6 + len(heights), "; ".join(last.name + ": " + found), heights)
     _draw(result, axes, bets)
     kit.ends(axes[0])
     axes[-1].set_xlabel(f"workers, each running {task}")
@@ -129,7 +128,7 @@ def speedup_chart(result: Result, bet):
     alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
     told = [_verdict(line, waits) for line in last.itertuples()]
     told += [ONE_BLAS] * (getattr(tasks.TASKS.get(task), "extension", None) == "NumPy")
-    return figure, alt, words.sentence(*told)
+    return axes[0].figure, alt, words.sentence(*told)
 
 
 def headline(result: Result, bet=None):

@@ -2,7 +2,7 @@
 
 The rows are those that the lessons kept in my_work/results, or that a run measures here. claims.json holds the
 wording, and which experiment with which parameters decides; the deciders stand beside the experiments, in chart.py,
-and are found by the claim's id.
+and are found by the claim's id: `C4_verdict`.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 
 from .drawing.shell.style import KEYS, STYLE, folded
-from .drawing.verdict import DECIDERS, Verdict
+from .drawing.verdict import Verdict
 from .engine import experiment, result, run
 from .engine.errors import LabError, RunStopped
 from .student import bets
@@ -27,8 +27,8 @@ TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="u
 
 def decider(claim: dict) -> Callable:
     """The function that decides a claim; it stands with the experiment of the first run that the claim needs."""
-    experiment.part(TABLE["runs"][claim["runs"][0]]["experiment"], "chart")
-    return DECIDERS[claim["id"]]
+    chart = experiment.part(TABLE["runs"][claim["runs"][0]]["experiment"], "chart")
+    return getattr(chart, f"{claim['id']}_verdict")
 
 
 def claims() -> "Claims":

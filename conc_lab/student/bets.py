@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from ..drawing import words
-from ..drawing.verdict import DECIDERS, FEWEST, ONE_CPU, TOO_FEW
+from ..drawing.verdict import FEWEST, ONE_CPU, TOO_FEW
 from ..engine import experiment, files
 from ..engine.errors import LabError
 from ..engine.machine import machine
@@ -110,9 +110,10 @@ class Bet:
             return None
         chart = experiment.part(result.experiment, "chart")
         with contextlib.suppress(*ODD):  # they lack its case, or are not whole
-            if self.name not in DECIDERS:
+            decider = getattr(chart, f"{self.name}_verdict", None)
+            if not decider:
                 return self._by_figures(chart.summary(result), result)
-            verdict = DECIDERS[self.name](result)
+            verdict = decider(result)
             told = verdict.word != "cannot tell"
             held = [option["rows"] == verdict.word if told and "rows" in option else None for option in self.options]
             return verdict.figure, "these rows do not test that" if told else verdict.why, held

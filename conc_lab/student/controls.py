@@ -70,9 +70,10 @@ def _task(names, value, look):
         task = TASKS.get(name)
         label, nature = (f"{name} ({task.what})", task.nature) if task else (name, OWN)
         tasks.setdefault(nature, {})[label] = name
+    natures = [(TYPES[nature], nature) for nature in tasks]
     (nature,) = [nature for nature, names in tasks.items() if value in names.values()]
     type_look = look | {"description": "Type of task", "orientation": "horizontal"}
-    types = widgets.RadioButtons(options=[(TYPES[each], each) for each in tasks], value=nature, **type_look)
+    types = widgets.RadioButtons(options=natures, value=nature, **type_look)
     choice = widgets.Dropdown(options=[*tasks[nature].items()], value=value, **look)
     types.observe(lambda change: setattr(choice, "options", [*tasks[change.new].items()]), "value")
     return widgets.VBox([types, choice]), choice

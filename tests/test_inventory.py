@@ -43,6 +43,9 @@ def test_the_questions():
 
 def test_answers_are_kept_until_they_are_handed_in():
     """An answer is kept, also for a new kernel, and can be changed; all twelve can be handed in, and then stay."""
+    with pytest.raises(LabError, match="a letter from A to D"):
+        Inventory("before").answer(ITEMS[0], "E")
+    assert not KEPT.exists()
     Inventory("before").answer(ITEMS[0], "A")
     inventory = Inventory("before")
     inventory.answer(ITEMS[0], UNKNOWN)

@@ -77,7 +77,9 @@ class Inventory:
             raise LabError(f"{KEPT.name} was begun with {begun}: leave yours out, or keep the file elsewhere")
 
     def answer(self, item: str, letter: str) -> None:
-        """Keep an answer, a letter from A to D or "?". Raises LabError where it cannot be kept."""
+        """Keep an answer, a letter from A to D or "?". Raises LabError where it is none or cannot be kept."""
+        if (item, letter) not in POSSIBLE:
+            raise LabError(f"an answer is a letter from A to D or {UNKNOWN}")
         self._keep(answers=self.asked["answers"] | {item: letter})
 
     def hand_in(self) -> None:

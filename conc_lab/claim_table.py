@@ -2,7 +2,7 @@
 
 The rows are those that the lessons kept in my_work/results, or that a run measures here. claims.json holds the
 wording, and which experiment with which parameters decides; the deciders stand beside the experiments, in chart.py,
-and are found by the claim's id.
+and are found by the claim's id: `C4_verdict`.
 """
 
 import itertools
@@ -15,24 +15,20 @@ from html import escape
 from pathlib import Path
 
 from .drawing.shell.style import KEYS, STYLE, folded
-from .drawing.verdict import DECIDERS, Verdict
+from .drawing.verdict import Verdict
 from .engine import experiment, result, run
 from .engine.errors import LabError, RunStopped
-from .engine.result import Result
 from .student import bets
 
-# A verdict's words, and the sign of each.
-SIGNS = {"holds": "✓", "depends": "±", "does not hold": "✗", "cannot tell": "?", "not measured yet": "–"}
 PARTS = {"said": "your bet or answer", "verdict": "verdict", "figure": "your figures"}  # of a row, and their names
 RANGES = re.compile(r" \([^()]*( to |every round)[^()]*\)")  # of a figure: not in short
-LIMIT_S = 110  # with what it takes to start and to end, two minutes
 TABLE = json.loads(Path(__file__).with_name("claims.json").read_text(encoding="utf-8"))
 
 
 def decider(claim: dict) -> Callable:
     """The function that decides a claim; it stands with the experiment of the first run that the claim needs."""
-    experiment.part(TABLE["runs"][claim["runs"][0]]["experiment"], "chart")
-    return DECIDERS[claim["id"]]
+    chart = experiment.part(TABLE["runs"][claim["runs"][0]]["experiment"], "chart")
+    return getattr(chart, f"{claim['id']}_verdict")
 
 
 def claims() -> "Claims":
@@ -46,10 +42,11 @@ def claims() -> "Claims":
     return Claims(kept, {}, unread)
 
 
-def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT_S) -> "Claims":
+def measured(known: "Claims", say: Callable[[str], None], limit_s: float = 110) -> "Claims":
     """The table with what is missing measured here, in `limit_s` seconds in all; `say` gets a line for each run.
 
-    Raises RunStopped when a run is interrupted.
+    With what it takes to start and to end, the default comes to two minutes. Raises RunStopped when a run is
+    interrupted.
     """
     end, new, failed = time.monotonic() + limit_s, {}, {}
     for number, (name, wanted) in enumerate(TABLE["runs"].items(), 1):
@@ -67,7 +64,7 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = LIMIT
     return Claims(known.results | new, failed, known.unread)
 
 
-def fitting(results: dict[str, Result], name: str) -> list[str]:
+def fitting(results: dict[str, result.Result], name: str) -> list[str]:
     """Which of the results have what the run called `name` is for, the newest first."""
     wanted = TABLE["runs"][name]
     own = {key: one for key, one in results.items() if one.experiment == wanted["experiment"]}
@@ -93,20 +90,19 @@ class Claims:
     """The table, which shows itself in a cell.
 
     A row is a claim of claims.json with said (the student's bet, or answer to the lesson's question), held (what came
-    of that), word (one of `SIGNS`), verdict (in words), figure, and key (the figure in short). `lacking` names the runs
-    whose results are missing, `unread` says which files are left out, and why.
+    of that), word (one that has a sign in claims.json), verdict (in words), figure, and key (the figure in short).
+    `lacking` names the runs whose results are missing, `unread` says which files are left out, and why.
     """
 
-    def __init__(self, results: dict[str, Result], failed: dict[str, str], unread: list[str]):
+    def __init__(self, results: dict[str, result.Result], failed: dict[str, str], unread: list[str]):
         self.results, self.unread, self.rows, self.lacking = results, list(unread), [], set()
         for claim in TABLE["claims"]:
-            verdict = self._verdict(claim, failed)
+            told = self._verdict(claim, failed)
             asked = [bets.Bet(name) for name in claim["bets"] + claim["answers"]]
             row = {"said": [bet.words for bet in asked], "held": [_held(bet, self.results.values()) for bet in asked]}
             row = {part: "; ".join(filter(None, texts)) for part, texts in row.items()}
-            row |= {"word": verdict.word, "verdict": f"{SIGNS[verdict.word]} {verdict.word}: {verdict.why}"}
-            row |= {"key": RANGES.sub("", verdict.figure or verdict.why)}
-            self.rows.append(claim | row | {"figure": verdict.figure})
+            row |= {"word": told.word, "figure": told.figure, "key": RANGES.sub("", told.figure or told.why)}
+            self.rows.append(claim | row | {"verdict": f"{TABLE['signs'][told.word]} {told.word}: {told.why}"})
 
     def _verdict(self, claim, failed):
         fits = {name: fitting(self.results, name) for name in claim["runs"]}
@@ -127,11 +123,11 @@ class Claims:
     def sentence(self) -> str:
         """How many claims hold, do not, depend, cannot be told or are missing; and which files could not be read."""
         verdicts = [row["word"] for row in self.rows]
-        counts = ", ".join(f"{word} {verdicts.count(word)}" for word in SIGNS if word in verdicts)
+        counts = ", ".join(f"{word} {verdicts.count(word)}" for word in TABLE["signs"] if word in verdicts)
         left_out = "".join(f" Left out: {problem}." for problem in self.unread)
         return f"Of {len(verdicts)} claims: {counts}.{left_out}"
 
-    def __str__(self):
+    def __repr__(self):
         blocks = []
         for row in self.rows:
             lines = [f"{row['id']} {row['says']} ({row['lesson']})"]
@@ -139,18 +135,12 @@ class Claims:
             blocks.append("\n".join(textwrap.fill(line, 100, subsequent_indent="    ") for line in lines))
         return "\n\n".join([*blocks, self.sentence])
 
-    __repr__ = __str__
-
     def _repr_html_(self):
-        heads = "".join(
-            f'<th scope="col">{name}</th>' for name in ("verdict", "claim", "what became of your bet", "key figure")
-        )
         body = ""
         for row in self.rows:
             lesson = f'<a href="{row["lesson"]}.ipynb" {KEYS}>{row["lesson"]}</a>'
             parts = "".join(f"<p>{name}: {escape(row[part])}</p>" for part, name in PARTS.items() if row[part])
             prose = folded(f"{row['id']} {row['title']}", f"<p>{escape(row['says'])} {lesson}</p>{parts}")
-            body += f'<tr><td>{SIGNS[row["word"]]} {row["word"]}</td><th scope="row">{prose}</th>'
+            body += f'<tr><td>{TABLE["signs"][row["word"]]} {row["word"]}</td><th scope="row">{prose}</th>'
             body += f"<td>{row['held'] or '–'}</td><td>{escape(row['key'])}</td></tr>"
-        caption = f"<caption>{escape(self.sentence)}</caption>"
-        return f'{STYLE}<div class="conc-lab"><table>{caption}<thead><tr>{heads}</tr></thead>{body}</table></div>'
+        return STYLE + TABLE["page"].format(escape(self.sentence), body)

@@ -47,13 +47,13 @@ def test_words_of_a_machine():
 
 def test_what_is_here_comes_first():
     """What concerns the machine stands first and is marked; its facts are said; the rest stands under Elsewhere."""
-    text = expect("02_cpu_bound", MACHINE | {"usable_cpus": 1, "cpu_quota": 1.0}).text
+    text = expect("02_cpu_bound", MACHINE | {"usable_cpus": 1, "cpu_quota": 1.0})
     here, elsewhere = text.split("Elsewhere")
     assert "one usable CPU, Linux, Python 3.14.0 with the GIL, processes by forkserver." in here
     assert "▸" in here and "<b>One usable CPU</b>" in here and "<b>A limit on CPU time" in here
     assert "▸" not in elsewhere
     assert "<b>macOS and Windows</b>" in elsewhere and "<b>A free-threaded Python</b>" in elsewhere
-    without = expect("02_cpu_bound", MACHINE | {"gil": False}).text
+    without = expect("02_cpu_bound", MACHINE | {"gil": False})
     assert "without the GIL" in without and "<b>A free-threaded Python</b>" in without.split("Elsewhere")[0]
 
 
@@ -61,5 +61,5 @@ def test_no_text_is_read_as_html(monkeypatch):
     """A text is escaped, and what stands in backticks is code."""
     place = {"where": "a < b", "when": [], "text": "use `x < y` & more."}
     monkeypatch.setattr(elsewhere, "lessons", lambda: {"made": {"elsewhere": [place]}})
-    text = expect("made", MACHINE).text
+    text = expect("made", MACHINE)
     assert "<b>a &lt; b</b>: use <code>x &lt; y</code> &amp; more." in text.split("Elsewhere")[0]

@@ -80,7 +80,7 @@ def ends(job, state):
 
 def test_idle(job, changes):
     """A job that was never started has no result, no error, and tells nobody anything."""
-    assert (job.state, job.result, job.error, job.has_rounds) == ("idle", None, None, False)
+    assert (job.state, job.result, job.error) == ("idle", None, None)
     job.stop()
     assert job.state == "idle" and changes == []
 
@@ -161,7 +161,7 @@ def test_run_again(job, runs):
         run.end(outcome)
         assert ends(job, state)
         run = start(job, runs)
-        assert (job.state, job.error, job.progress[0], job.has_rounds) == ("running", None, 0.0, False), state
+        assert (job.state, job.error, job.progress[0]) == ("running", None, 0.0), state
         assert job.result is (outcome if state == "done" else None)
         run.end(RunStopped("to the next"))
         assert ends(job, "cancelled")
@@ -194,29 +194,14 @@ def test_whose_rounds_they_are(job, runs):
     run = start(job, runs)
     run.round(first)
     run.end(first)
-    assert ends(job, "done") and (job.result, job.has_rounds) == (first, True)
+    assert ends(job, "done") and job.result == first
     start(job, runs).end(LabError("no rounds"))
-    assert ends(job, "failed") and (job.result, job.has_rounds) == (first, False)
+    assert ends(job, "failed") and job.result == first
     run = start(job, runs)
     run.round(second)
-    assert (job.result, job.has_rounds) == (second, True)
+    assert job.result == second
     run.end(third)
     assert ends(job, "done") and job.result == third
-    start(job, runs)
-    assert (job.result, job.has_rounds) == (third, False)
-
-
-def test_the_first_round_is_told_as_such(runs):
-    """Only when it is told of the first round of a run does `on_change` find `has_rounds` false."""
-    seen = []
-    job = Job(lambda job, what: seen.append(job.has_rounds) if "result" in what else None)
-    for _ in range(2):
-        run = start(job, runs)
-        for rounds in (1, 2):
-            run.round(made(TWO, rounds=rounds))
-        run.end(LabError("enough"))
-        assert ends(job, "failed")
-    assert seen == [False, True] * 2
 
 
 def test_a_chart_that_cannot_be_drawn_fails_the_job(runs):

@@ -13,7 +13,7 @@ import matplotlib
 import numpy
 import pandas
 import pytest
-from made import echo, memory, races, switches
+from made import echo, memory, switches, timeline
 from made.results import TWO, TYPICAL, MadeBet, made
 from made.startup import made_startup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -258,7 +258,7 @@ def test_no_kind_of_worker_is_told_by_colour_alone():
     """No two kinds of worker have one marker or one colour, and none has the marker of a bet."""
     looks = [*kit.LOOKS.values(), kit.BET]
     assert kit.LOOKS.keys() == {"serial", "processes", *kinds.KINDS}
-    assert len(set(kit.ON_DARK)) == len(kit.LOOKS)
+    assert len(set(kit.HUES.values())) == len(kit.LOOKS)
     for quality in ("marker", "color"):
         assert len({look[quality] for look in looks}) == len(looks), quality
 
@@ -299,9 +299,9 @@ def test_a_bet_that_cannot_be_drawn_is_said():
 
 
 def test_one_cpu_gets_a_recording(monkeypatch):
-    """Where one CPU cannot show the point, a recording of the same with all of the methods stands below."""
-    there = dataclasses.replace(races.WHOLE, params={"methods": ["handshake", "call"]})
-    recordings = {"echo": echo.made(), "races": there}
+    """Where one CPU cannot show the point, a recording of the same with all of the tasks stands below."""
+    there = timeline.made([timeline.block(0, 0, 1, task=task) for task in ("sleep", "sha256")])
+    recordings = {"echo": echo.made(), "timeline": there}
     monkeypatch.setattr(picture, "recording", lambda name, gil, task: recordings.get(name))
     for result, stands in (
         (echo.made(usable=1), True),
@@ -310,11 +310,10 @@ def test_one_cpu_gets_a_recording(monkeypatch):
         (made_startup(usable_cpus=1), False),  # shows its point on one CPU too
     ):
         assert (picture._recorded_beside(result) is not None) == stands, result.experiment
-    one = races.WHOLE.machine | {"usable_cpus": 1}
-    for methods, stands in ((["handshake"], True), (["handshake", "call"], True), (["plain"], False)):
-        result = dataclasses.replace(races.WHOLE, params={"methods": methods}, machine=one)
-        assert (picture._recorded_beside(result) is not None) == stands, methods
-    assert "Recorded on" in picture.show(dataclasses.replace(races.WHOLE, params=there.params, machine=one)).beside.alt
+    for tasks, stands in ((["sleep"], True), (["sleep", "sha256"], True), (["zlib"], False)):
+        result = timeline.made([timeline.block(0, 0, 1, task=task) for task in tasks], usable=1)
+        assert (picture._recorded_beside(result) is not None) == stands, tasks
+    assert "Recorded on" in picture.show(echo.made(usable=1)).beside.alt
 
 
 def test_figures_in_words():

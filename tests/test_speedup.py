@@ -161,12 +161,13 @@ def test_summary():
 def test_doubt():
     """The cause is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
     cost = "each task cost {} times the CPU time it costs alone ({})"
+    shared = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
     control = "serial against serial differed by 20%"
     starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
     for wall_s, how, doubt in (
         (0.5, {}, None),
-        (0.8, {}, cost.format("1.60", drawn.CAUSES)),
-        (0.4, {}, cost.format("0.80", drawn.CHEAPER)),
+        (0.8, {}, cost.format("1.60", shared)),
+        (0.4, {}, cost.format("0.80", "the rows do not say why")),
         (0.55, {}, None),
         (1.5, {}, None),  # dear and slower
         (0.5, {"unlike": 1.3}, "a task took more CPU time on some CPUs"),
@@ -175,7 +176,7 @@ def test_doubt():
         (0.5, {"control": 0.8}, control),
         (0.5, {"control": 1.04}, None),
         (0.5, {"alone": 0.6, "busy": 1.2}, starved),
-        (0.8, {"control": 1.2}, cost.format("1.60", drawn.CAUSES)),  # the cost before the control
+        (0.8, {"control": 1.2}, cost.format("1.60", shared)),  # the cost before the control
         (1.0, {"busy": 1.0}, drawn.HELD_UP),
     ):
         assert one(rounds([wall_s] * 5, **{"busy": 2.0} | how))["doubt"] == doubt, (wall_s, how)
@@ -412,6 +413,13 @@ def test_a_doubtful_magnitude():
         assert re.fullmatch(rf"{measured}{drawn.UNSURE}; .* cores were busy; {reason}\.", sentence(result))
         assert re.fullmatch(rf"{measured}; .* cores were busy\.", sentence(clear))
         assert drawn.needs_recording(result) and not drawn.needs_recording(clear)
+
+
+def test_a_doubtful_recording(monkeypatch):
+    """A recording that does not carry its figure either is drawn, and nothing beside it."""
+    doubtful = made({("threads", 2): 1.4}, busy={("threads", 2): 1.9})
+    monkeypatch.setattr(picture, "recording", lambda *_, **__: doubtful)
+    assert picture.show(doubtful).beside.beside is None
 
 
 def test_numpy_has_threads_of_its_own():

@@ -16,7 +16,7 @@ from made.verdicts import recorded
 from conc_lab.engine import parameters, pools, run
 from conc_lab.engine.result import load
 from conc_lab.experiments.timeline import measure
-from conc_lab.experiments.timeline.chart import one_thread_at_a_time, rounds, summary, timeline_chart
+from conc_lab.experiments.timeline.chart import C5_verdict, rounds, summary, timeline_chart
 
 
 def shares(result):
@@ -115,7 +115,7 @@ def test_pinned_to_one_cpu():
 
 def test_rows_of_a_result_before(tmp_path):
     """A result whose rows said "running", and not on which CPU, is loaded, drawn and decides as one of today."""
-    for new, told in ((recorded(0.0, 0.9), one_thread_at_a_time), (made(TURNS), words_of_chart)):
+    for new, told in ((recorded(0.0, 0.9), C5_verdict), (made(TURNS), words_of_chart)):
         old = [row | {"running": True} for row in new.rows]
         for row in old:
             del row["cpu"]

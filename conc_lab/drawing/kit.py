@@ -4,7 +4,9 @@ Colours are near those of Okabe and Ito, but dark enough to be read as text on w
 tell them apart, and each kind of worker has a marker of its own, too. A hue means a kind of worker in every chart.
 """
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy
 from matplotlib.colors import to_rgba_array
@@ -14,24 +16,14 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from . import words
 
-LOOKS = {
-    "serial": {"color": "#222222", "marker": "d"},
-    "threads": {"color": "#0072C8", "marker": "o"},
-    "processes": {"color": "#B8500F", "marker": "s"},
-    "asyncio": {"color": "#10824F", "marker": "X"},
-    "interpreters": {"color": "#B3209F", "marker": "v"},
-    "fork": {"color": "#4F3F05", "marker": "^"},
-    "forkserver": {"color": "#2416A1", "marker": "D"},
-    "spawn": {"color": "#732653", "marker": "P"},
-}
-ON_DARK = ["#CECECE", "#3988AC", "#EE6A0C", "#1CCA84", "#FF85EF", "#E9D063", "#876FF3", "#FF2350"]  # in this order
+LOOKS = json.loads(Path(__file__).with_name("looks.json").read_text(encoding="utf-8"))
+HUES = {kind: (look["color"], look.pop("on_dark")) for kind, look in LOOKS.items()}  # on light paper, on dark paper
 INK, PAPER = 0.92, 0.07  # lightness of what is black and white on light paper
 STRONG = {"linewidth": 2.2, "markersize": 9, "markeredgecolor": "white", "markeredgewidth": 0.5}  # medians
 SMALL = {"linestyle": "", "markersize": 4, "markeredgewidth": 0}  # every run, under its median
 BET = {"color": "black", "marker": "*", "fillstyle": "none", "markersize": 15, "linestyle": ""}
 REFERENCE = {"color": "#555555", "linestyle": "--", "linewidth": 1}  # what a value is compared with
 
-GRID = {"color": "#DDDDDD"}
 LEGEND = {"loc": "lower center", "bbox_to_anchor": (0.45, 1.0), "frameon": False, "fontsize": 10}  # above the axes
 APART = 13  # points between the names of lines that end close together
 DPI = 150  # of a picture 7.2 inches wide, shown 720 pixels wide on screens of one or two dots a pixel
@@ -44,17 +36,23 @@ def figure(height: float = 4.8, title: str = "") -> Figure:
     return whole
 
 
+def stacked(height: float, title: str, heights, sharex: bool = True):
+    """The axes of such a figure below each other, in these proportions of their heights."""
+    return figure(height, title).subplots(len(heights), sharex=sharex, squeeze=False, height_ratios=heights)[:, 0]
+
+
 def dark(colors):
     """What stands for these colours on dark paper, where white is nearly black; colors, and the result: n × 3, 0 to 1.
 
     A kind's colour becomes the one it has there, in mixtures with white, too: those are edges and tints. Of other
     colours the lightness is turned over, and the differences of red, green and blue stay.
     """
-    gone, ways = 1 - colors, 1 - to_rgba_array([look["color"] for look in LOOKS.values()])[:, :3]
+    here, there = (to_rgba_array(hues)[:, :3] for hues in zip(*HUES.values(), strict=True))
+    gone, ways = 1 - colors, 1 - here
     share = gone @ ways.T / (ways**2).sum(axis=1)  # of a kind's colour in each
     off = numpy.linalg.norm(gone[:, None] - share[..., None] * ways, axis=2)
     kind, each = off.argmin(axis=1), range(len(colors))
-    mixed = PAPER + share[each, kind][:, None] * (to_rgba_array(ON_DARK)[kind, :3] - PAPER)
+    mixed = PAPER + share[each, kind][:, None] * (there[kind] - PAPER)
     lightness = (colors.max(axis=1) + colors.min(axis=1)) / 2
     turned = colors + (INK - (1 + INK - PAPER) * lightness)[:, None]
     return numpy.where(off.min(axis=1)[:, None] < 0.04, mixed, turned).clip(0, 1)
@@ -64,7 +62,7 @@ def finish(figure):
     """Set the look that all charts share on the figure itself: matplotlib's settings are the student's."""
     for ax in figure.axes:
         ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=11)
+        ax.tick_params(labelsize=11, grid_color="#DDDDDD")
         ax.xaxis.label.set_size(11)
         ax.yaxis.label.set_size(11)
     for text in figure.findobj(Text):
@@ -130,8 +128,7 @@ def ends(ax):
 
 def names(ax, lines):
     """The y axis as lines with these names, from the top."""
-    ax.set_yticks(range(len(lines)), lines)
-    ax.set_ylim(len(lines) - 0.5, -0.5)
+    ax.set(yticks=range(len(lines)), yticklabels=lines, ylim=(len(lines) - 0.5, -0.5))
 
 
 def log(ax, axis, say, ticks=None, base=10):
@@ -140,10 +137,9 @@ def log(ax, axis, say, ticks=None, base=10):
     which = getattr(ax, f"{axis}axis")
     least, most = sorted(which.get_view_interval())
     powers = LogLocator(base, (1, 2, 5) if most < 50 * least else (1,), numticks=9)
-    which.set_major_locator(FixedLocator(ticks) if ticks else powers)
-    which.set_minor_locator(NullLocator())
+    which.set(major_locator=FixedLocator(ticks) if ticks else powers, minor_locator=NullLocator())
     which.set_major_formatter(lambda value, _: say(value))
-    ax.grid(axis=axis, **GRID)
+    ax.grid(True, axis=axis)
 
 
 def bars(lines, by, column, hatched, what, title, sharex=False):
@@ -155,8 +151,7 @@ def bars(lines, by, column, hatched, what, title, sharex=False):
     """
     panels = lines.groupby(by, sort=False)
     sizes = panels.size()
-    whole = figure(0.9 + 0.6 * len(sizes) + 0.3 * len(lines), title)
-    axes = whole.subplots(len(sizes), 1, sharex=sharex, squeeze=False, height_ratios=2 + sizes)[:, 0]
+    axes = stacked(0.9 + 0.6 * len(sizes) + 0.3 * len(lines), title, 2 + sizes, sharex)
     for ax, (name, each) in zip(axes, panels, strict=True):
         places, first, second = range(len(each)), each[column].fillna(0), each[hatched].fillna(0)
         look = {"color": [LOOKS[kind]["color"] for kind in each.kind], "edgecolor": "white"}
@@ -168,7 +163,12 @@ def bars(lines, by, column, hatched, what, title, sharex=False):
         ax.set_title(name, loc="left", fontsize=11)
         ax.set_xticks([])
     ax.set_xlabel(what)
-    return whole, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."
+    return ax.figure, f"Bars: {what}. {'; '.join(lines[by] + ', ' + lines.name + ': ' + lines.figure)}."
+
+
+def medians(rows, by, columns, **values):
+    """The medians of these columns, a line for each value of `by`, `ordered` by it."""
+    return ordered(rows.groupby(by, dropna=False)[columns].median().reset_index(), by, **values)
 
 
 def ordered(lines, by, **values):

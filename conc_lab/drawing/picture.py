@@ -5,13 +5,11 @@ sentence), one of them of the experiment's own name; `summary` is what they draw
 """
 
 import base64
-import dataclasses
 import html
 import io
 import threading
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy
@@ -24,7 +22,6 @@ from ..engine.result import ODD, Result, recording
 from . import kit, words
 
 WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
-UNITS = (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms"))  # of a column, and as a table shows them
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
@@ -67,20 +64,20 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     if bet is not None and not hasattr(bet, "points"):
         raise LabError(f"bet must be what lab.bet() or lab.question() returns, got {bet!r:.100}")
     try:
-        picture = drawn(known[chart], result, bet)
-        recorded = recorded or _recorded_beside(result)
+        picture, recorded = drawn(known[chart], result, bet), recorded or _recorded_beside(result)
+        beside = _of_recording(recorded, chart) if recorded else None
     except ODD as error:
         odd = f"these are not the rows of a whole {result.experiment} run ({error!r:.100})"
         raise LabError(odd, traceback.format_exc()) from error
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
         picture = _said(picture, after=f" Your bet: {answer}.")
-    return dataclasses.replace(picture, beside=_of_recording(recorded, chart)) if recorded else picture
+    return replace(picture, beside=beside)
 
 
 def _said(picture, before="", after=""):
     """The picture with more words."""
-    return dataclasses.replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
+    return replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
 
 
 def headline(result: Result, bet=None) -> list[tuple]:
@@ -98,20 +95,19 @@ def headline(result: Result, bet=None) -> list[tuple]:
 
 
 def _recorded_beside(result):
-    """A recording of the same case, where the result cannot show its point: on one CPU, or by what its module says."""
+    """A recording of the same task or tasks, where the result cannot show its point: on one CPU, or by its module."""
     module, params = _module(result), result.params
     one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
     needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
     found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task")) if needed else None
-    covered = getattr(module, "COVERED", ())  # parameters that the recording must have all values of
-    return found if found and all(set(params[name]) <= set(found.params[name]) for name in covered) else None
+    return found if found and set(params.get("tasks", ())) <= set(found.params.get("tasks", ())) else None
 
 
 def _of_recording(recorded, chart):
     facts = recorded.machine
     whence = f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
     whence += f"{facts['system']}, Python {words.python(facts)}. "
-    return _said(show(recorded, chart), before=whence)
+    return _said(drawn(charts(recorded)[chart], recorded, None), before=whence)  # nothing stands beside a recording
 
 
 def drawn(maker, *args) -> Picture:
@@ -144,7 +140,7 @@ def table(result: Result):
     """What the chart draws, as a DataFrame: a row for each variant, a column for each quantity, three digits each."""
     frame = _module(result).summary(result)
     frame = frame.reset_index(drop=frame.index.name is None).drop(columns="figure", errors="ignore")
-    for unit, factor, shown in UNITS:
+    for unit, factor, shown in (("_bytes", 1e-6, "_MB"), ("_s", 1e3, "_ms")):
         columns = [name for name in frame if name.endswith(unit)]
         frame[columns] *= factor
         frame = frame.rename(columns={name: name.removesuffix(unit) + shown for name in columns})
@@ -152,7 +148,7 @@ def table(result: Result):
     return frame.rename(columns=lambda name: name.replace("_", " "))
 
 
-def charts(result: Result) -> dict[str, Callable]:
+def charts(result: Result) -> dict:
     """The functions that draw this result, by the charts' names."""
     found = vars(_module(result)).items()
     return {name.removesuffix("_chart"): function for name, function in found if name.endswith("_chart")}

@@ -1,16 +1,17 @@
-"""How rows decide a claim or a bet: deciders stand beside their experiments, found by the claim's id or bet's name."""
+"""How rows decide a claim or a bet.
 
-from collections.abc import Callable
+The deciders stand in the chart.py of their experiments: C4_verdict makes a `Verdict` on the claim C4, from the results
+that claims.json names for it, and crash_verdict one on the bet of that name. None goes beyond its rows: where these
+cannot tell, the verdict says why.
+"""
+
 from dataclasses import dataclass
-
-from . import words
 
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
 TOO_FEW = "there are too few rounds"
 NOISE = "the rounds differ too much"
 ONE_CPU = "with one usable CPU all workers together get one CPU's time at most, whatever their kind"
-DECIDERS: dict[str, Callable] = {}
 
 
 @dataclass(frozen=True)
@@ -26,26 +27,6 @@ class Verdict:
     figure: str = ""
 
 
-def decides(claim: str) -> Callable:
-    """Make a function, from the results that claims.json names for the claim to a `Verdict`, its decider; or a bet's.
-
-    None goes beyond its rows: where these cannot tell, the verdict says why.
-    """
-
-    return lambda function: DECIDERS.setdefault(claim, function)
-
-
 def first(figure: str, *rules: tuple) -> Verdict:
-    """The verdict of the first rule, (whether it applies, word, why), that applies."""
-    return Verdict(*next(verdict for applies, *verdict in rules if applies), figure)
-
-
-def ranged(values, say: Callable = lambda value: words.digits(value, 3)) -> str:
-    """The median of a Series with its least and greatest value, in words."""
-    return between(values.min(), values.median(), values.max(), say)
-
-
-def between(low, middle, high, say: Callable = lambda value: words.digits(value, 3)) -> str:
-    """A value with its range, in words."""
-    low, middle, high = say(low), say(middle), say(high)
-    return f"{middle} (in every round)" if low == high else f"{middle} ({low} to {high})"
+    """The verdict of the first rule, (whether it applies, word, why), that applies; without one the rows differ."""
+    return Verdict(*next((verdict for applies, *verdict in rules if applies), ("cannot tell", NOISE)), figure)

@@ -26,6 +26,17 @@ def times(value):
     return f"{value:.2f}×" if value < 10 else f"{value:.0f}×"
 
 
+def ranged(values, say=lambda value: digits(value, 3)):
+    """The median of a Series with its least and greatest value, in words."""
+    return between(values.min(), values.median(), values.max(), say)
+
+
+def between(low, middle, high, say=lambda value: digits(value, 3)):
+    """A value with its range, in words."""
+    low, middle, high = say(low), say(middle), say(high)
+    return f"{middle} (in every round)" if low == high else f"{middle} ({low} to {high})"
+
+
 def duration(seconds):
     """Seconds in the unit that fits: with two digits or none behind the point, from a second on with three digits."""
     if seconds >= 0.9995:

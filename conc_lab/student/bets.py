@@ -8,12 +8,11 @@ import contextlib
 import json
 import math
 import threading
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ..drawing import words
-from ..drawing.verdict import DECIDERS, FEWEST, ONE_CPU, TOO_FEW
+from ..drawing.verdict import FEWEST, ONE_CPU, TOO_FEW
 from ..engine import experiment, files
 from ..engine.errors import LabError
 from ..engine.machine import machine
@@ -23,9 +22,9 @@ from ..engine.stats import character, where
 LESSONS = Path(__file__).parents[1] / "lessons"
 KEPT = Path("my_work/bets.json")
 LETTERS = "ABCDEFGH"
+TEXTS = json.loads(Path(__file__).with_name("bets.json").read_text(encoding="utf-8"))  # on the page, of both
 HELD = {True: "✓ it held", False: "✗ it did not", None: "– not testable here"}
 RIGHT = {True: "✓ right", False: "✗ wrong"}
-CHARTS = 4  # so many of the newest are drawn again when the bet changes
 
 
 @cache
@@ -34,40 +33,35 @@ def lessons() -> dict[str, dict]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LESSONS.glob("*.json"))}
 
 
-@dataclass(frozen=True)
-class Words:
-    """HTML for the page."""
-
-    text: str
+class Words(str):
+    """HTML for the page, which shows itself while last in a cell."""
 
     def _repr_html_(self):
-        return f'<div class="conc-lab">{self.text}</div>'
+        return f'<div class="conc-lab">{self}</div>'
 
 
 class Bet:
     """A question from a lesson's file and what the student bet on it; shown as a card while last in a cell.
 
-    Each option has a reason and its points, which are laid over a chart: (kind, workers, how many times); in the file,
-    how many may be the name of a fact about the machine. `points` are those of the answer, empty before the commitment
-    and where the question is not about that. "measured" names the experiment, and parameters, whose rows decide a bet.
+    One that no rows decide is a question about what was read: its answer is kept in the same way, and every option's
+    reason follows it. Each option has a reason and its points, which are laid over a chart: (kind, workers, how many
+    times); in the file, how many may be the name of a fact about the machine. `points` are those of the answer, empty
+    before the commitment and where the question is not about that. "measured" names the experiment, and parameters,
+    whose rows decide a bet.
 
-    answer is what was committed last, first what was committed first; late: whether `answer` came after such rows; ran:
-    whether there have been any, also before the kernel was restarted; result: the newest whole ones of this kernel.
+    answer is what was committed last, first what was committed first; ran: whether this kernel has shown such rows;
+    late: whether `answer` came after them; result: the newest whole ones.
     """
-
-    TITLE, BUTTON, MINE, SAID = "Your bet", "Commit my bet", "your bet", "You bet"
-    BEFORE = "The reasons follow your bet and the measurement."
 
     def __init__(self, name: str):
         if name not in _questions():
             raise LabError(f"unknown bet {name!r}; one of: {', '.join(_questions())}")
         self.name, self.question = name, _questions()[name]
-        self.options = self.question["options"]
+        self.options, self.texts = self.question["options"], TEXTS["bet" if "measured" in self.question else "question"]
         kept = _kept().get(name, {})
         whole = self._fits(kept.get("first")) and self._fits(kept.get("last"))
         self.first, self.answer = (kept["first"], kept["last"]) if whole else (None, None)
-        self.late, self.ran = (kept.get(key) is True for key in ("after_run", "ran"))
-        self.result, self.problem = None, ""
+        self.late, self.ran, self.result, self.problem = kept.get("after_run") is True, False, None, ""
         self._charts, self._views, self._lock = {}, {}, threading.RLock()
 
     @property
@@ -77,8 +71,7 @@ class Bet:
     @property
     def words(self) -> str:
         """The answer in words, "" before there is one."""
-        late = " (after the run)" * self.late
-        return "" if self.answer is None else self.options[self.answer]["text"] + late
+        return "" if self.answer is None else self.options[self.answer]["text"] + " (after the run)" * self.late
 
     def commit(self, answer: int | None) -> None:
         """Keep the answer, an option's index, and draw again the charts that have it."""
@@ -87,7 +80,12 @@ class Bet:
         with self._lock:
             self.late = self.late if answer == self.answer else self.ran
             self.answer, self.first = answer, answer if self.first is None else self.first
-            self._keep()
+            kept = {"first": self.first, "last": answer, "after_run": self.late}
+            self.problem = ""
+            try:
+                files.write(KEPT, json.dumps(_kept() | {self.name: kept}, indent=1), "your bets")
+            except LabError as error:
+                self.problem = f" It stands until the kernel is restarted, but {error}."
             for draw, result in self._charts.items():
                 draw(result)
         self._refresh()
@@ -97,11 +95,9 @@ class Bet:
         with self._lock:
             if self._charts.get(draw) != result:
                 draw(result)
-            self._charts = dict([*self._charts.items(), (draw, result)][-CHARTS:])
+            self._charts = dict([*self._charts.items(), (draw, result)][-4:])  # older ones stay as they are
             if self.seen(result):
-                self.result, self.ran, new = result if whole else self.result, True, not self.ran
-                if new:
-                    self._keep()
+                self.ran, self.result = True, result if whole else self.result
         self._refresh()
 
     def seen(self, result: Result) -> tuple[str, str, list[bool | None]] | None:
@@ -114,9 +110,10 @@ class Bet:
             return None
         chart = experiment.part(result.experiment, "chart")
         with contextlib.suppress(*ODD):  # they lack its case, or are not whole
-            if self.name not in DECIDERS:
+            decider = getattr(chart, f"{self.name}_verdict", None)
+            if not decider:
                 return self._by_figures(chart.summary(result), result)
-            verdict = DECIDERS[self.name](result)
+            verdict = decider(result)
             told = verdict.word != "cannot tell"
             held = [option["rows"] == verdict.word if told and "rows" in option else None for option in self.options]
             return verdict.figure, "these rows do not test that" if told else verdict.why, held
@@ -128,24 +125,17 @@ class Bet:
         return HELD[seen[2][self.answer]] if seen else ""
 
     @property
-    def ready(self) -> bool:
-        """Whether the reasons may be shown: a question has its answer, or a bet's rows are there."""
-        return (self.result if "measured" in self.question else self.answer) is not None
-
-    @property
     def headline(self) -> str:
         """What was bet and what came of it, in one line; before that, what is missing."""
         if self.answer is None:
-            return "Commit your bet first." if self.result else self.BEFORE
+            return "Commit your bet first." if self.result else self.texts["before"]
         changed = "" if self.first == self.answer else f", changed from {LETTERS[self.first]}"
-        said = f"{self.SAID} {LETTERS[self.answer]}{changed}{', after the run' * self.late}. "
+        said = f"{self.texts['said']} {LETTERS[self.answer]}{changed}{', after the run' * self.late}. "
         if self.result:
             (figure, why, _), mark = self.seen(self.result), self.mark(self.result)
             said += f"Your machine: {figure}. {mark}{f': {why}' if why and mark == HELD[None] else ''}."
-        elif "measured" in self.question:
-            said += "Your bet stands. Run the measurement."
         else:
-            said += f"{RIGHT[self.options[self.answer]['holds']]}."
+            said += self.texts["stands"].format(RIGHT[self.options[self.answer]["holds"]])
         return said + self.problem
 
     def reasons(self):
@@ -166,14 +156,6 @@ class Bet:
         for view in list(self._views.values()):
             view.refresh()
 
-    def _keep(self):
-        kept = {"first": self.first, "last": self.answer, "after_run": self.late, "ran": self.ran}
-        self.problem = ""
-        try:
-            files.write(KEPT, json.dumps(_kept() | {self.name: kept}, indent=1), "your bets")
-        except LabError as error:
-            self.problem = f" It stands until the kernel is restarted, but {error}."
-
     def _fits(self, answer):
         return isinstance(answer, int) and answer in range(len(self.options))
 
@@ -187,12 +169,11 @@ class Bet:
         Of a variant's values in the options those may be true that are closest to some value in that range. Where
         something may have held the workers back that is not their kind, they may be worth up to the ideal.
         """
-        rows = {"column": "speedup"} | self.question.get("rows", {})
-        column, told, held, why = rows.pop("column"), [], [], ""
+        column, told, held, why = self.question.get("column", "speedup"), [], [], ""
         one_cpu = result.machine["usable_cpus"] == 1 and column == "speedup" and character(result.frame) != "waits"
         for points in zip(*(self._points(index, result.machine) for index in range(len(self.options))), strict=True):
             (kind, workers, _), values = points[0], [times for *_, times in points]
-            line = where(lines, **{"kind": kind, "workers": workers} | rows).iloc[0]
+            line = where(lines, **{"kind": kind, "workers": workers} | self.question.get("rows", {})).iloc[0]
             low, high = line.low, line.high
             if line.rounds < FEWEST:
                 low, high, why = min(values), max(values), TOO_FEW
@@ -205,21 +186,13 @@ class Bet:
         return ", ".join(told), why, whole
 
 
-class Question(Bet):
-    """A choice about what was read, kept as a bet is; every option's reason follows the answer."""
-
-    TITLE, BUTTON, MINE, SAID = "A question", "Answer", "your answer", "You answered"
-    BEFORE = "The reasons follow your answer."
-
-
-bet, question = cache(Bet), cache(Question)  # conc_lab's public names: shown twice, a bet is the same
+bet = question = cache(Bet)  # conc_lab's public names: shown twice, a bet is the same
 
 
 @cache
 def _questions():
     """All bets and questions by name."""
-    asked = (lesson["bets"] | lesson["questions"] for lesson in lessons().values())
-    return {name: question for each in asked for name, question in each.items()}
+    return {name: one for each in lessons().values() for name, one in (each["bets"] | each["questions"]).items()}
 
 
 def _kept():

@@ -5,7 +5,8 @@ import html
 import ipywidgets as widgets
 
 from ..drawing import words
-from ..drawing.shell.shell import Shell
+from ..drawing.shell.shell import Shell, button
+from ..drawing.shell.style import folded
 from ..engine.errors import LabError
 from .bets import HELD, LETTERS, RIGHT
 
@@ -20,24 +21,20 @@ class Card(Shell):
 
     def __init__(self, bet, asks: bool = True):
         self._bet, self._asks, self._below = bet, asks, widgets.HTML()
-        self._button = widgets.Button(description=bet.BUTTON, icon="lock", button_style="primary")
-        self._button.on_click(self._on_commit)
-        super().__init__(name=f"{bet.TITLE}: {bet.question['title']}", default=self._button)
-        self.add_class("conc-lab-card")
-        title = widgets.HTML(f"<b>{bet.TITLE}.</b> {html.escape(bet.question['question'])}")
-        self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.TITLE)
-        above = [title, self._radios, self._button] if asks else []
+        commit = button(bet.texts["button"], self._on_commit, icon="lock", button_style="primary")
+        super().__init__(name=f"{bet.texts['title']}: {bet.question['title']}", default=commit)
+        title = widgets.HTML(f"<b>{bet.texts['title']}.</b> {html.escape(bet.question['question'])}")
+        self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.texts["title"])
+        above = [title, self._radios, commit] if asks else []
         self.show([*above, self.status, self._below])
         self.refresh()
 
     def refresh(self) -> None:
         """Show the bet's state."""
         bet = self._bet
-        here = bet.ready and self._asks != bool(bet.result)  # a bet's reasons stand below the chart
-        reasons = _reasons(bet) if here else ""
-        if here and bet.answer is None:
-            reasons = f"<details><summary>Show the reasons without a bet</summary>{reasons}</details>"
-        self._below.value = reasons
+        asked = "measured" not in bet.question and bet.answer is not None  # a bet's reasons stand below the chart
+        here = asked if self._asks else bet.result
+        self._below.value = _reasons(bet) if here else ""
         self.say(bet.headline)
 
     def _on_commit(self, _):
@@ -47,8 +44,8 @@ class Card(Shell):
             self.say(words.sentence(str(error)))
 
     def _repr_mimebundle_(self, **how):
-        asked = f"{self._bet.TITLE}: {self._bet.question['question']}"
-        text = "\n".join([asked, *_options(self._bet), self.status.said])
+        bet = self._bet
+        text = "\n".join([f"{bet.texts['title']}: {bet.question['question']}", *_options(bet), self.status.said])
         shown = {"text/plain": text, "text/html": f'<p style="white-space: pre-wrap">{html.escape(text)}</p>'}
         return super()._repr_mimebundle_(**how) | shown
 
@@ -58,14 +55,14 @@ def _options(bet):
 
 
 def _reasons(bet):
-    """HTML of every option with its reason, whether it held by the rows and whether it is right."""
-    held, rows = bet.seen(bet.result)[2] if bet.result else [], []
+    """HTML of every option with its reason, whether it held by the rows and is right; folded where there is no bet."""
+    held, rows = bet.seen(bet.result)[2] if bet.result else [], ""
     for index, option in enumerate(bet.options):
-        mine, right = f" ({bet.MINE})" * (index == bet.answer), option["holds"]
+        mine, right = f" ({bet.texts['mine']})" * (index == bet.answer), option["holds"]
         sign = HELD[held[index]] if held else RIGHT[right]
         if held and held[index] is not right:
             sign += f"; in general {RIGHT[right]}"
-        color = f'style="color: var(--conc-{COLORS[sign[0]]})"'
         text, reason = html.escape(option["text"]), html.escape(option["reason"])
-        rows.append(f"<li><b>{text}{mine}</b><br><b {color}>{sign}.</b> {reason}</li>")
-    return f'<ol type="A">{"".join(rows)}</ol>'
+        rows += f"<li><b>{text}{mine}</b><br><b style='color: var(--conc-{COLORS[sign[0]]})'>{sign}.</b> {reason}</li>"
+    listed = f'<ol type="A">{rows}</ol>'
+    return listed if bet.answer is not None else folded("Show the reasons without a bet", listed)

@@ -5,8 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from ..engine import experiment as experiments
-from ..engine import parameters, run
+from ..engine import experiment, parameters, run
 from ..engine.errors import LabError
 from ..engine.result import Result
 from .shown import room, shown
@@ -18,22 +17,20 @@ def experiment_call(name: str) -> Callable[..., Result]:
     They are given by name, a task also by position. Beside the experiment's own parameters it takes `bet`, laid
     over the chart, and `timeout_s`. In a notebook the result is also kept in my_work/results.
     """
-    experiment = experiments.function(name)
+    function = experiment.function(name)
 
     def call(task=None, /, *, bet=None, timeout_s: float = run.TIMEOUT_S, **params) -> Result:
         params |= {} if task is None else {"task": task}
-        if kernel():
-            return _in_cell(bet, name, params, timeout_s)
-        return run.run(name, params, timeout_s)
+        return _in_cell(bet, name, params, timeout_s) if kernel() else run.run(name, params, timeout_s)
 
     own = []
-    for item in parameters.described(experiment).values():
+    for item in parameters.described(function).values():
         kind = item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY
         own.append(item.replace(kind=kind, annotation=item.empty))
     _, *bet_and_timeout, _ = inspect.signature(call).parameters.values()
     call.__signature__ = inspect.Signature([*own, *bet_and_timeout])
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = experiment.__doc__
+    call.__doc__ = function.__doc__
     return call
 
 
@@ -41,26 +38,22 @@ def _in_cell(bet, name, params, timeout_s):
     """Run with a line of progress and a chart in the running cell's output, each updated in place; keep the result."""
     from IPython.display import HTML, display
 
-    frame = room(name, parameters.checked(experiments.function(name), params), "The chart comes here.")
-    starting, drawn = status(progress_text(0, "starting", None)), []
-    line, chart = (display(HTML(text), display_id=True) for text in (starting, frame))
+    frame = room(name, parameters.checked(experiment.function(name), params), "The chart comes here.")
+    line, chart = (display(HTML(text), display_id=True) for text in (status(progress_text()), frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
-    show = getattr(bet, "met", lambda result, draw, whole=False: draw(result))
+    show, drawn = getattr(bet, "met", lambda result, draw, whole=False: draw(result)), []
 
     def draw(result):
         drawn[:] = shown(result, bet)
         chart.update(HTML("".join(drawn)))
 
-    events |= {"on_round": lambda result: show(result, draw)}
     try:
-        result = run.run(name, params, timeout_s, **events)
-    except BaseException:
-        if not drawn:
-            chart.update(HTML(""))
-        raise
+        result = run.run(name, params, timeout_s, on_round=lambda result: show(result, draw), **events)
+        show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     finally:
         line.update(HTML(status("")))
-    show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
+        if not drawn:
+            chart.update(HTML(""))
     try:
         result.keep()
     except LabError as error:
@@ -79,7 +72,6 @@ def status(text: str) -> str:
     return f'<div role="status" style="min-height: 1.5em">{html.escape(text)}</div>'
 
 
-def progress_text(fraction: float, doing: str, left_s: float | None) -> str:
-    """How far a run is."""
-    left = "" if left_s is None else f", about {left_s:.0f} s left"
-    return f"{fraction:.0%}: {doing}{left}"
+def progress_text(fraction: float = 0, doing: str = "starting", left_s: float | None = None) -> str:
+    """How far a run is, by default one that is being started."""
+    return f"{fraction:.0%}: {doing}" + ("" if left_s is None else f", about {left_s:.0f} s left")

@@ -77,6 +77,4 @@ def _task(names, value, look):
 
 
 def _field(value, **look):
-    field = widgets.Text(str(value), continuous_update=False, **look)
-    field.add_class("conc-lab-field")
-    return field
+    return widgets.Text(str(value), continuous_update=False, **look).add_class("conc-lab-field")

@@ -21,7 +21,8 @@ OPEN, RIGHT = "Not yet: replace the ... by your answer and run the cell again.",
 def _check(examine):
     """Make a check of a generator that yields (whether the answer meets a requirement, what to say if it doesn't).
 
-    The first that is not met is reported, and so is an error. The check raises nothing.
+    The first that is not met is reported, and so is an error; an answer of `...` is "not yet". The check raises
+    nothing.
     """
 
     @functools.wraps(examine)
@@ -45,15 +46,6 @@ def _called(function, *args):
         name, *given = (getattr(thing, "__name__", repr(thing)) for thing in (function, *args))
         error.add_note(f"calling {name}({', '.join(given)})")
         raise
-
-
-def check(answer, *requirements) -> Words:
-    """Say whether the answer meets every requirement, or what is wrong with it; raises nothing.
-
-    A requirement is (a function of the answer, a sentence for when that returns false). The first that fails is
-    reported, and so is an error. An answer of `...` is "not yet".
-    """
-    return _check(lambda given: ((holds(given), otherwise) for holds, otherwise in requirements))(answer)
 
 
 def _names(lesson, answer):
@@ -163,13 +155,11 @@ def check_pays_from(function):
 def check_total(function):
     """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
     for data, size in (bytes(range(1, 129)), 100), (bytes(range(99)), 64):  # and more, as where blocks are whole pages
-        block, open_block = SharedMemory(create=True, size=len(data)), SharedMemory.__init__
+        block = SharedMemory(create=True, size=len(data))
         block.buf[: len(data)] = data
+        opening = mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=SharedMemory.__init__)
         try:
-            with (
-                mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=open_block) as opened,
-                mock.patch.object(SharedMemory, "unlink") as unlink,
-            ):
+            with opening as opened, mock.patch.object(SharedMemory, "unlink") as unlink:
                 answer = _called(function, block.name, size)
         finally:
             block.close()

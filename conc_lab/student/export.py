@@ -19,7 +19,6 @@ from ..engine.session import BLAS
 KINDS = ("serial", "threads", "asyncio", "processes", *kinds.START_METHODS, "interpreters")
 MOST = 100_000  # values that a script holds
 
-SCRIPTS = Path(__file__).parent / "scripts"  # their imports are in functions, where they hide none of the cell's names
 EXECUTORS = {"threads": "ThreadPoolExecutor", "interpreters": "InterpreterPoolExecutor"}  # all others are processes
 
 
@@ -34,13 +33,12 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     cannot be run in this way, or not be written.
     """
     name, values = parameters.TaskName("").check("task", task), _values(items)
-    method, chunk = kinds.start_methods()[0], "max(1, len(items) // (16 * workers))"
+    method, most, chunk = kinds.start_methods()[0], None, "max(1, len(items) // (16 * workers))"
     if isinstance(kind, Result):
         method = kind.processes or method
-        kind, advised, chunk = _advised(kind, name, len(values))
-        workers = advised if workers is None else workers
+        kind, most, chunk = _advised(kind, name, len(values))
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
-    most = {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
+    most = most or {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
     cell, path = find_task.source(name), Path(path or f"my_work/{name}_{kind}.py")
     function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
@@ -49,17 +47,16 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    fields = {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
+    fields = {"kind": kind, "file": path.name, "method": "", "context": "", "chunks": "", "loop": ""}
+    fields |= {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
+    fields["executor"] = EXECUTORS.get(kind, "ProcessPoolExecutor")
     fields["cell"] = (_filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else "") + cell.strip()
-    fields |= {"executor": EXECUTORS.get(kind, "ProcessPoolExecutor"), "arguments": "workers"}
-    fields |= {"loop": "", "context": "", "chunks": ""}
     if coroutine and kind != "asyncio":
         fields |= {"call": f"asyncio.run({name}({argument}))", "loop": "import asyncio\n\n    "}
     if kind in ("processes", *kinds.START_METHODS):
         fields |= {"context": "\n    from multiprocessing import get_context", "chunks": f", chunksize={chunk}"}
-        fields["arguments"] += f', get_context("{method if kind == "processes" else kind}")'
-    text = _filled(kind if kind in ("serial", "asyncio") else "pool", **fields)
-    return files.write(path, f"# {name} with {kind}. Start it with: python {path.name}\n\n{text}", "the script")
+        fields["method"] = f', get_context("{method if kind == "processes" else kind}")'
+    return files.write(path, _filled(kind if kind in ("serial", "asyncio") else "pool", **fields), "the script")
 
 
 def _advised(advice, name, items):
@@ -73,8 +70,8 @@ def _advised(advice, name, items):
 
 
 def _filled(script, **values):
-    """One of the texts in `SCRIPTS`, with these values."""
-    return Template((SCRIPTS / f"{script}.txt").read_text(encoding="utf-8")).substitute(values)
+    """One of the texts in scripts/, whose imports are in functions, where they hide none of the cell's names."""
+    return Template((Path(__file__).parent / f"scripts/{script}.txt").read_text(encoding="utf-8")).substitute(values)
 
 
 def _values(items):
@@ -82,8 +79,7 @@ def _values(items):
     items = range(parameters.Number(1, 10**9, "").check("items", items)) if isinstance(items, int) else items
     with contextlib.suppress(ValueError, SyntaxError, TypeError):
         values = items if isinstance(items, range) else list(islice(items, MOST + 1))
-        plain = isinstance(values, range) or (len(values) <= MOST and ast.literal_eval(repr(values)) == values)
-        if values and plain:
+        if values and (values is items or (len(values) <= MOST and ast.literal_eval(repr(values)) == values)):
             return values
     plain = f"a list of at most {MOST:,} numbers, texts or other plain values"
     raise LabError(f"items must be a number of calls, a range, or {plain}")

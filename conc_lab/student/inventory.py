@@ -66,8 +66,7 @@ class Inventory:
     def __init__(self, when: str, code: str = "", form: str | None = None):
         code, known = str(code).strip().casefold(), when in ("before", "after") and form in (None, "a", "b")
         if not known or not CODE.fullmatch(code):
-            wanted = "'before' or 'after', a code of up to 20 letters and digits, and form 'a' or 'b' or none"
-            raise LabError(f"the inventory takes {wanted}; got {when!r:.40}, {code!r:.40}, {form!r:.40}")
+            raise LabError("give 'before' or 'after', a code of up to 20 letters and digits, and form 'a', 'b' or none")
         kept, other = _kept(), OTHER[when]
         self.when, self.code = when, code or kept["code"]
         first = "ab"[zlib.crc32(self.code.encode()) % 2]
@@ -80,7 +79,7 @@ class Inventory:
     def answer(self, item: str, letter: str) -> None:
         """Keep an answer, a letter from A to D or "?". Raises LabError where it is none or cannot be kept."""
         if (item, letter) not in POSSIBLE:
-            raise LabError(f"an answer is a letter from A to D or {UNKNOWN}, got {letter!r:.40}")
+            raise LabError(f"an answer is a letter from A to D or {UNKNOWN}")
         self._keep(answers=self.asked["answers"] | {item: letter})
 
     def hand_in(self) -> None:
@@ -117,15 +116,13 @@ class Inventory:
         for item, one in FORMS[self.asked["form"]].items():
             mine, holds = self.asked["answers"].get(item, UNKNOWN), one["holds"]
             mark = "✓ right" if mine == holds else "? not known yet" if mine == UNKNOWN else "✗ not right"
-            answers = f"Your answer: {mine} {one['options'][mine]}", f"Right: {holds} {one['options'][holds]}"
-            told = "".join(f"<p>{_marked_up(text)}</p>" for text in (one["question"], *answers, one["reason"]))
-            summary = f"<summary {KEYS}><b>{mark}</b> {_marked_up(one['idea'])}</summary>"
-            rows += f"<li><details>{summary}{told}</details></li>"
+            answers = (f"{letter} {one['options'][letter]}" for letter in (mine, holds))
+            texts = map(_marked_up, (one["idea"], one["question"], *answers, one["reason"]))
+            rows += DATA["told"].format(KEYS, mark, *texts)
         return f'<ol class="conc-lab">{rows}</ol>'
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        words = {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>{self.reasons()}"}  # without widgets
-        return _cards(self)._repr_mimebundle_(include=include, exclude=exclude) | words
+    def _repr_mimebundle_(self, **how):
+        return _cards(self)._repr_mimebundle_(**how) | {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>"}
 
 
 inventory = Inventory  # conc_lab's public name
@@ -142,35 +139,32 @@ def _marked_up(text):
 def _cards(inventory):
     import ipywidgets as widgets
 
-    from ..drawing.shell.shell import Shell
+    from ..drawing.shell.shell import Shell, button
 
-    def show():
-        over = inventory.asked["handed_in"]
-        room.layout.display = "none" if over else None
-        report.value, button.description = inventory.reasons(), "Handed in" if over else "Hand in"
-        shell.say(repr(inventory))
-
-    def attempt(change, *given):
+    def act(change=lambda: None, *given):
+        """Make the change, if there is one, and show what is kept then; or say why it cannot be made."""
         try:
             change(*given)
-            show()
         except LabError as error:
-            shell.say(f"{error}.")
+            return shell.say(f"{error}.")
+        over = inventory.asked["handed_in"]
+        room.layout.display = "none" if over else None
+        report.value, hand_in.description = inventory.reasons(), "Handed in" if over else "Hand in"
+        shell.say(repr(inventory))
 
     def card(number, item, one):
         text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
-        options = [
-            (f"{letter}. {text}" if letter != UNKNOWN else text, letter) for letter, text in one["options"].items()
-        ]
+        options = [(f"{letter}. {text}", letter) for letter, text in one["options"].items()]
+        options[-1] = one["options"][UNKNOWN], UNKNOWN
         chosen = inventory.asked["answers"].get(item)
         radios = widgets.RadioButtons(options=options, value=chosen, description=f"Question {number}")
-        radios.observe(lambda event: attempt(inventory.answer, item, event.new), "value")
+        radios.observe(lambda event: act(inventory.answer, item, event.new), "value")
         return widgets.VBox([text, radios]).add_class("conc-lab-question")
 
-    report, button, shell = widgets.HTML(), widgets.Button(button_style="primary"), Shell(name="The twelve questions")
-    button.on_click(lambda _: attempt(inventory.hand_in))
+    report, shell = widgets.HTML(), Shell(name="The twelve questions")
+    hand_in = button("Hand in", lambda _: act(inventory.hand_in), button_style="primary")
     cards = [card(number, *one) for number, one in enumerate(FORMS[inventory.asked["form"]].items(), 1)]
     room = widgets.VBox(cards, layout={"max_height": "560px", "overflow": "auto"})
-    shell.show([widgets.HTML(DATA["holds_for"]), room, button, shell.status, report])
-    show()
+    shell.show([widgets.HTML(DATA["holds_for"]), room, hand_in, shell.status, report])
+    act()
     return shell

@@ -6,32 +6,28 @@ from collections.abc import Callable
 
 from ..engine import run
 from ..engine.errors import LabError, RunStopped
-from ..engine.result import Result
 
 
 class Job:
     """Runs one experiment at a time in a thread of its own and tells `on_change` about every step.
 
     state: "idle", "running", "done", "failed" or "cancelled"; progress: (fraction, doing, left_s); error: the LabError
-    of a failed run; result: the rounds completed so far. Until `on_change` has been told of the first round of a run
-    `has_rounds` is false, and before that round the result is still that of an earlier run.
+    of a failed run; result: a `Result` of the rounds completed so far, before the first round still those of an
+    earlier run.
     """
 
     def __init__(self, on_change: Callable[["Job", set[str]], None]):
-        self.state, self.progress, self.error = "idle", (0.0, "", None), None
-        self.result: Result | None = None
-        self.has_rounds = False
+        self.state, self.progress, self.error, self.result = "idle", (0.0, "", None), None, None
         self._on_change, self._lock = on_change, threading.RLock()
         self._run, self._stopping = None, False
 
     def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S) -> None:
         """Start a run and return immediately. Does nothing while one is running."""
         with self._lock:  # what the run tells waits until all of this is done
-            if self.state == "running":  # Run was pressed twice
-                return
-            self._run, self._stopping, self.has_rounds = None, False, False
-            threading.Thread(target=self._work, args=(experiment, params, timeout_s), daemon=True).start()
-            self._change(state="running", error=None, progress=(0.0, "starting", None))
+            if self.state != "running":  # else Run was pressed twice
+                self._run, self._stopping = None, False
+                threading.Thread(target=self._work, args=(experiment, params, timeout_s), daemon=True).start()
+                self._change(state="running", error=None, progress=(0.0, "starting", None))
 
     def stop(self) -> None:
         """End the run; its complete rounds stay. Harmless when nothing runs."""
@@ -42,9 +38,8 @@ class Job:
 
     def _work(self, *what):
         events = {"on_start": self._adopt, "on_progress": lambda *progress: self._change(progress=progress)}
-        events |= {"on_round": lambda result: self._change(result=result)}
         try:
-            self._change(state="done", result=run.run(*what, **events))
+            self._change(state="done", result=run.run(*what, on_round=lambda new: self._change(result=new), **events))
         except RunStopped:
             self._change(state="cancelled")
         except LabError as error:
@@ -60,9 +55,8 @@ class Job:
 
     def _change(self, **changes):
         with self._lock:
-            if self.has_rounds and changes.get("result") == self.result:
-                del changes["result"]  # the last round was the whole
+            if changes.get("result") == self.result:
+                changes.pop("result", None)  # the last round was the whole
             for name, value in changes.items():
                 setattr(self, name, value)
             self._on_change(self, set(changes))
-            self.has_rounds |= "result" in changes

@@ -33,8 +33,7 @@ def define(name: str, cell: str) -> Callable:
     if name in TASKS or hasattr(builtins, name):
         raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
     text = f"# %%task {name}\n{cell}"
-    file = FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py"
-    files.write(file, text, "the task")
+    file = files.write(FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py", text, "the task")
     os.utime(file, ns=(time.time_ns(), time.time_ns()))  # many file systems' own clock is coarse
     return _function(name, text, file)
 
@@ -64,8 +63,7 @@ def _function(name, text, file: Path):
     try:
         exec(code, vars(module))
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = [frame.lineno for frame in frames if frame.filename == path][-1]
+        line = [each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == path][-1]
         told = in_worker.failure(error.with_traceback(error.__traceback__.tb_next))
         raise LabError(f"line {line} of this cell raised {told.type}: {told.message}", told.traceback) from None
     function = getattr(module, name)

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import pandas  # noqa: F401 - for the table: after the first round it would take a CPU from what is timed
 
 from ..drawing import picture
-from ..drawing.shell.shell import Shell
+from ..drawing.shell.shell import Shell, button
 from ..drawing.shell.style import folded, scrolling
 from ..engine import experiment as experiments
 from ..engine import parameters, run
@@ -24,7 +24,7 @@ from .job import Job
 from .shown import provenance, room, shown
 
 BUTTON = {False: ("Run", "play", "primary"), True: ("Stop", "stop", "danger")}  # by whether it runs
-AT_ONCE = {"Run": progress_text(0, "starting", None), "Stop": "Stopping."}  # said before the kernel has heard of it
+AT_ONCE = {"Run": progress_text(), "Stop": "Stopping."}  # said before the kernel has heard of it
 _PANELS = weakref.WeakSet()
 
 
@@ -44,21 +44,21 @@ class Panel(Shell):
         self._function, self._bet, self._job = experiments.function(experiment), bet, Job(self._changed)
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
         parameters.checked(self._function, initial)
-        self._run, self._save = _button("", "", self._on_run), _button("Save result", "save", self._on_save)
-        self._end_other = _button("End the other run", "stop", self._on_end_other)
+        self._run, self._save = button("", self._on_run), button("Save result", self._on_save, icon="save")
+        self._end_other = button("End the other run", self._on_end_other, icon="stop")
         super().__init__(name=f"Panel: {experiment}", default=self._run, at_once=AT_ONCE)
-        self.add_class("conc-lab-panel")
         buttons = widgets.HBox([self._run, self._save, self._end_other], layout={"flex_flow": "wrap"})
         self._detail, self._chart, self._source, *folds = (widgets.HTML() for _ in range(6))
         self._table, self._before, self._recorded = folds
         self._source.add_class("conc-lab-source")
         code = widgets.HTML(folded("Show the code", _code(inspect.getsource(self._function))))
         below = widgets.HBox([code, *folds]).add_class("conc-lab-folds")
-        self._below, self._room = [buttons, self.status, self._detail, self._chart, self._source, below], None
+        self._below = [buttons, self.status, self._detail, self._chart, self._source, below]
         self._set, self._more = set(initial), widgets.HTML(folded("More settings", ""))
+        self._asked = self._measured = None  # what the run was asked for, and the one whose rows are shown
         self.show_controls(initial)
         self._show_state()
-        self._show_source(False)
+        self._show_source()
         _PANELS.add(self)
 
     def show_controls(self, values):
@@ -86,7 +86,7 @@ class Panel(Shell):
         except LabError as error:
             box.add_class("conc-lab-invalid")
             self.say(f"{error}.", "bad")
-        self._show_source(self._job.has_rounds)
+        self._show_source()
 
     def _on_run(self, _):
         if self._job.state == "running":
@@ -118,16 +118,16 @@ class Panel(Shell):
     def _changed(self, job, what):
         """Called by the job, mostly in its own thread, whenever something of it has changed."""
         if "result" in what:
-            self._measured = self._asked
-            if self._source.value and not job.has_rounds:
+            if self._source.value and self._measured is not self._asked:
                 self._before.value = folded("The run before", self._chart.value)
+            self._measured = self._asked
             getattr(self._bet, "met", lambda result, draw: draw(result))(job.result, self._draw)
             table = picture.table(job.result).to_html(index=False, border=0, justify="left")
             self._table.value = folded("Table", scrolling(table, "Table"))
         if job.state == "done" and hasattr(self._bet, "met"):
             self._bet.met(job.result, self._draw, whole=True)
-        if what != {"progress"}:
-            self._show_source(job.has_rounds or "result" in what)
+        if job.result and what != {"progress"}:
+            self._show_source()
         self._show_state()  # last: whoever hears "Done." finds the rest done
 
     def _show_state(self):
@@ -136,20 +136,18 @@ class Panel(Shell):
         self._save.disabled = running or not job.result
         self._end_other.layout.display = "" if isinstance(error, Busy) else "none"
         self._detail.value = folded("Details", _code(error.detail)) if error and error.detail else ""
-        kept = "the rounds that were complete" if job.has_rounds else "the run before"
+        kept = "the rounds that were complete" if self._measured is self._asked else "the run before"
         stopped = f"Stopped; the chart shows {kept}." if job.result else "Stopped."
         said = {"idle": "Ready.", "running": progress_text(*job.progress), "done": "Done.", "cancelled": stopped}
         self.say(said.get(job.state) or f"Not measured: {error}.", "bad" if error else "")
 
-    def _show_source(self, has_rounds):
-        """Say where the chart comes from, in amber where the controls say something else by now."""
+    def _show_source(self):
+        """Say where the chart comes from, in amber where the controls say something else by now; else keep its room."""
         if not self._job.result:
-            if self._room != (values := self.values()):
-                self._room = values
-                self._chart.value = room(self._function.__name__, values, "Press Run: the chart comes here.")
+            self._chart.value = room(self._function.__name__, self.values(), "Press Run: the chart comes here.")
             return
         warning, running = "", self._job.state == "running"
-        if running and not has_rounds:
+        if running and self._measured is not self._asked:
             warning = "This is the run before, until the first round is complete."
         elif self.values() != self._measured:
             warning = f"The controls have changed since{' this run began' if running else ': press Run'}."
@@ -164,12 +162,6 @@ def offer_tasks() -> None:
     """Let the panels that are shown offer the student's new task, too; what is chosen in them stays."""
     for each in list(_PANELS):
         each.show_controls(each.values())
-
-
-def _button(label, icon, on_click):
-    button = widgets.Button(description=label, icon=icon)
-    button.on_click(on_click)
-    return button
 
 
 def _code(text):

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 import ipywidgets as widgets
 
 from ..drawing import words
-from ..drawing.shell.shell import Shell
+from ..drawing.shell.shell import Shell, button
 from ..engine.machine import machine
 from ..experiments.races.scheduled import scheduled
 from ..modelling.schedule import UPDATES, State, start
@@ -31,10 +31,9 @@ class Scheduler(Shell):
         again = partial(self._go, (), "A new start.")
         for control in (self._rule, self._lock):
             control.observe(again, "value")
-        self._buttons = [widgets.Button(description=text, layout={"width": "17em"}) for text in TEXTS["buttons"]]
         does = partial(self._step, 0), partial(self._step, 1), self._undo, again, self._run_real
-        for button, do in zip(self._buttons, does, strict=True):
-            button.on_click(do)
+        texts = zip(TEXTS["buttons"], does, strict=True)
+        self._buttons = [button(text, do, layout={"width": "17em"}) for text, do in texts]
         self._table, self._goals, self._steps = (widgets.HTML() for _ in range(3))
         buttons = widgets.HBox(self._buttons, layout={"flex_flow": "wrap"})
         self.show([self._rule, self._lock, self._table, buttons, self.status, self._goals, self._steps])

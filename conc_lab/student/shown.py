@@ -10,10 +10,7 @@ from ..drawing.shell.style import STYLE
 from ..engine.result import ODD, Result, recording
 
 MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "D": "◆", "P": "✚"}  # of a chart, as text
-COLORS = {
-    kind: f"--conc-mark: {look['color']}; --conc-on-dark: {dark}"
-    for (kind, look), dark in zip(kit.LOOKS.items(), kit.ON_DARK, strict=True)
-}
+COLORS = {kind: f"--conc-mark: {light}; --conc-on-dark: {dark}" for kind, (light, dark) in kit.HUES.items()}
 PLAIN = str.maketrans("", "", "[]'")
 
 

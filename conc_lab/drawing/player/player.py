@@ -15,7 +15,6 @@ from .. import kit, picture, words
 
 MOST_LANES = 8
 HATCHES = {"lock": "////", "cpu": "...."}  # of a still, by what a block waits for
-HUES = {kind: (kit.LOOKS[kind]["color"], dark) for kind, dark in zip(kit.LOOKS, kit.ON_DARK, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Player(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("player.js")
     _css = Path(__file__).with_name("player.css")
-    hues = traitlets.Dict(HUES).tag(sync=True)
+    hues = traitlets.Dict(kit.HUES).tag(sync=True)
     tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [vars(track) for track in tracks])
 
     def _ipython_display_(self):
@@ -76,8 +75,7 @@ def show(widget, instead: picture.Picture) -> None:
 def still(tracks):
     """A figure of the tracks below each other, its alt text and its sentence."""
     lanes = [len(track.lanes) for track in tracks]
-    figure = kit.figure(0.6 + 0.5 * len(tracks) + 0.3 * sum(lanes))
-    axes = figure.subplots(len(tracks), squeeze=False, sharex=True, height_ratios=lanes)[:, 0]
+    axes = kit.stacked(0.6 + 0.5 * len(tracks) + 0.3 * sum(lanes), "", lanes)
     for ax, track in zip(axes, tracks, strict=True):
         lane, start, end, state, share, *_ = map(numpy.array, zip(*track.blocks, strict=True))
         hues = numpy.array([kit.LOOKS[kind]["color"] for _, kind in track.lanes])[lane]
@@ -90,4 +88,4 @@ def still(tracks):
     waits = "\nhatched: it waits for the lock; dotted: for a CPU" * tracks[0].modelled
     axes[-1].set_xlabel(f"milliseconds; the thicker a block, the more of it the worker ran{waits}")
     told = "; ".join(map(str, tracks))
-    return figure, f"Who ran when, block by block. {told}.", words.sentence(told)
+    return ax.figure, f"Who ran when, block by block. {told}.", words.sentence(told)

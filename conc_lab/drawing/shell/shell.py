@@ -1,5 +1,6 @@
 """The shell around a group of controls: its name, its keys, its focus, and one line that a screen reader announces."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
@@ -7,6 +8,13 @@ import ipywidgets as widgets
 import traitlets
 
 from .style import CSS
+
+
+def button(label: str, do: Callable, **look) -> widgets.Button:
+    """A button that does this, a function of itself, when it is pressed."""
+    made = widgets.Button(description=label, **look)
+    made.on_click(do)
+    return made
 
 
 class Status(anywidget.AnyWidget):
@@ -32,6 +40,7 @@ class Shell(widgets.VBox):
         super().__init__(**how)
         self.status.group = self.model_id
         self.add_class("conc-lab-shell")
+        self.add_class(f"conc-lab-{type(self).__name__.lower()}")  # for its looks
         if default:
             default.add_class("conc-lab-default")
         self.show(children)

@@ -3,16 +3,13 @@
 import numpy
 import pandas
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides
-from ...engine import find_task
-from ...engine.kinds import KINDS
+from ...drawing import kit, verdict, words
+from ...engine import find_task, kinds, tasks
 from ...engine.result import Result, once
 from ...engine.stats import character, where
-from ...engine.tasks import TASKS
 from .measure import ROUNDS
 
-SIMPLEST = ["serial", "threads", "asyncio", "processes", *KINDS[2:]]  # in this order
+SIMPLEST = ["serial", "threads", "asyncio", "processes", *kinds.KINDS[2:]]  # in this order
 SIMPLER = 1.1  # a kind that is predicted to take up to this many times the shortest time is preferred if simpler
 ONE_CORE = 1.05  # cores that one can be measured to be, by the clock's and the counters' errors
 CHUNKS_PER_WORKER = 16
@@ -23,8 +20,8 @@ AHEAD = 100  # how many times the wanted number of items are looked at for a bet
 def summary(result: Result) -> pandas.DataFrame:
     """The `fits` of all rounds, with name, and predicted_s for the wanted number of items."""
     lines = fits(result.shown)
-    lines = lines.assign(predicted_s=predicted_s(lines, [result.params["items"]]).iloc[0])
-    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)))
+    seconds = predicted_s(lines, [result.params["items"]]).iloc[0]
+    return lines.assign(predicted_s=seconds, name=list(map(words.name, lines.kind, lines.workers)))
 
 
 def fits(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -73,8 +70,7 @@ def choices(seconds: pandas.DataFrame) -> pandas.Series:
 
 def best(result: Result, items: int) -> pandas.DataFrame:
     """Of each kind the line of `summary` that takes the shortest time for so many items, which predicted_s is for."""
-    lines = summary(result)
-    lines = lines.assign(predicted_s=predicted_s(lines, [items]).iloc[0])
+    lines = summary(result).assign(predicted_s=lambda lines: predicted_s(lines, [items]).iloc[0])
     return lines.loc[lines.groupby("kind", observed=True).predicted_s.idxmin()]
 
 
@@ -124,10 +120,9 @@ def advise_chart(result: Result, bet):
     ax.set(xlabel=f"items of {task}; marked: {items:,}", ylabel="predicted time")
     kit.ends(ax)
     ranges = ", ".join(f"{lines.kind[variant]} from {number:,} on" for number, variant in changes.items())
-    times = lines.name + " " + lines.predicted_s.map(words.duration)
     gains = " (" + lines.speedup.map(words.times) + " as fast as serial, "
     gains += lines.start_s.map(words.duration) + " to start and end)"
-    times += gains.where(lines.kind != "serial", "")
+    times = lines.name + " " + lines.predicted_s.map(words.duration) + gains.where(lines.kind != "serial", "")
     told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
     told = told, f"up to {words.items(AHEAD * items)} the choice is {ranges}"
     return ax.figure, words.sentence(*told), words.sentence(*_advice(result, chosen), *told)
@@ -142,21 +137,15 @@ def _advice(result, chosen):
     yield f"use {use}: in {agreed} of {rounds} rounds this was at most a fifth slower than the best"
     starved = ": other programs, or a CPU limit, took the rest" * (character(result.frame) == "starved")
     yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU{starved}"
-    if _may_use_numpy(result.params["task"]):
+    task = result.params["task"]
+    packages = task in find_task.own_tasks() and find_task.packages(find_task.source(task))  # which may bring it along
+    if packages or getattr(tasks.TASKS.get(task), "extension", None):
         yield "NumPy, if an item uses it, had one thread here, in the plain loop, too; by itself it takes all CPUs"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} cannot do it: {reason}"
 
 
-def _may_use_numpy(task):
-    """Whether a task brings NumPy along, or imports packages that may."""
-    if own := find_task.own_tasks().get(task):
-        return bool(find_task.packages(own.read_text(encoding="utf-8")))
-    return task in TASKS and bool(TASKS[task].extension)
-
-
-@decides("choose")
-def what_a_call_tells(advice: Result) -> Verdict:
+def choose_verdict(advice: Result):
     """No more than that: one function does not decide what tells most about any function."""
     figure = f"{advice.params['task']} spent {summary(advice).cores_busy[0]:.0%} of a call on a CPU"
-    return Verdict("cannot tell", "one function does not decide what tells most about all of them", figure)
+    return verdict.Verdict("cannot tell", "one function does not decide what tells most about all of them", figure)

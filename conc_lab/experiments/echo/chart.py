@@ -1,7 +1,6 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
-from ...drawing import words
-from ...drawing.verdict import Verdict, decides
+from ...drawing import verdict, words
 from ...engine.result import Result
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
@@ -13,12 +12,9 @@ def summary(result: Result):
     """A DataFrame of what a round trip took, a line for each kind and number of others, the longest interval first."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
     lines = medians(result, ["kind", "workers", "interval_us"], ordered)
-    return lines.assign(name=["alone", *map(_name, lines[1:].itertuples())])
-
-
-def _name(line):
-    interval = f", interval {us(line.interval_us)}" if line.kind == "threads" else ""
-    return f"beside {words.name(line.kind, line.workers)}{interval}"
+    others = lines.apply(lambda line: words.name(line.kind, line.workers), axis=1)
+    intervals = (", interval " + lines.interval_us.map(us)).where(lines.kind == "threads", "")
+    return lines.assign(name=("beside " + others + intervals).where(lines.kind != "none", "alone"))
 
 
 def echo_chart(result: Result, bet):
@@ -37,8 +33,7 @@ def echo_chart(result: Result, bet):
     return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}"), sentence
 
 
-@decides("echo")
-def answers_beside_a_thread(echoed: Result) -> Verdict:
+def echo_verdict(echoed: Result):
     """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
     lines = summary(echoed).query("kind == 'none' or kind == 'threads' and workers == 1 and interval_us == 5000")
     alone, beside = lines.itertuples()
@@ -46,4 +41,4 @@ def answers_beside_a_thread(echoed: Result) -> Verdict:
     word = "hardly" if times < 1.5 else "twice" if times < 3 else "interval" if waited else "cannot tell"
     why = "that fits none of the options" if echoed.machine["gil"] else "the bet is about a Python with the GIL"
     figure = f"an answer took {alone.figure} alone, {beside.figure} beside a thread that computes"
-    return Verdict(word if echoed.machine["gil"] else "cannot tell", why, figure)
+    return verdict.Verdict(word if echoed.machine["gil"] else "cannot tell", why, figure)

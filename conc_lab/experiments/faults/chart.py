@@ -2,8 +2,7 @@
 
 import pandas
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
 from .measure import FAULTS, IN_PROCESS
 from .program import NOTHING, RESULT
@@ -59,29 +58,27 @@ def _cases(cases):
     return "; ".join(f"{fault} in {words.listed(same.index)}" for fault, same in faults.groupby(faults, sort=False))
 
 
-@decides("C10")
-def what_a_crash_ends(broken: Result) -> Verdict:
+def C10_verdict(broken: Result):
     """A crash in a pool of threads and in one of processes: who lives on, and is anything recovered."""
     rows = {row["api"]: row for row in broken.rows if row["fault"] == "segfault"}
     threads, processes = rows["ThreadPoolExecutor"], rows["ProcessPoolExecutor"]
     if problem := threads["reason"] or processes["reason"]:
-        return Verdict("cannot tell", problem)
+        return verdict.Verdict("cannot tell", problem)
     lived = ["went on" if row["survived"] else f"ended ({row['ended']})" for row in (threads, processes)]
     figure = "after a crash: with threads the program {}, with processes it {}".format(*lived)
     if not processes["survived"] or threads["survived"]:
-        return Verdict("does not hold", "a crash did the same to both, or worse with processes", figure)
+        return verdict.Verdict("does not hold", "a crash did the same to both, or worse with processes", figure)
     if processes["others_finished"] and processes["usable_again"]:
-        return Verdict("holds", "the crash stayed in its process, and the pool went on", figure)
+        return verdict.Verdict("holds", "the crash stayed in its process, and the pool went on", figure)
     lost = "the pool takes no new task" if processes["others_finished"] else "the other worker's task was lost"
-    return Verdict("depends", f"on what you call reliable: the crash stayed in its process, but {lost}", figure)
+    return verdict.Verdict("depends", f"on what you call reliable: the crash stayed in its process, but {lost}", figure)
 
 
-@decides("crash")
-def the_other_task(broken: Result) -> Verdict:
+def crash_verdict(broken: Result):
     """What becomes of the other worker's task when one of a ProcessPoolExecutor crashes."""
     (row, *_) = [row for row in broken.rows if (row["fault"], row["api"]) == ("segfault", "ProcessPoolExecutor")]
     if row["reason"]:
-        return Verdict("cannot tell", row["reason"], "no crash")
+        return verdict.Verdict("cannot tell", row["reason"], "no crash")
     other = "finished" if row["others_finished"] else "was lost"
     word = {RESULT: "again", NOTHING: "waits"}.get(row["told"], other)
-    return Verdict(word, "", f"the other task {other}, and the caller got {row['told']}")
+    return verdict.Verdict(word, "", f"the other task {other}, and the caller got {row['told']}")

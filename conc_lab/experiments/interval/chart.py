@@ -3,14 +3,12 @@
 import pandas
 
 from ...drawing import kit, words
-from ...drawing.verdict import between
 from ...engine.result import Result
 from ...engine.stats import spread, where
 from ..pingpong.chart import compared, us
 
 NEEDS_TWO_CPUS = True
-PANELS = {"throughput": "work done (serial = 1)", "cpu_cost": "CPU time (serial = 1)"}
-PANELS |= {"switches_per_s": "switches a second"}
+PANELS = dict(throughput="work done (serial = 1)", cpu_cost="CPU time (serial = 1)", switches_per_s="switches a second")
 
 
 def against_serial(result: Result) -> pandas.DataFrame:
@@ -36,7 +34,7 @@ def summary(result: Result) -> pandas.DataFrame:
     panels = {PANELS[quantity]: spread(rows, quantity, "kind", "workers", "interval_us") for quantity in PANELS}
     lines = pandas.concat(panels, names=["panel", None]).reset_index("panel").reset_index(drop=True)
     names = [f"{words.name(line.kind, line.workers)} at {us(line.interval_us)}" for line in lines.itertuples()]
-    return lines.assign(name=names, figure=list(map(between, lines.low, lines["median"], lines.high)))
+    return lines.assign(name=names, figure=list(map(words.between, lines.low, lines["median"], lines.high)))
 
 
 def interval_chart(result: Result, bet):

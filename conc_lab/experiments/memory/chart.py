@@ -2,10 +2,8 @@
 
 from itertools import product
 
-from ...drawing import kit, words
-from ...drawing.verdict import TENFOLD, Verdict, decides, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
-from ...engine.stats import where
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
 
 BY = ["kind", "touch", "workers"]
@@ -42,22 +40,20 @@ def summary(result: Result):
     """
     rows = result.frame.astype({"worker_uss_bytes": float})
     rows = rows.assign(added_bytes=added(rows, meter(rows)), rss_added_bytes=added(rows, "rss"))
-    lines = rows.groupby(BY)[["added_bytes", "rss_added_bytes", "worker_uss_bytes"]].median().reset_index()
-    lines = kit.ordered(lines, BY, kind=KINDS, touch=TOUCHES)
+    lines = kit.medians(rows, BY, ["added_bytes", "rss_added_bytes", "worker_uss_bytes"], kind=KINDS, touch=TOUCHES)
     ends = lines.groupby(["kind", "touch"])[["added_bytes", "workers"]]
     slope = ends.transform("last") - ends.transform("first")
     # There is no slope with one number of workers.
     lines["each_bytes"] = (slope.added_bytes / slope.workers).fillna(lines.added_bytes / lines.workers)
     touch = lines.touch.map(("" if result.params["parent_data"] == "none" else " ({})").format)
     own = (" (" + lines.worker_uss_bytes.map(megabytes) + " MB its own)").where(lines.worker_uss_bytes.notna(), "")
-    lines["name"] = list(map(words.name, lines.kind, lines.workers)) + touch
-    lines["figure"] = lines.kind.map(words.one) + touch + " " + lines.each_bytes.map(megabytes) + " MB" + own
-    return lines
+    figures = lines.kind.map(words.one) + touch + " " + lines.each_bytes.map(megabytes) + " MB" + own
+    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)) + touch, figure=figures)
 
 
 def headline(result: Result, bet=None):
     """Of each kind and touch what one worker more adds."""
-    lines, by = where(summary(result), workers=max(result.params["workers"])), meter(result.frame).upper()
+    lines, by = summary(result).query("workers == workers.max()"), meter(result.frame).upper()
     return [(line.kind, line.name, f"{megabytes(line.each_bytes)} MB", f"each, by {by}") for line in lines.itertuples()]
 
 
@@ -67,18 +63,18 @@ def memory_chart(result: Result, bet):
     touches, workers, size = result.params["touch"], sorted(result.params["workers"]), row["data_bytes"] / MB
     shown = {"added_bytes": f"added to the\nmachine, MB ({by})", "worker_uss_bytes": "one worker's\nown, MB (USS)"}
     shown = {column: label for column, label in shown.items() if lines[column].notna().any()}
-    most = where(lines, workers=workers[-1])
+    most = lines.query("workers == workers.max()")
     ends = most.figure[[most.each_bytes.idxmin(), most.each_bytes.idxmax()]]
     figure = kit.figure(1.6 + 1.8 * len(shown), f"memory added: {'; '.join(ends.unique())}")
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for ax, (column, touch) in zip(axes.flat, product(shown, touches), strict=True):
-        for kind, line in where(lines, touch=touch).dropna(subset=column).groupby("kind", sort=False):
+        for kind, line in lines[lines.touch == touch].dropna(subset=column).groupby("kind", sort=False):
             ax.plot(line.workers, line[column] / MB, **kit.LOOKS[kind], **kit.STRONG, clip_on=False, label=kind)
         if size:
             ax.axhline(size, **kit.REFERENCE, label="the size of the data")
         ax.set(xlabel=f"workers ({touch})" if size else "workers", ylabel=shown[column])
         ax.label_outer()
-        ax.grid(axis="y", **kit.GRID)
+        ax.grid(True, axis="y")
     for ax in axes[:, 0]:
         ax.set(xticks=workers, xlim=(0, workers[-1] * 1.02), ylim=(0, max(1, ax.get_ylim()[1])))
     kit.ends(axes[0, -1])
@@ -92,7 +88,7 @@ def memory_chart(result: Result, bet):
 
 def meters_chart(result: Result, bet):
     """Bars of what the most workers add: above by the summed RSS, below by the better meter."""
-    lines = where(summary(result), workers=max(result.params["workers"]))
+    lines = summary(result).query("workers == workers.max()")
     sums = {"RSS": lines.rss_added_bytes, meter(result.frame).upper(): lines.added_bytes}
     bars = lines.assign(**sums).melt(["kind", "name"], list(sums), "meter", "bytes")
     bars = bars.assign(hatched=0, figure=bars.bytes.map(megabytes) + " MB")
@@ -103,16 +99,15 @@ def meters_chart(result: Result, bet):
     return *drawn, words.sentence(found, "RSS counts a shared page in each process")
 
 
-@decides("C8")
-def a_threads_memory(kept: Result) -> Verdict:
+def C8_verdict(kept: Result):
     """What each thread adds to the machine's memory, against the process that adds the least."""
     by, most = meter(kept.frame), max(kept.params["workers"])
-    each = where(kept.frame, workers=most).assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
+    each = kept.frame.query("workers == @most").assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
     each = {kind: each.get_group(kind) for kind in summary(kept).kind.unique() if kind != "interpreters"}
-    ranges = ", ".join(f"{kind} {ranged(sizes, megabytes)}" for kind, sizes in each.items())
+    ranges = ", ".join(f"{kind} {words.ranged(sizes, megabytes)}" for kind, sizes in each.items())
     thread, process = each.pop("threads").max(), min(sizes.min() for sizes in each.values())
-    cheap, dear = thread * TENFOLD <= process, thread * 2 >= process
-    return first(
+    cheap, dear = thread * verdict.TENFOLD <= process, thread * 2 >= process
+    return verdict.first(
         f"{by.upper()} for each of {most}, helpers included, MB: {ranges}",
         (by == "rss", "cannot tell", kept.rows[0]["missing"]),
         (cheap, "holds", "nearly: a thread adds the used part of its stack, a process many times that"),
@@ -121,13 +116,13 @@ def a_threads_memory(kept: Result) -> Verdict:
     )
 
 
-@decides("memory_read")
-def what_reading_copies(kept: Result) -> Verdict:
+def memory_read_verdict(kept: Result):
     """The share of the data that a forked worker has to itself, before and after it has read them."""
     lines = summary(kept).query("kind == 'fork' and workers == workers.min()").set_index("touch")
     if lines.empty:
-        return Verdict("cannot tell", "this system has no fork", "no forked worker")
+        return verdict.Verdict("cannot tell", "this system has no fork", "no forked worker")
     before, after = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
     figure = f"a forked worker had {before:.0%} of the data's size to itself before it read them, {after:.0%} after"
     read = "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
-    return Verdict("before" if before >= 0.5 else read, "it was neither most of the data nor next to nothing", figure)
+    word = "before" if before >= 0.5 else read
+    return verdict.Verdict(word, "it was neither most of the data nor next to nothing", figure)

@@ -5,8 +5,7 @@ Echo draws its round trips as pingpong does: a line for each variant, with every
 
 import pandas
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, between, decides, first
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
 from ...engine.stats import paired, spread, where
 from .measure import PARTNERS, PLACES
@@ -44,8 +43,8 @@ def us(value: float) -> str:
 
 def compared(frame: pandas.DataFrame, column: str, first: dict, second: dict) -> str:
     """How many times as much the rows that match `first` have as those that match `second`, where the rounds tell."""
-    ratio, verdict = paired(frame, column, first, second)
-    return "these rounds do not tell" if verdict == "unclear" else words.times(ratio)
+    ratio, direction = paired(frame, column, first, second)
+    return "these rounds do not tell" if direction == "unclear" else words.times(ratio)
 
 
 def pingpong_chart(result: Result, bet):
@@ -66,14 +65,13 @@ def pingpong_chart(result: Result, bet):
     return *round_trips(result, lines, parts[-1]), words.sentence(*parts)
 
 
-@decides("C13")
-def quick_to_switch(handed: Result) -> Verdict:
+def C13_verdict(handed: Result):
     """Round trips through the same pipe by threads and by processes, and by threads with locks."""
     lines = summary(handed)[: len(PARTNERS)]  # of the first place that has figures
-    parts = [f"{x.kind} by {x.primitive} {between(x.low, x.round_trip_us, x.high)}" for x in lines.itertuples()]
+    parts = [f"{x.kind} by {x.primitive} {words.between(x.low, x.round_trip_us, x.high)}" for x in lines.itertuples()]
     pipe, processes, lock = lines[VARIANT].to_dict("records")
     by_pipe, by_lock = (paired(handed.frame, "round_trip_us", threads, processes)[1] for threads in (pipe, lock))
-    return first(
+    return verdict.first(
         f"µs there and back, {lines.place[0]}: {', '.join(parts)}",
         (by_pipe == "unclear", "cannot tell", "by the same pipe now one was ahead, now the other"),
         (by_pipe == "more", "does not hold", "by the same pipe processes were faster"),

@@ -1,12 +1,10 @@
 """What was counted, and what was lost: a panel for each method, a bar for each kind, count and lock."""
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
 from .measure import METHODS, ORDERS
 
 NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
-COVERED = ("methods",)
 WAYS = {"none": "shared count, no lock", "lock": "shared count, lock", "own": "own counts", "queue": "a queue"}
 SAID = {"updates": "lost", "threads": "threads gave up"}  # of what is counted
 BARS = {"updates": "updates counted; lost (hatched)", "threads": "threads with both locks; gave up (hatched)"}
@@ -31,14 +29,13 @@ def races_chart(result: Result, bet):
 
     The sentence says what was lost where nothing guards a count or two locks, and what where something does.
     """
-    lines, parts = summary(result), []
+    lines = summary(result)
     unguarded = lines.way.isin(["none", "opposite order"])
     bare, lost = lines[unguarded], lines[~unguarded].lost.sum()
-    if len(bare):
-        parts.append("with nothing to guard them: " + "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure))
-    parts.append(f"guarded by a lock, by one owner of the count or by one order of two locks: {lost:,} lost or gave up")
-    if not bare.lost.all():
-        parts.append(NO_PROMISE)
+    told = "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure)
+    parts = [f"with nothing to guard them: {told}"] * (told != "")
+    parts += [f"guarded by a lock, by one owner of the count or by one order of two locks: {lost:,} lost or gave up"]
+    parts += [NO_PROMISE] * (not bare.lost.all())
     counted = lines.drop_duplicates("method").what
     worst = bare.loc[bare.lost.nlargest(1).index]  # none where all is guarded
     found = [*worst.method + ", " + worst.name + ": " + worst.figure, *parts][0]
@@ -48,8 +45,7 @@ def races_chart(result: Result, bet):
     return figure, alt, words.sentence(*parts)
 
 
-@decides("races")
-def an_unlocked_count(raced: Result) -> Verdict:
+def races_verdict(raced: Result):
     """What two threads lost that call something between read and write."""
     (line,) = summary(raced).query("method == 'call' and kind == 'threads' and way == 'none'").itertuples()
-    return Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")
+    return verdict.Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")

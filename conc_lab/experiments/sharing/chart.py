@@ -1,9 +1,6 @@
 """The sharing table as a picture; what is inside which box, placed by the table's own words; and claims C1 to C3."""
 
-from matplotlib.patches import Rectangle
-
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides, first
+from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
 from ...engine.result import Result
 from ..memory import chart as memory
@@ -76,39 +73,35 @@ def _draw(ax, levels, top):
     bottom = top + sum(len(lines) + 1.8 for _, _, lines in levels)
     for depth, (box, number, lines) in enumerate(levels, 1):
         for left in (place / number + 0.01 * depth for place in range(number)):
-            size = 1 / number - 0.02 * depth, bottom - 0.3 * depth - top
-            ax.add_patch(Rectangle((left, top), *size, facecolor=FILLS[box], edgecolor="#555555"))
+            size = bottom - 0.3 * depth - top, 1 / number - 0.02 * depth
+            ax.bar(left, *size, top, align="edge", facecolor=FILLS[box], edgecolor="#555555")
             ax.text(left + 0.015, top + 0.3, box, va="top", fontsize=10, weight="bold")
             ax.text(left + 0.015, top + 1.3, "\n".join(lines), va="top", fontsize=10, linespacing=1.35)
         top += len(lines) + 1.5
     return bottom
 
 
-@decides("C1")
-def who_contains_whom(shared: Result) -> Verdict:
+def C1_verdict(shared: Result):
     """The process ids and thread ids of three workers and their parent."""
     ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids")
     ids = ids.loc[[PID, THREAD], ["threads", "spawn"]].astype(int)  # a kind that is not here has none
-    names = ("process id", "thread id")
-    threads, spawn = (", ".join(map(words.count, ids[kind], names)) for kind in ("threads", "spawn"))
+    threads, spawn = (", ".join(map(words.count, ids[kind], ("process id", "thread id"))) for kind in ids)
     figure = f"three threads and their parent: {threads}; three spawned processes and their parent: {spawn}"
     why = "a process holds threads; multiprocessing means processors in operating-systems books, processes in Python"
     held = (ids.threads[PID], ids.spawn[PID]) == (1, 1 + WORKERS)
-    return first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
+    return verdict.first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
 
 
-@decides("C2")
-def what_threads_share(shared: Result) -> Verdict:
+def C2_verdict(shared: Result):
     """What threads share, and what each has to itself."""
     cells = summary(shared).threads[[VALUE, WRITE, OBJECT, FILE, LOCALS]]
     figure = ", ".join(cells.index + " " + cells)
     if list(cells == "shared") == [True, True, True, True, False]:
-        return Verdict("holds", "the objects on the heap are shared as well", figure)
-    return Verdict("does not hold", "not all of it came out as the claim says", figure)
+        return verdict.Verdict("holds", "the objects on the heap are shared as well", figure)
+    return verdict.Verdict("does not hold", "not all of it came out as the claim says", figure)
 
 
-@decides("C3")
-def what_processes_replicate(shared: Result, kept: Result) -> Verdict:
+def C3_verdict(shared: Result, kept: Result):
     """What processes have of the parent's, by start method, and what each adds."""
     cells = summary(shared).loc[[VALUE, OBJECT, FILE]].filter(regex="fork|spawn")
     each = memory.summary(kept).drop_duplicates("kind").set_index("kind").each_bytes
@@ -117,7 +110,7 @@ def what_processes_replicate(shared: Result, kept: Result) -> Verdict:
     for method, cell in cells.items():
         adds = f", {one} {memory.megabytes(each[method])} MB by {by}" if method in each else ""
         parts.append(f"{method}: a module's value {cell[VALUE]}, open file {cell[FILE]}{adds}")
-    return first(
+    return verdict.first(
         "; ".join(parts),
         (cells.nunique(axis=1).max() > 1, "depends", "on the start method"),
         ((cells == "copied").all(axis=None), "holds", "under every start method that is here"),
@@ -126,8 +119,7 @@ def what_processes_replicate(shared: Result, kept: Result) -> Verdict:
     )
 
 
-@decides("what_a_worker_gets")
-def what_spawn_finds(shared: Result) -> Verdict:
+def what_a_worker_gets_verdict(shared: Result):
     """Whether a spawned worker sees what the parent had set, and how."""
     cell = summary(shared).spawn[VALUE]
-    return Verdict(cell, "", f"a value that the parent had set was {cell}")
+    return verdict.Verdict(cell, "", f"a value that the parent had set was {cell}")

@@ -3,20 +3,16 @@
 import numpy
 import pandas
 
-from ...drawing import kit, words
-from ...drawing.verdict import NOISE, ONE_CPU, TOO_FEW, Verdict, between, decides, first, ranged
-from ...engine.machine import capacity
+from ...drawing import kit, verdict, words
+from ...engine import machine, tasks
 from ...engine.result import Result, once
-from ...engine.stats import character, interval, where
-from ...engine.tasks import TASKS
+from ...engine.stats import character, interval, paired, where
 
 NO_GAIN = (0.9, 1.1)
 BUSY = 1.2  # cores busy, above which more than one is
 COST_LIMIT = 1.15  # above this CPU cost the rows do not say how much of the size comes from the kind of worker
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
-CAUSES = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
-CHEAPER = "the rows do not say why"
 HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
@@ -64,12 +60,12 @@ def by_variant(rows):
 
 def _doubt(result, nature, alone, line):
     """Why the kind of worker may not be the only cause of this speedup's size, or None."""
-    a, b = (where(result.frame, repeat=repeat).set_index("round").wall_s for repeat in "AB")
-    control = abs((a / b).median() - 1)
+    control = abs(paired(result.frame, "wall_s", {"repeat": "A"}, {"repeat": "B"})[0] - 1)
     probes = result.frame[result.frame.cpu.notna()]
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
-    why = CAUSES if line.cpu_cost > 1 else CHEAPER
+    causes = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
+    why = causes if line.cpu_cost > 1 else "the rows do not say why"
     usable = result.machine["usable_cpus"] if nature == "computes" else numpy.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
     doubts = (
@@ -87,7 +83,7 @@ def _draw(result, axes, bets):
     """Draw the columns of the summary against workers: the speedup with every round small, its interval, the ideal
     and the bets; all with what they are compared with: serial, or all usable CPUs.
     """
-    usable, workers = capacity(result.machine), sorted(result.params["workers"])
+    usable, workers = machine.capacity(result.machine), sorted(result.params["workers"])
     spots = {(kind, number): place + BESIDE.get(kind, 0) for place, number in enumerate(workers) for kind in kit.LOOKS}
     top, columns = axes[0], list(zip(LABELS, axes, strict=False))
     for (kind, number), rows in by_variant(result.shown[result.shown.kind != "serial"]):
@@ -111,9 +107,9 @@ def _draw(result, axes, bets):
             kit.log(ax, "y", "{:g}×".format, [2**power for power in range(-3, 10)], base=2)
         else:
             ax.set_ylim(0, max(1.6, 1.1 * ax.get_ylim()[1]))
-        ax.set_xticks(range(len(workers)), workers)
-        ax.set(xlim=(-0.4, len(workers) - 0.8), ylabel=LABELS[column])  # the names of lines follow
-        ax.grid(axis="y", **kit.GRID)
+        # On the right the names of lines follow.
+        ax.set(xticks=range(len(workers)), xticklabels=workers, xlim=(-0.4, len(workers) - 0.8), ylabel=LABELS[column])
+        ax.grid(True, axis="y")
 
 
 def speedup_chart(result: Result, bet):
@@ -123,8 +119,7 @@ def speedup_chart(result: Result, bet):
     heights = (3,) if waits else (3, 1, 1)
     last = lines.groupby("kind", sort=False).tail(1)
     found = [_said(line, f"{words.times(line.speedup)} as fast", " (in doubt)") for line in last.itertuples()]
-    figure = kit.figure(2.6 + len(heights), "; ".join(last.name + ": " + found))
-    axes = figure.subplots(len(heights), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    axes = kit.stacked(2.6 + len(heights), "; ".join(last.name + ": " + found), heights)
     _draw(result, axes, bets)
     kit.ends(axes[0])
     axes[-1].set_xlabel(f"workers, each running {task}")
@@ -132,8 +127,8 @@ def speedup_chart(result: Result, bet):
     said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
     alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
     told = [_verdict(line, waits) for line in last.itertuples()]
-    told += [ONE_BLAS] * (getattr(TASKS.get(task), "extension", None) == "NumPy")
-    return figure, alt, words.sentence(*told)
+    told += [ONE_BLAS] * (getattr(tasks.TASKS.get(task), "extension", None) == "NumPy")
+    return axes[0].figure, alt, words.sentence(*told)
 
 
 def headline(result: Result, bet=None):
@@ -155,22 +150,21 @@ def _span(line):
 
 def setup_chart(result: Result, bet):
     """Median setup, run (of as many tasks as any variant had) and teardown of every variant, as stacked bars."""
-    rows, tasks = result.shown[result.shown.cpu.isna()], result.frame.tasks.max()
-    rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * tasks / rows.tasks, teardown=rows.teardown_s)
-    medians = by_variant(rows)[[*PHASES]].median().reset_index()
-    medians["name"] = medians["said"] = list(map(words.name, medians.kind, medians.workers))
-    what = f"{tasks} tasks of {result.params['task']}"
-    figure = kit.figure(1.7 + 0.34 * len(medians), f"the time of {what}")
-    ax, left = figure.add_subplot(xlabel=f"milliseconds for {what}"), 0
+    rows, count = result.shown[result.shown.cpu.isna()], result.frame.tasks.max()
+    rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * count / rows.tasks, teardown=rows.teardown_s)
+    lines = kit.medians(rows, ["kind", "workers"], [*PHASES], kind=kit.LOOKS)
+    lines["name"] = lines["said"] = list(map(words.name, lines.kind, lines.workers))
+    what = f"{count} tasks of {result.params['task']}"
+    ax = kit.figure(1.7 + 0.34 * len(lines), f"the time of {what}").add_subplot(xlabel=f"milliseconds for {what}")
+    left = 0
     for phase, color in PHASES.items():
-        width = 1000 * medians[phase]
-        ax.barh(medians.index, width, left=left, color=color, edgecolor="white", label=phase)
-        left += width
-        medians["said"] += f", {phase} " + medians[phase].map(words.duration)
-    kit.names(ax, medians.name)
+        ax.barh(lines.index, 1000 * lines[phase], left=left, color=color, edgecolor="white", label=phase)
+        left += 1000 * lines[phase]
+        lines["said"] += f", {phase} " + lines[phase].map(words.duration)
+    kit.names(ax, lines.name)
     ax.legend(ncols=3, **kit.LEGEND)
-    most = medians.groupby("kind", sort=False).said.last()
-    return figure, f"Median times of {what}: {'; '.join(medians.said)}.", words.sentence(*most)
+    most = lines.groupby("kind", sort=False).said.last()
+    return ax.figure, f"Median times of {what}: {'; '.join(lines.said)}.", words.sentence(*most)
 
 
 def needs_recording(result: Result) -> bool:
@@ -188,26 +182,24 @@ def _verdict(line, waits):
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 
 
-@decides("C4")
-def slower_threads(computing: Result, hashing: Result) -> Verdict:
+def C4_verdict(computing: Result, hashing: Result):
     """Two threads against serial, at bytecode and at C code that releases the GIL."""
     pure, releasing = (_line(result, "threads", 2) for result in (computing, hashing))
     directions = {pure.direction, releasing.direction}
-    return first(
+    return verdict.first(
         f"two threads at pure Python {_speed(pure)}, at hashing {_speed(releasing)}",
         *_unclear(directions),
         (directions == {"faster"}, "does not hold", "both were faster than serial"),
         (pure.direction == "faster", "depends", "on the work: only pure Python was faster"),
         ("faster" in directions, "depends", "on the work: only hashing, which releases the GIL, was faster"),
         ("slower" in directions, "holds", "these rounds have such a case"),
-        (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
+        (computing.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
         ("as busy" in directions, "cannot tell", "whether they were slower, the clock cannot tell here"),
         (True, "does not hold", "there was neither a gain nor a loss"),
     )
 
 
-@decides("C6")
-def processes_that_wait(waiting: Result) -> Verdict:
+def C6_verdict(waiting: Result):
     """The most processes against as many threads: how far their waits overlap, and what setting them up costs."""
     most = max(waiting.params["workers"])
     threads, processes = (_line(waiting, kind, most) for kind in ("threads", "processes"))
@@ -216,7 +208,7 @@ def processes_that_wait(waiting: Result) -> Verdict:
     low, high, _ = interval(ends_s.threads / ends_s.processes)  # round by round
     overlap, costs = processes.direction == "faster", f"to start and end them {_each(ends_s, words.duration)}"
     how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
-    return first(
+    return verdict.first(
         f"{words.count(most, 'worker')}: processes {_speed(processes)}, threads {_speed(threads)}; {costs}",
         (most < 2, "cannot tell", "one worker alone has no waits to overlap"),
         *_unclear({threads.direction, processes.direction}),
@@ -229,19 +221,17 @@ def processes_that_wait(waiting: Result) -> Verdict:
     )
 
 
-@decides("C7")
-def cores_put_to_use(computing: Result) -> Verdict:
+def C7_verdict(computing: Result):
     """The cores that two processes kept busy, against two threads."""
     busy = where(computing.shown, workers=2).pivot_table("cores_busy", "round", "kind")
     (low, high, sure), (threads_low, threads_high, _) = interval(busy.processes), interval(busy.threads)
-    return first(
+    return verdict.first(
         f"cores busy: {_each(busy, '{:.2f}'.format, 'two ')}",
-        (computing.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
-        (sure < 0.9, "cannot tell", TOO_FEW),
+        (computing.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
+        (sure < 0.9, "cannot tell", verdict.TOO_FEW),
         (high <= BUSY, "cannot tell", "something (other programs, a CPU limit) kept two processes from two CPUs"),
         (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
         (low > BUSY < threads_low, "depends", "on the GIL: without one, threads keep several cores busy too"),
-        (True, "cannot tell", NOISE),
     )
 
 
@@ -252,16 +242,17 @@ def _line(result, kind, workers):
 
 def _each(values, say, number=""):
     """What processes and threads have in their columns, in words."""
-    return ", ".join(f"{number}{kind} {ranged(values[kind], say)}" for kind in ("processes", "threads"))
+    return ", ".join(f"{number}{kind} {words.ranged(values[kind], say)}" for kind in ("processes", "threads"))
 
 
 def _unclear(directions):
     """The rules for speedups that allow no verdict."""
-    return ("too few" in directions, "cannot tell", TOO_FEW), ("unclear" in directions, "cannot tell", NOISE)
+    whys = {"too few": verdict.TOO_FEW, "unclear": verdict.NOISE}
+    return [(direction in directions, "cannot tell", why) for direction, why in whys.items()]
 
 
 def _speed(line):
     """A line's speedup with its range; where its size is in doubt, the direction alone and why."""
-    size = between(line.low, line.speedup, line.high, words.times)
+    size = words.between(line.low, line.speedup, line.high, words.times)
     doubtful = {"unclear": size} | {word: f"{word} than serial{UNSURE}" for word in ("faster", "slower")}
     return f"{doubtful[line.direction]}: {line.doubt}" if line.doubt and line.direction in doubtful else size

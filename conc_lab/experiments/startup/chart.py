@@ -2,8 +2,7 @@
 
 import numpy
 
-from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, between, decides, first
+from ...drawing import kit, verdict, words
 from ...engine.machine import capacity
 from ...engine.result import Result, once
 from ...engine.stats import where
@@ -78,8 +77,7 @@ def breakeven_chart(result: Result, bet):
     lines = lines.assign(together=[1 if gil and kind == "threads" else max(1, min(most, cpus)) for kind in lines.kind])
     lines["pays_s"] = lines.setup_s / (1 - 1 / lines.together).clip(lower=0)
     lines["pays"] = lines.way + (" from " + lines.pays_s.map(words.duration)).where(lines.pays_s < numpy.inf, " never")
-    found = f"when starting workers pays, at best: {lines.pays[lines.pays_s.idxmin()]}"
-    ax = kit.figure(4.4, found).add_subplot()
+    ax = kit.figure(4.4, f"when starting workers pays, at best: {lines.pays[lines.pays_s.idxmin()]}").add_subplot()
     works = numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
     for place, line in enumerate(lines.itertuples()):
         look = kit.LOOKS[line.kind] | {"linestyle": "--" if line.cold else "-"}
@@ -89,7 +87,7 @@ def breakeven_chart(result: Result, bet):
     ax.axhline(1, color="#555555", linewidth=1)
     ax.set(xmargin=0, ylim=(0, None), xlabel="time of the whole work in serial", ylabel="best speedup\n(serial = 1)")
     ax.yaxis.set_major_formatter("{x:g}×")
-    ax.grid(axis="y", **kit.GRID)
+    ax.grid(True, axis="y")
     kit.log(ax, "x", words.duration)
     ax.legend(ncols=2, **kit.LEGEND)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."
@@ -98,18 +96,16 @@ def breakeven_chart(result: Result, bet):
     return ax.figure, alt, words.sentence(best, *["with the GIL, threads run pure Python no sooner"] * gil)
 
 
-@decides("C12")
-def dearer_to_start(started: Result) -> Verdict:
+def C12_verdict(started: Result):
     """Times a thread's start, by start method."""
     lines = where(summary(started), workers=1, main_imports="nothing").query("kind not in ('threads', 'interpreters')")
-    ranges = [between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
-    dear, cheap = lines.low >= TENFOLD, lines.high < TENFOLD
-    return first(
+    ranges = [words.between(*ratios) for ratios in zip(lines.low, lines.against_thread, lines.high, strict=True)]
+    dear, cheap = lines.low >= verdict.TENFOLD, lines.high < verdict.TENFOLD
+    return verdict.first(
         f"times a thread: {', '.join(lines.way + ' ' + ranges)}",
-        (lines.rounds.min() < FEWEST, "cannot tell", TOO_FEW),
+        (lines.rounds.min() < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
         (dear.all() and len(lines) > 1, "holds", "how long a process takes depends on the start method"),
         (dear.all(), "holds", "starting a process took at least ten times as long as a thread in every round"),
         (dear.any(), "depends", "on the start method"),
         (cheap.all(), "does not hold", "no process took ten times as long as a thread"),
-        (True, "cannot tell", NOISE),
     )

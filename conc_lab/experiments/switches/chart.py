@@ -1,9 +1,7 @@
 """Context switches of one worker, voluntary and involuntary, by kind of work and of worker; and claim C9."""
 
-from ...drawing import kit, words
-from ...drawing.verdict import Verdict, decides, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.result import Result
-from ...engine.stats import where
 from .measure import WORKS
 
 NEEDS_TWO_CPUS = True
@@ -13,12 +11,10 @@ COUNTS = ["voluntary_switches", "involuntary_switches"]
 
 def summary(result: Result):
     """A DataFrame with the medians of one worker, a line for each work, number and kind of workers; name and figure."""
-    rows = result.shown.astype(dict.fromkeys(COUNTS, float))
-    lines = kit.ordered(rows.groupby(BY)[COUNTS].median().reset_index(), BY, kind=kit.LOOKS)
-    figures = lines.voluntary_switches.map("{:,.0f} voluntary".format)
-    figures += lines.involuntary_switches.map(", {:,.0f} involuntary".format)
-    figures = figures.where(lines.voluntary_switches.notna(), "not counted on this system")
-    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)), figure=figures)
+    lines = kit.medians(result.shown.astype(dict.fromkeys(COUNTS, float)), BY, COUNTS, kind=kit.LOOKS)
+    lines["figure"] = list(map("{:,.0f} voluntary, {:,.0f} involuntary".format, *lines[COUNTS].to_numpy().T))
+    lines.loc[lines.voluntary_switches.isna(), "figure"] = "not counted on this system"
+    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)))
 
 
 def switches_chart(result: Result, bet):
@@ -32,22 +28,23 @@ def switches_chart(result: Result, bet):
     return *kit.bars(lines, "work", *COUNTS, what, found, sharex=True), sentence
 
 
-@decides("C9")
-def more_switches(counted: Result) -> Verdict:
+def C9_verdict(counted: Result):
     """Voluntary switches of threads and of processes on equal work: three kinds of it, shared memory in all."""
     for problem in counted.frame.reason.dropna():
-        return Verdict("cannot tell", problem)
-    rows = where(counted.shown, workers=max(counted.params["workers"]))
-    parts, more = [], []
-    for work in WORKS:
-        threads, processes = (where(rows, work=work, kind=kind).voluntary_switches for kind in ("threads", "processes"))
-        parts.append(f"{work} {ranged(threads)} against {ranged(processes)}")
-        if threads.median() > 1.5 * processes.median() + 10:  # a handful come with starting and ending
-            more.append(work)
+        return verdict.Verdict("cannot tell", problem)
+    counts = counted.shown.query("workers == workers.max()").groupby(["kind", "work"]).voluntary_switches
+    told, medians = counts.agg(words.ranged), counts.median()
+    parts = [f"{work} {told['threads', work]} against {told['processes', work]}" for work in WORKS]
+    # A handful come with starting and ending.
+    more = [work for work in WORKS if medians.threads[work] > 1.5 * medians.processes[work] + 10]
     on = f"on the work, not on sharing: threads share memory in all, and switched more when {' and '.join(more)}"
-    return first(
+    return verdict.first(
         f"voluntary switches of a thread against a process: {', '.join(parts)}",
         (len(more) == len(WORKS), "holds", "threads switched more, whatever they did"),
         (more, "depends", on),
-        (True, "does not hold", "threads, which share memory, switched no more than processes"),
+        (
+            True,
+            "does not hold",
+            "but for a few at the start, threads switched no more than processes, and they share all memory",
+        ),
     )

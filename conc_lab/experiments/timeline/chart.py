@@ -4,14 +4,11 @@ A block says how much CPU time its worker got, not when. So what is certain of t
 ran at the same time for the length of the overlap, less what each of the two blocks lacked of its own length.
 """
 
-from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, ONE_CPU, TOO_FEW, Verdict, decides, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.result import Result, once
-from ...engine.stats import where
 from .measure import WORKERS
 
 NEEDS_TWO_CPUS = True
-COVERED = ("tasks",)
 THICK, THIN = 0.7, 0.08  # of a block in which a worker ran all the time; and the least, as a share of that
 SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
 # Least shares of the time: up to the first two workers took turns, from the second on not, if processes reach the third
@@ -45,13 +42,13 @@ def summary(result: Result):
 def timeline_chart(result: Result, bet):
     """A panel for each task and kind of worker, with the lanes of the last round: tasks below each other."""
     lines, shown = summary(result), SHOWN_BLOCKS * result.params["block_ms"]
-    last = where(result.shown, round=result.frame["round"].max()).query("start_ms < @shown")
+    last = result.shown.query("round == round.max() and start_ms < @shown")
     parts = [f"{words.name(kind, WORKERS)} with {task} {percent(share)}" for task, kind, share in lines.to_numpy()]
     found = f"both at the same time, at least: {'; '.join(parts[: lines.kind.nunique()])}"
     figure = kit.figure(1.1 + 1.35 * lines.task.nunique(), found)
     axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
-        rows = where(last, task=task, kind=kind)
+        rows = last.query("task == @task and kind == @kind")
         half = (rows.cpu_ms / (rows.end_ms - rows.start_ms)).clip(THIN, 1) * THICK / 2
         look = {"color": kit.LOOKS[kind]["color"], "edgecolor": "white", "linewidth": 0.4, "align": "edge"}
         ax.bar(rows.start_ms, 2 * half, rows.end_ms - rows.start_ms, rows.worker - half, **look)
@@ -71,14 +68,12 @@ def percent(share):
     return f"{int(100 * share)}%"
 
 
-@decides("C5")
-def one_thread_at_a_time(recorded: Result) -> Verdict:
+def C5_verdict(recorded: Result):
     """Whether two threads ever ran at the same time: holds where that is certain of hardly any of the time."""
     return _same_time(recorded, turns="holds", pure_alone="does not hold", both="does not hold")
 
 
-@decides("C11")
-def parallel_threads(recorded: Result) -> Verdict:
+def C11_verdict(recorded: Result):
     """Whether two threads ran at the same time: holds where they did at both kinds of work."""
     return _same_time(recorded, turns="does not hold", pure_alone="depends", both="holds")
 
@@ -89,10 +84,10 @@ def _same_time(recorded, turns, pure_alone, both):
     figure += "two processes at pure Python {}"
     shares = [rounds(recorded).loc[case] for case in CASES]
     pure, hashing, _ = (share.max() for share in shares)  # what is certain in one round is certain
-    return first(
-        figure.format(*(ranged(share, percent) for share in shares)),
-        (recorded.machine["usable_cpus"] == 1, "cannot tell", ONE_CPU),
-        (min(map(len, shares)) < FEWEST, "cannot tell", TOO_FEW),
+    return verdict.first(
+        figure.format(*(words.ranged(share, percent) for share in shares)),
+        (recorded.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
+        (min(map(len, shares)) < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
         (min(pure, hashing) >= TOGETHER, both, "they ran at the same time at both kinds of work"),
         (shares[-1].median() < FREE, "cannot tell", HELD_UP),
         (TURNS < pure < TOGETHER or TURNS < hashing < TOGETHER, "cannot tell", UNCLEAR),

@@ -1,7 +1,6 @@
 """Hand-over time against size for every channel; the time of a small task by the tasks in a message; and claim C14."""
 
-from ...drawing import kit, words
-from ...drawing.verdict import FEWEST, NOISE, TENFOLD, TOO_FEW, Verdict, decides, first, ranged
+from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
 from ...engine.result import Result
 from ...engine.stats import where
@@ -14,8 +13,7 @@ REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 
 def summary(result: Result):
     """A DataFrame with the medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
-    lines = result.shown.groupby(BY, dropna=False)[["handover_s", "read_s"]].median().reset_index()
-    return kit.ordered(lines, BY, channel=[*CHANNELS, "map"])
+    return kit.medians(result.shown, BY, ["handover_s", "read_s"], channel=[*CHANNELS, "map"])
 
 
 def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, bool]:
@@ -49,18 +47,16 @@ def _drawn(result, column, across, up, phrase, say):
     if lines.empty:
         why = "a chunksize is for a pool of processes, and each channel for some of the kinds only"
         raise LabError(f"this run has no figures by the {across}: {why}")
+    lines["name"] = lines.channel + " to " + [words.label(kind, result) for kind in lines.kind]
+    lines["told"] = list(map(phrase.format, lines.handover_s.map(words.duration), lines[column].map(say)))
     worst = lines.loc[lines.handover_s.idxmax()]
-    found = phrase.format(words.duration(worst.handover_s), say(worst[column]))
-    figure, medians, ends = kit.figure(5.1, f"{worst.channel} to {words.label(worst.kind, result)}: {found}"), [], []
-    ax = figure.add_subplot(xlabel=across, ylabel=up)
-    for (kind, channel), line in lines.groupby(["kind", "channel"], sort=False):
+    ax, medians, ends = kit.figure(5.1, f"{worst['name']}: {worst.told}").add_subplot(xlabel=across, ylabel=up), [], []
+    for (kind, channel, name), line in lines.groupby(["kind", "channel", "name"], sort=False):
         rows, look = where(result.shown, kind=kind, channel=channel), kit.LOOKS[kind] | LOOKS.get(channel, {})
-        name = f"{channel} to {words.label(kind, result)}"
         ax.plot(rows[column], rows.handover_s, **look | kit.SMALL)
         ax.plot(line[column], line.handover_s, **look, **kit.STRONG, label=name)
-        told = list(map(phrase.format, line.handover_s.map(words.duration), line[column].map(say)))
-        medians.append(f"{name}: {', '.join(told)}")
-        ends.append(f"{name}: {', '.join(dict.fromkeys((told[0], told[-1])))}")
+        medians.append(f"{name}: {', '.join(line.told)}")
+        ends.append(f"{name}: {', '.join(line.told.iloc[[0, -1]].unique())}")
         if channel in BLOCKS and "pickle" in result.params["channels"]:
             faster, _ = crossing(result, (kind, channel), (kind, "pickle"))
             ends[-1] += f" (in every round faster than the pickle from {words.size(faster)} on)" if faster else ""
@@ -68,13 +64,12 @@ def _drawn(result, column, across, up, phrase, say):
     kit.log(ax, "y", words.duration)
     ax.legend(ncols=2, **kit.LEGEND)
     alt = words.sentence(f"{up} against {across}, medians: {'; '.join(medians)}")
-    return figure, alt, words.sentence("; ".join(ends))
+    return ax.figure, alt, words.sentence("; ".join(ends))
 
 
-@decides("C14")
-def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
+def C14_verdict(moved: Result, raced: Result):
     """A reference against a pickle, by size; and the price, updates lost without a lock."""
-    times = moved.shown.groupby(["kind", "channel", "size_bytes"]).handover_s.agg(ranged, words.duration)
+    times = moved.shown.groupby(["kind", "channel", "size_bytes"]).handover_s.agg(words.ranged, words.duration)
     ends = times.unstack(["kind", "channel"]).iloc[[0, -1]]  # the smallest and the largest size
     parts = map("{:g} MB: reference {}, pickle {}".format, ends.index / 1e6, ends[REFERENCE], ends[PICKLE])
     bare = where(raced.frame, method="handshake", kind="threads", count="shared", lock="none")
@@ -82,25 +77,23 @@ def one_memory_for_all(moved: Result, raced: Result) -> Verdict:
     price = f"its price is races: {lost:,} of {updates:,} updates, each made to meet another, were lost without a lock"
     faster, ever = crossing(moved, REFERENCE, PICKLE)
     since = f"from {(faster or 0) / 1e6:g} MB on the reference was sooner in every round"
-    return first(
+    return verdict.first(
         "; ".join(dict.fromkeys(parts)),
-        (moved.frame["round"].nunique() < FEWEST, "cannot tell", TOO_FEW),
+        (moved.frame["round"].nunique() < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
         (ends.index[0] == ends.index[-1], "cannot tell", "one size alone does not show what depends on the size"),
         (faster == ends.index[0], "holds", price),
         (faster, "depends", f"on the size: {since}; {price}"),
         (not ever, "does not hold", "the pickle was never slower"),
-        (True, "cannot tell", NOISE),
     )
 
 
-@decides("hand_over")
-def growth_with_size(moved: Result) -> Verdict:
+def hand_over_verdict(moved: Result):
     """How many times as long the largest object takes as the smallest, by reference and by pickle."""
     medians = moved.shown.pivot_table("handover_s", "size_bytes", ["kind", "channel"], "median").iloc[[0, -1]]
     ratios = [medians[channel].iloc[1] / medians[channel].iloc[0] for channel in (REFERENCE, PICKLE)]
     figure = "{} in place of {}: {}× as long to the thread, {}× to the process"
     figure = figure.format(*map(words.size, medians.index[::-1]), *map(words.digits, ratios))
     grow = {(True, True): "both", (False, True): "process", (False, False): "neither"}
-    word = grow.get(tuple(ratio >= TENFOLD for ratio in ratios), "cannot tell")
     far = medians.index[1] >= 10_000 * medians.index[0]
-    return Verdict(word if far else "cannot tell", "the sizes are too close, or the rounds differ too much", figure)
+    word = grow.get(tuple(ratio >= verdict.TENFOLD for ratio in ratios)) if far else None
+    return verdict.Verdict(word or "cannot tell", "the sizes are too close, or the rounds differ too much", figure)

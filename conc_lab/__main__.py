@@ -73,14 +73,14 @@ def _experiment(name, timeout, save, chart, **params):
     finally:
         if sys.stderr.isatty():
             print(file=sys.stderr)
-    if save:
-        print(f"saved {result.save(save)}")
     from .drawing.picture import show
 
     picture = show(result)
+    print(picture.sentence)
+    if save:
+        print(f"saved {result.save(save)}")
     if chart:
         print(f"drew {files.write(chart, picture.png, 'the chart')}")
-    print(picture.sentence)
 
 
 def _show_progress(fraction, doing, _):

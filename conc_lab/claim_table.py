@@ -75,7 +75,8 @@ def fitting(results: dict[str, result.Result], name: str) -> list[str]:
 def _has(one, name, needed):
     """Whether a result has what is needed of a parameter; "processes" is what it meant when it was asked for."""
     if isinstance(needed, list):
-        return {one.processes if item == "processes" else item for item in needed} <= set(one.params[name])
+        given, needed = one.params[name], {one.processes if item == "processes" else item for item in needed}
+        return isinstance(given, list) and needed <= set(given)
     return one.params[name] == needed
 
 

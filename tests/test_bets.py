@@ -131,10 +131,11 @@ def test_unknown_bet():
     """A bet that does not exist is refused with the names that do."""
     with pytest.raises(LabError, match=f"unknown bet 'x'; one of: .*{CHOICE}"):
         bets.bet("x")
+    assert not hasattr(bets.bet, "_repr_mimebundle_")  # `lab.bet` alone in a cell is no bet to show
 
 
 def test_a_corrupt_file_counts_as_no_bets(kept):
-    """A file that is no JSON object is no error and no bet, and the next commitment replaces it."""
+    """A file that is no JSON object is no error and no bet, and is never written over: a sentence says what to do."""
     deep = b'{"cpu_threads": 1, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"  # JSON, but no Python reads it
     kept.parent.mkdir()
     for content in (b"", b'{"cpu_threads": 1', b"[1]", b"\xff\xfe", deep):
@@ -142,7 +143,8 @@ def test_a_corrupt_file_counts_as_no_bets(kept):
         bet = bets.Bet(CHOICE)
         assert bet.answer is None, content[:30]
         bet.commit(1)
-        assert bets.Bet(CHOICE).answer == 1, content[:30]
+        assert bet.answer == 1 and kept.read_bytes() == content, content[:30]
+        assert bet.headline.endswith("my_work/bets.json is not whole, and is not written over: move it elsewhere.")
 
 
 def test_an_answer_that_is_none(kept):

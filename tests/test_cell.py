@@ -101,8 +101,9 @@ def test_stop():
     thread.start()
     assert becomes_true(lambda: run._current is not None, LIVENESS_S)
     lab.stop()
+    assert run._current is None  # the next can begin
     thread.join(LIVENESS_S)
-    assert caught and run._current is None
+    assert caught
 
 
 def test_a_task_by_position():

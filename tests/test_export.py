@@ -225,6 +225,11 @@ def test_bad_items():
 def test_what_cannot_be_exported():
     """What cannot be run as asked is refused in one sentence that says what can."""
     own_task.define("bare", "def bare():\n    return 1\n")
+    for cell in ("def broken()\n", "x = 1\n"):
+        with pytest.raises(LabError):
+            own_task.define("broken", cell)
+        sentence = "the last %%task broken cell defines no broken: run the corrected cell first"
+        assert refused("broken", "serial", 1) == sentence, cell
     for arguments, named, sentence in (
         (("sleep", "serial", 1), {}, "there is no task 'sleep' in my_work/tasks"),
         (("digits", "thread", 1), {}, "unknown kind 'thread'; one of: serial, threads, "),

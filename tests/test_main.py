@@ -48,7 +48,7 @@ def test_machine(main):
 def test_a_run_is_saved_and_drawn():
     """`speedup --save --chart` leaves a result and a picture, and says where, and what came out in a sentence."""
     one = helpers.real_run("speedup")
-    saved, drew, said = one.printed.splitlines()
+    said, saved, drew = one.printed.splitlines()
     assert (saved, drew) == (f"saved {one.path}", f"drew {one.png}") and "threads" in said and said.endswith(".")
     assert one.png.read_bytes().startswith(b"\x89PNG")
 

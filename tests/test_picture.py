@@ -174,6 +174,8 @@ def test_what_cannot_be_drawn():
         picture.show(made(TYPICAL), "pie")
     with pytest.raises(LabError, match="unknown experiment 'other'; one of: advise"):
         picture.show(dataclasses.replace(made(TYPICAL), experiment="other"))
+    with pytest.raises(LabError, match=r"^lab.show draws what an experiment returned, or a recording of it, got None$"):
+        picture.show(None)
     with pytest.raises(LabError, match=r"bet must be what lab.bet\(\) or lab.question\(\) returns, got 'first'"):
         picture.show(made(TYPICAL), bet="first")
 

@@ -18,5 +18,5 @@ def test_real_run(name):
     assert [column for column in experiment.columns(name) if column not in documented] == []
     drawn = picture.show(result)
     assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" == drawn.png[:8]
-    assert printed.splitlines()[-1] == drawn.sentence
+    assert printed.splitlines()[0] == drawn.sentence
     assert len(picture.table(result))

@@ -202,6 +202,8 @@ def test_damaged_rows_of_every_experiment(tmp_path):
         for parameter in whole.params:
             left = {key: value for key, value in whole.params.items() if key != parameter}
             assert f"its parameters lack {parameter}" in refused(written(path, content | {"params": left})), name
+        facts = {"machine": content["machine"] | {"gil": None}}
+        assert "its facts about the machine are not whole" in refused(written(path, content | facts)), name
 
 
 def test_no_file(tmp_path):

@@ -58,6 +58,8 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     what the chart is about, a recording of the same case is taken by itself. Raises LabError for an unknown
     chart, for what is no bet, and for rows that are not those of a whole run.
     """
+    if not all(isinstance(one, Result) for one in (result, recorded or result)):
+        raise LabError(f"lab.show draws what an experiment returned, or a recording of it, got {result!r:.100}")
     known, chart = charts(result), chart or result.experiment
     if chart not in known:
         raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(known)}")

@@ -5,7 +5,7 @@ that claims.json names for it, and crash_verdict one on the bet of that name. No
 cannot tell, the verdict says why.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
@@ -14,8 +14,7 @@ NOISE = "the rounds differ too much"
 ONE_CPU = "with one usable CPU all workers together get one CPU's time at most, whatever their kind"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the rows say of a claim: `word` is "holds", "depends", "does not hold", "cannot tell" or "not measured yet".
 
     Of a bet: "cannot tell", or what the option that the rows bear out has as "rows" in the lesson's file. why: what it

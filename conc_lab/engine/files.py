@@ -13,7 +13,7 @@ def write(path: str | os.PathLike, content: str | bytes, what: str) -> Path:
 
     Raises LabError, in which `what` names the thing, where the file cannot be written; an earlier file then stays.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.exists() and not path.is_file():  # a device would be replaced
         raise LabError(f"{what} could not be written to {path}: something else has this name")
     part = path.parent / f".{path.name}-{secrets.token_hex(4)}.part"

@@ -83,7 +83,7 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     quotas = [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and 0 < pair[0] < NO_LIMIT]
     with contextlib.suppress(ValueError):
         quotas.append(float(os.environ.get("CPU_LIMIT", "")))
-    return min((quota for quota in quotas if quota > 0), default=None)
+    return min((quota for quota in quotas if 0 < quota < NO_LIMIT), default=None)
 
 
 def memory_free(root: Path = Path("/")) -> int:
@@ -94,7 +94,7 @@ def memory_free(root: Path = Path("/")) -> int:
 
 
 def _cpu_name():
-    named = re.search("model name.*: (.*)", _text(Path("/proc/cpuinfo")))
+    named = re.search(r"^model name\s*: *(.+?) *$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
     return named[1] if named else platform.processor() or None
 
 

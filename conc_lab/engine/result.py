@@ -108,6 +108,8 @@ def _check(result):
     for item in fields(Result):
         if not isinstance(getattr(result, item.name), item.type):
             raise ValueError(f"{item.name!r} is missing or of the wrong type")
+    if [type(result.machine.get(name)) for name in ("usable_cpus", "system", "python", "gil")] != [int, str, str, bool]:
+        raise ValueError("its facts about the machine are not whole")
     if not result.rows:
         raise ValueError("it has no rows")
     known = experiments.function(result.experiment).__annotations__.keys() - {"return"}
@@ -134,8 +136,9 @@ def renamed(content: dict) -> dict:
         table = table.replace(f'"{sign}"', json.dumps(given.get(name)))
     rules = json.loads(table)[given.get("question", content["experiment"])]
     params, rows = given | rules["more_params"], [row | rules["more_columns"] for row in content["rows"]]
-    for new, (old, values) in rules["params"].items():
-        params[new] = list(dict.fromkeys(values.get(value, value) for value in given[old]))
+    changes = {new: (given[old], values) for new, (old, values) in rules["params"].items() if old in given}
+    params |= {new: [values.get(value, value) for value in old] for new, (old, values) in changes.items()}
+    params = {name: list(dict.fromkeys(one)) if isinstance(one, list) else one for name, one in params.items()}
     for row in rows:
         row |= {new: values.get(row[old], row[old]) for new, (old, values) in rules["columns"].items() if old in row}
     processes = given.get("start_method") if "kinds" in params else None

@@ -72,6 +72,8 @@ def stop() -> None:
     """End the experiment that runs in this notebook, in a panel or a cell; does nothing where none runs."""
     if running := _current:
         running.stop()
+        if _ONE_AT_A_TIME.acquire(timeout=10):  # it has ended, and the next can begin
+            _ONE_AT_A_TIME.release()
 
 
 def checked(experiment: str, params: dict) -> tuple[dict, dict]:

@@ -80,10 +80,11 @@ class Bet:
         with self._lock:
             self.late = self.late if answer == self.answer else self.ran
             self.answer, self.first = answer, answer if self.first is None else self.first
-            kept = {"first": self.first, "last": answer, "after_run": self.late}
-            self.problem = ""
+            new, kept, self.problem = {"first": self.first, "last": answer, "after_run": self.late}, _kept(), ""
             try:
-                files.write(KEPT, json.dumps(_kept() | {self.name: kept}, indent=1), "your bets")
+                if KEPT.exists() and not kept:
+                    raise LabError(f"{KEPT.as_posix()} is not whole, and is not written over: move it elsewhere")
+                files.write(KEPT, json.dumps(kept | {self.name: new}, indent=1), "your bets")
             except LabError as error:
                 self.problem = f" It stands until the kernel is restarted, but {error}."
             for draw, result in self._charts.items():
@@ -186,7 +187,13 @@ class Bet:
         return ", ".join(told), why, whole
 
 
-bet = question = cache(Bet)  # conc_lab's public names: shown twice, a bet is the same
+@cache
+def bet(name: str) -> Bet:
+    """The bet or question of this name: shown twice, it is the same."""
+    return Bet(name)
+
+
+question = bet  # conc_lab's public name
 
 
 @cache

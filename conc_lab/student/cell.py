@@ -23,10 +23,9 @@ def experiment_call(name: str) -> Callable[..., Result]:
         params |= {} if task is None else {"task": task}
         return _in_cell(bet, name, params, timeout_s) if kernel() else run.run(name, params, timeout_s)
 
-    own = []
-    for item in parameters.described(function).values():
-        kind = item.POSITIONAL_OR_KEYWORD if item.name == "task" else item.KEYWORD_ONLY
-        own.append(item.replace(kind=kind, annotation=item.empty))
+    called = {"task": inspect.Parameter.POSITIONAL_OR_KEYWORD}  # all others by name alone
+    items = parameters.described(function).values()
+    own = [item.replace(kind=called.get(item.name, item.KEYWORD_ONLY), annotation=item.empty) for item in items]
     _, *bet_and_timeout, _ = inspect.signature(call).parameters.values()
     call.__signature__ = inspect.Signature([*own, *bet_and_timeout])
     call.__name__ = call.__qualname__ = name

@@ -41,7 +41,10 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     most = most or {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
     cell, path = find_task.source(name), Path(path or f"my_work/{name}_{kind}.py")
-    function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
+    try:
+        function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
+    except (SyntaxError, IndexError):
+        raise LabError(f"the last %%task {name} cell defines no {name}: run the corrected cell first") from None
     coroutine, argument = isinstance(function, ast.AsyncFunctionDef), "" if isinstance(items, int) else "_item"
     if kind == "asyncio" and not coroutine:
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")

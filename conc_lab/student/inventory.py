@@ -122,7 +122,8 @@ class Inventory:
         return f'<ol class="conc-lab">{rows}</ol>'
 
     def _repr_mimebundle_(self, **how):
-        return _cards(self)._repr_mimebundle_(**how) | {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>"}
+        words = {"text/plain": repr(self), "text/html": f"<p>{self!r}</p>{self.reasons()}"}  # without widgets
+        return _cards(self)._repr_mimebundle_(**how) | words
 
 
 inventory = Inventory  # conc_lab's public name

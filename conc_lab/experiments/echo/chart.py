@@ -1,14 +1,13 @@
 """A thread that answers, alone and beside threads or processes that compute."""
 
 from ...drawing import verdict, words
-from ...engine.result import Result
 from ..pingpong.chart import medians, round_trips, us
 from .measure import variants
 
 NEEDS_TWO_CPUS = True
 
 
-def summary(result: Result):
+def summary(result):
     """A DataFrame of what a round trip took, a line for each kind and number of others, the longest interval first."""
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
     lines = medians(result, ["kind", "workers", "interval_us"], ordered)
@@ -17,7 +16,7 @@ def summary(result: Result):
     return lines.assign(name=("beside " + others + intervals).where(lines.kind != "none", "alone"))
 
 
-def echo_chart(result: Result, bet):
+def echo_chart(result, bet):
     """Every run, median and range of each variant.
 
     The sentence tells the echo beside threads at the longest and shortest interval, and beside processes.
@@ -33,7 +32,7 @@ def echo_chart(result: Result, bet):
     return *round_trips(result, lines, f"an answer took {parts[1].replace('that', 'as long')}"), sentence
 
 
-def echo_verdict(echoed: Result):
+def echo_verdict(echoed):
     """The round trip beside one thread that computes, against the round trip alone and the switch interval."""
     lines = summary(echoed).query("kind == 'none' or kind == 'threads' and workers == 1 and interval_us == 5000")
     alone, beside = lines.itertuples()

@@ -3,14 +3,13 @@
 import pandas
 
 from ...drawing import kit, verdict, words
-from ...engine.result import Result
 from .measure import FAULTS, IN_PROCESS
 from .program import NOTHING, RESULT
 
 COLORS = {"✓": "#CCEBE3", "✗": "#F7DFD0", "–": "#EEEEEE", "": "none"}
 
 
-def summary(result: Result) -> pandas.DataFrame:
+def summary(result) -> pandas.DataFrame:
     """A line for each case: fault, worker (its API, with the start method where there are several), and its cells.
 
     Each cell is a sign (✓ good, ✗ bad, – not seen) and words that go on where the name of its column ends.
@@ -36,7 +35,7 @@ def _line(row, params):
     }
 
 
-def faults_chart(result: Result, bet):
+def faults_chart(result, bet):
     """The table, under a heading for each fault; the sentence says what went wrong where, and what was not shown."""
     lines, tables = summary(result), []
     for fault, cases in lines.groupby("fault", sort=False):
@@ -58,7 +57,7 @@ def _cases(cases):
     return "; ".join(f"{fault} in {words.listed(same.index)}" for fault, same in faults.groupby(faults, sort=False))
 
 
-def C10_verdict(broken: Result):
+def C10_verdict(broken):
     """A crash in a pool of threads and in one of processes: who lives on, and is anything recovered."""
     rows = {row["api"]: row for row in broken.rows if row["fault"] == "segfault"}
     threads, processes = rows["ThreadPoolExecutor"], rows["ProcessPoolExecutor"]
@@ -74,7 +73,7 @@ def C10_verdict(broken: Result):
     return verdict.Verdict("depends", f"on what you call reliable: the crash stayed in its process, but {lost}", figure)
 
 
-def crash_verdict(broken: Result):
+def crash_verdict(broken):
     """What becomes of the other worker's task when one of a ProcessPoolExecutor crashes."""
     (row, *_) = [row for row in broken.rows if (row["fault"], row["api"]) == ("segfault", "ProcessPoolExecutor")]
     if row["reason"]:

@@ -3,7 +3,6 @@
 import pandas
 
 from ...drawing import kit, words
-from ...engine.result import Result
 from ...engine.stats import spread, where
 from ..pingpong.chart import compared, us
 
@@ -11,7 +10,7 @@ NEEDS_TWO_CPUS = True
 PANELS = dict(throughput="work done (serial = 1)", cpu_cost="CPU time (serial = 1)", switches_per_s="switches a second")
 
 
-def against_serial(result: Result) -> pandas.DataFrame:
+def against_serial(result) -> pandas.DataFrame:
     """The rows of threads, each against the serial run of as much work in the same round.
 
     throughput (serial wall_s / wall_s), cpu_cost (cpu_s / serial cpu_s), switches_per_s (of all threads together,
@@ -25,7 +24,7 @@ def against_serial(result: Result) -> pandas.DataFrame:
     return rows.assign(switches_per_s=switches / rows.wall_s)
 
 
-def summary(result: Result) -> pandas.DataFrame:
+def summary(result) -> pandas.DataFrame:
     """A line for each quantity, number of threads and interval, from the longest: median, low, high, name, figure.
 
     A quantity that was not counted has no lines.
@@ -37,7 +36,7 @@ def summary(result: Result) -> pandas.DataFrame:
     return lines.assign(name=names, figure=list(map(words.between, lines.low, lines["median"], lines.high)))
 
 
-def interval_chart(result: Result, bet):
+def interval_chart(result, bet):
     """Bars of work done, CPU time and switches above each other.
 
     The sentence compares the shortest interval with the longest, with the most threads: work done and CPU time.

@@ -3,7 +3,6 @@
 from itertools import product
 
 from ...drawing import kit, verdict, words
-from ...engine.result import Result
 from .measure import INSIDE, KINDS, MB, METERS, TOUCHES
 
 BY = ["kind", "touch", "workers"]
@@ -30,7 +29,7 @@ def megabytes(value: float) -> str:
     return "under 0.1" if abs(value) < 0.095 * MB else f"{value / MB:.{1 if abs(value) < 100 * MB else 0}f}"
 
 
-def summary(result: Result):
+def summary(result):
     """A DataFrame with a line for each kind, touch and number of workers: medians over the rounds.
 
     kind, touch, workers; added_bytes by the best meter; rss_added_bytes; worker_uss_bytes, NaN without;
@@ -51,13 +50,13 @@ def summary(result: Result):
     return lines.assign(name=list(map(words.name, lines.kind, lines.workers)) + touch, figure=figures)
 
 
-def headline(result: Result, bet=None):
+def headline(result, bet=None):
     """Of each kind and touch what one worker more adds."""
     lines, by = summary(result).query("workers == workers.max()"), meter(result.frame).upper()
     return [(line.kind, line.name, f"{megabytes(line.each_bytes)} MB", f"each, by {by}") for line in lines.itertuples()]
 
 
-def memory_chart(result: Result, bet):
+def memory_chart(result, bet):
     """What was added above what one worker has to itself, against workers; a column for each touch."""
     lines, by, row = summary(result), meter(result.frame).upper(), result.rows[0]
     touches, workers, size = result.params["touch"], sorted(result.params["workers"]), row["data_bytes"] / MB
@@ -86,7 +85,7 @@ def memory_chart(result: Result, bet):
     return figure, alt, words.sentence(*parts, f"{one}: {', '.join(most.figure)}")
 
 
-def meters_chart(result: Result, bet):
+def meters_chart(result, bet):
     """Bars of what the most workers add: above by the summed RSS, below by the better meter."""
     lines = summary(result).query("workers == workers.max()")
     sums = {"RSS": lines.rss_added_bytes, meter(result.frame).upper(): lines.added_bytes}
@@ -99,7 +98,7 @@ def meters_chart(result: Result, bet):
     return *drawn, words.sentence(found, "RSS counts a shared page in each process")
 
 
-def C8_verdict(kept: Result):
+def C8_verdict(kept):
     """What each thread adds to the machine's memory, against the process that adds the least."""
     by, most = meter(kept.frame), max(kept.params["workers"])
     each = kept.frame.query("workers == @most").assign(each=lambda rows: added(rows, by) / most).groupby("kind").each
@@ -116,7 +115,7 @@ def C8_verdict(kept: Result):
     )
 
 
-def memory_read_verdict(kept: Result):
+def memory_read_verdict(kept):
     """The share of the data that a forked worker has to itself, before and after it has read them."""
     lines = summary(kept).query("kind == 'fork' and workers == workers.min()").set_index("touch")
     if lines.empty:

@@ -6,7 +6,6 @@ Echo draws its round trips as pingpong does: a line for each variant, with every
 import pandas
 
 from ...drawing import kit, verdict, words
-from ...engine.result import Result
 from ...engine.stats import paired, spread, where
 from .measure import PARTNERS, PLACES
 
@@ -14,13 +13,13 @@ NEEDS_TWO_CPUS = True
 VARIANT = ["place", "kind", "primitive"]
 
 
-def summary(result: Result) -> pandas.DataFrame:
+def summary(result) -> pandas.DataFrame:
     """What a round trip took, a line for each place and pair of partners that has figures."""
     lines = medians(result, VARIANT, [(place, *partner) for place in PLACES for partner in PARTNERS])
     return lines.assign(name=lines.place + ": " + lines.kind + ", " + lines.primitive)
 
 
-def medians(result: Result, by: list[str], variants: list[tuple]) -> pandas.DataFrame:
+def medians(result, by: list[str], variants: list[tuple]) -> pandas.DataFrame:
     """The variants that have figures, in their order: round_trip_us (the median of the runs), low, high, runs, figure.
 
     by: the columns that tell the variants apart, which come first.
@@ -29,7 +28,7 @@ def medians(result: Result, by: list[str], variants: list[tuple]) -> pandas.Data
     return pandas.DataFrame(variants, columns=by).merge(lines.assign(figure=lines.round_trip_us.map(us)))
 
 
-def round_trips(result: Result, lines: pandas.DataFrame, title: str):
+def round_trips(result, lines: pandas.DataFrame, title: str):
     """The figure with a strip for each line, and its alt text."""
     across = "round trip, there and back (each step multiplies)"
     ax = kit.strips(lines, result.frame, "round_trip_us", us, title, across)
@@ -47,7 +46,7 @@ def compared(frame: pandas.DataFrame, column: str, first: dict, second: dict) ->
     return "these rounds do not tell" if direction == "unclear" else words.times(ratio)
 
 
-def pingpong_chart(result: Result, bet):
+def pingpong_chart(result, bet):
     """Every run, median and range of each place and pair of partners.
 
     The sentence compares threads with processes on the same pipe, and one CPU with two.
@@ -65,7 +64,7 @@ def pingpong_chart(result: Result, bet):
     return *round_trips(result, lines, parts[-1]), words.sentence(*parts)
 
 
-def C13_verdict(handed: Result):
+def C13_verdict(handed):
     """Round trips through the same pipe by threads and by processes, and by threads with locks."""
     lines = summary(handed)[: len(PARTNERS)]  # of the first place that has figures
     parts = [f"{x.kind} by {x.primitive} {words.between(x.low, x.round_trip_us, x.high)}" for x in lines.itertuples()]

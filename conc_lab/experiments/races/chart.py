@@ -1,7 +1,6 @@
 """What was counted, and what was lost: a panel for each method, a bar for each kind, count and lock."""
 
 from ...drawing import kit, verdict, words
-from ...engine.result import Result
 from .measure import METHODS, ORDERS
 
 NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
@@ -11,7 +10,7 @@ BARS = {"updates": "updates counted; lost (hatched)", "threads": "threads with b
 NO_PROMISE = "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
 
 
-def summary(result: Result):
+def summary(result):
     """A DataFrame with the sums over all rounds, a line for each method, way and kind, in the order of the constants.
 
     way: the lock, or whose the count is where it is not shared; expected, counted, lost.
@@ -24,7 +23,7 @@ def summary(result: Result):
     return lines.assign(name=lines.kind + ", " + lines.way.replace(WAYS), figure=figures)
 
 
-def races_chart(result: Result, bet):
+def races_chart(result, bet):
     """A panel for each method that was measured: what was counted and what was lost, of what was expected.
 
     The sentence says what was lost where nothing guards a count or two locks, and what where something does.
@@ -45,7 +44,7 @@ def races_chart(result: Result, bet):
     return figure, alt, words.sentence(*parts)
 
 
-def races_verdict(raced: Result):
+def races_verdict(raced):
     """What two threads lost that call something between read and write."""
     (line,) = summary(raced).query("method == 'call' and kind == 'threads' and way == 'none'").itertuples()
     return verdict.Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")

@@ -2,7 +2,6 @@
 
 from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
-from ...engine.result import Result
 from ..memory import chart as memory
 from .measure import FILE, LOCAL, LOCALS, OBJECT, PID, THINGS, THREAD, VALUE, WORKERS, WRITE
 
@@ -13,19 +12,19 @@ INSIDE |= {LOCALS: "locals (stack)", LOCAL: "thread-locals"}
 FILLS = {"together": "#FFFFFF", "process": "#EAF4FB", "interpreter": "#D5EAF7", "thread": "#FFF3D6"}
 
 
-def summary(result: Result):
+def summary(result):
     """A DataFrame with a line for each thing and a column for each kind of worker here: shared, copied, own, …"""
     cells = result.frame.pivot(index="thing", columns="kind", values="cell").rename_axis(columns=None)
     return cells.loc[list(THINGS), result.frame.kind[result.frame.reason.isna()].unique()]
 
 
-def sharing_chart(result: Result, bet):
+def sharing_chart(result, bet):
     """The table: a line for each thing, a column for each kind of worker."""
     title = "what a worker shares with the program that started it"
     return *kit.cells(summary(result), COLORS.get, title), sharing_sentence(result)
 
 
-def sharing_sentence(result: Result) -> str:
+def sharing_sentence(result) -> str:
     """What each kind of worker shares, and which kinds this machine lacks."""
     parts = []
     for kind, cells in summary(result).items():
@@ -35,7 +34,7 @@ def sharing_sentence(result: Result) -> str:
     return words.sentence(*parts, *result.frame.reason.dropna().unique())
 
 
-def boxes(result: Result, kind: str, workers: int) -> list[tuple[str, int, list[str]]]:
+def boxes(result, kind: str, workers: int) -> list[tuple[str, int, list[str]]]:
     """The boxes of so many workers of this kind, from the outermost to the innermost: (name, how many, what is in it).
 
     One "process" or "together" has what all workers share, each "interpreter" or "process" what a worker of this kind
@@ -51,7 +50,7 @@ def boxes(result: Result, kind: str, workers: int) -> list[tuple[str, int, list[
     return [(box, number, lines) for box, (number, lines) in inside.items() if lines]
 
 
-def boxes_chart(result: Result, bet):
+def boxes_chart(result, bet):
     """One thread, and two workers of each kind, below each other; the y axis counts lines of text."""
     if "threads" not in summary(result):
         raise LabError("the boxes show what threads share and others do not: run it with threads among the kinds")
@@ -81,7 +80,7 @@ def _draw(ax, levels, top):
     return bottom
 
 
-def C1_verdict(shared: Result):
+def C1_verdict(shared):
     """The process ids and thread ids of three workers and their parent."""
     ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids")
     ids = ids.loc[[PID, THREAD], ["threads", "spawn"]].astype(int)  # a kind that is not here has none
@@ -92,7 +91,7 @@ def C1_verdict(shared: Result):
     return verdict.first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
 
 
-def C2_verdict(shared: Result):
+def C2_verdict(shared):
     """What threads share, and what each has to itself."""
     cells = summary(shared).threads[[VALUE, WRITE, OBJECT, FILE, LOCALS]]
     figure = ", ".join(cells.index + " " + cells)
@@ -101,7 +100,7 @@ def C2_verdict(shared: Result):
     return verdict.Verdict("does not hold", "not all of it came out as the claim says", figure)
 
 
-def C3_verdict(shared: Result, kept: Result):
+def C3_verdict(shared, kept):
     """What processes have of the parent's, by start method, and what each adds."""
     cells = summary(shared).loc[[VALUE, OBJECT, FILE]].filter(regex="fork|spawn")
     each = memory.summary(kept).drop_duplicates("kind").set_index("kind").each_bytes
@@ -119,7 +118,7 @@ def C3_verdict(shared: Result, kept: Result):
     )
 
 
-def what_a_worker_gets_verdict(shared: Result):
+def what_a_worker_gets_verdict(shared):
     """Whether a spawned worker sees what the parent had set, and how."""
     cell = summary(shared).spawn[VALUE]
     return verdict.Verdict(cell, "", f"a value that the parent had set was {cell}")

@@ -1,7 +1,6 @@
 """Context switches of one worker, voluntary and involuntary, by kind of work and of worker; and claim C9."""
 
 from ...drawing import kit, verdict, words
-from ...engine.result import Result
 from .measure import WORKS
 
 NEEDS_TWO_CPUS = True
@@ -9,7 +8,7 @@ BY = ["work", "workers", "kind"]
 COUNTS = ["voluntary_switches", "involuntary_switches"]
 
 
-def summary(result: Result):
+def summary(result):
     """A DataFrame with the medians of one worker, a line for each work, number and kind of workers; name and figure."""
     lines = kit.medians(result.shown.astype(dict.fromkeys(COUNTS, float)), BY, COUNTS, kind=kit.LOOKS)
     lines["figure"] = list(map("{:,.0f} voluntary, {:,.0f} involuntary".format, *lines[COUNTS].to_numpy().T))
@@ -17,7 +16,7 @@ def summary(result: Result):
     return lines.assign(name=list(map(words.name, lines.kind, lines.workers)))
 
 
-def switches_chart(result: Result, bet):
+def switches_chart(result, bet):
     """Bars for every work, above each other; the sentence has the voluntary switches."""
     lines, waits = summary(result), result.params["waits"]
     each = [f"{line.voluntary_switches:,.0f} with {line.name} {line.work}" for line in lines.dropna().itertuples()]
@@ -28,7 +27,7 @@ def switches_chart(result: Result, bet):
     return *kit.bars(lines, "work", *COUNTS, what, found, sharex=True), sentence
 
 
-def C9_verdict(counted: Result):
+def C9_verdict(counted):
     """Voluntary switches of threads and of processes on equal work: three kinds of it, shared memory in all."""
     for problem in counted.frame.reason.dropna():
         return verdict.Verdict("cannot tell", problem)

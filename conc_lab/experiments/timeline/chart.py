@@ -42,7 +42,7 @@ def summary(result: Result):
 def timeline_chart(result: Result, bet):
     """A panel for each task and kind of worker, with the lanes of the last round: tasks below each other."""
     lines, shown = summary(result), SHOWN_BLOCKS * result.params["block_ms"]
-    last = result.shown.query("round == round.max() and start_ms < @shown")
+    last = result.shown[result.shown["round"] == result.shown["round"].max()].query("start_ms < @shown")
     parts = [f"{words.name(kind, WORKERS)} with {task} {percent(share)}" for task, kind, share in lines.to_numpy()]
     found = f"both at the same time, at least: {'; '.join(parts[: lines.kind.nunique()])}"
     figure = kit.figure(1.1 + 1.35 * lines.task.nunique(), found)

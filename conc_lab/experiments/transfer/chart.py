@@ -2,7 +2,6 @@
 
 from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
-from ...engine.result import Result
 from ...engine.stats import where
 from .measure import BLOCKS, CHANNELS
 
@@ -11,12 +10,12 @@ BY = ["channel", "kind", "size_bytes", "chunk"]
 REFERENCE, PICKLE = ("threads", "reference"), ("processes", "pickle")
 
 
-def summary(result: Result):
+def summary(result):
     """A DataFrame with the medians of handover_s and read_s, a line for each channel, kind, and size_bytes or chunk."""
     return kit.medians(result.shown, BY, ["handover_s", "read_s"], channel=[*CHANNELS, "map"])
 
 
-def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, bool]:
+def crossing(result, one: tuple, other: tuple) -> tuple[int | None, bool]:
     """(the smallest size from which on `one` was faster in every round, or None; whether it ever was in any).
 
     one, other: (kind, channel).
@@ -27,12 +26,12 @@ def crossing(result: Result, one: tuple, other: tuple) -> tuple[int | None, bool
     return min(always.index[always], default=None), faster.any()
 
 
-def transfer_chart(result: Result, bet):
+def transfer_chart(result, bet):
     """Hand-over time against size."""
     return _drawn(result, "size_bytes", "size of the object", "time until the worker answers", "{} for {}", words.size)
 
 
-def chunks_chart(result: Result, bet):
+def chunks_chart(result, bet):
     """The time of a small task against the tasks in a message to a pool."""
     phrase, say = "{} a task with {} in a message", "{:g}".format
     return _drawn(result, "chunk", "tasks in a message (chunksize)", "time per small task", phrase, say)
@@ -67,7 +66,7 @@ def _drawn(result, column, across, up, phrase, say):
     return ax.figure, alt, words.sentence("; ".join(ends))
 
 
-def C14_verdict(moved: Result, raced: Result):
+def C14_verdict(moved, raced):
     """A reference against a pickle, by size; and the price, updates lost without a lock."""
     times = moved.shown.groupby(["kind", "channel", "size_bytes"]).handover_s.agg(words.ranged, words.duration)
     ends = times.unstack(["kind", "channel"]).iloc[[0, -1]]  # the smallest and the largest size
@@ -87,7 +86,7 @@ def C14_verdict(moved: Result, raced: Result):
     )
 
 
-def hand_over_verdict(moved: Result):
+def hand_over_verdict(moved):
     """How many times as long the largest object takes as the smallest, by reference and by pickle."""
     medians = moved.shown.pivot_table("handover_s", "size_bytes", ["kind", "channel"], "median").iloc[[0, -1]]
     ratios = [medians[channel].iloc[1] / medians[channel].iloc[0] for channel in (REFERENCE, PICKLE)]

@@ -1,5 +1,6 @@
 """Which kinds of worker there are, which of them this machine has, and how many fit."""
 
+import importlib.util
 import multiprocessing
 import platform
 import sys
@@ -7,7 +8,8 @@ import sys
 from .errors import LabError
 
 START_METHODS = ("fork", "forkserver", "spawn")
-KINDS = ("threads", "asyncio", *START_METHODS, "interpreters")  # "serial" beside them; "processes" is one of three
+KINDS = ("threads", "asyncio", *START_METHODS, "interpreters", "dask")  # "serial" beside them; "processes" is one of 3
+PROCESSES = (*START_METHODS, "dask")  # whose workers are processes
 
 # What one idle worker adds to the machine, rounded up from its PSS (conc_lab's own memory measurements on Linux,
 # CPython 3.11 and 3.13). Used to refuse what cannot fit, never shown as a result.
@@ -31,6 +33,8 @@ def unavailable(kind: str) -> str | None:
         return f"interpreters need Python 3.14; this is {platform.python_version()}"
     if kind in START_METHODS and kind not in start_methods():
         return f"start method {kind!r} does not exist on this platform; one of: {', '.join(start_methods())}"
+    if kind == "dask" and not importlib.util.find_spec("distributed"):
+        return "dask needs distributed: install it with pip install -e '.[cluster]', or pip install distributed"
     return None
 
 

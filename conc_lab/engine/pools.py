@@ -18,7 +18,12 @@ from multiprocessing import resource_tracker
 
 from . import in_worker
 from .errors import LabError, cannot_start, died, limit_reached
-from .kinds import START_METHODS, unavailable
+from .kinds import PROCESSES, START_METHODS, unavailable
+
+# Dask's errors by their names: without the kind nothing of it is imported.
+LOST = {"KilledWorker": "each of several Dask workers in turn ended while it ran the same task"}
+LOST |= dict.fromkeys(("FutureCancelledError", "FuturesCancelledError"), "the connection to the Dask scheduler was lost")
+scheduler = None  # the address of a Dask cluster; the child is told. Without one a cluster is started here
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class WorkerPool:
 
     @property
     def scope(self) -> str:
-        return "process" if self.kind in START_METHODS else "thread"
+        return "process" if self.kind in PROCESSES else "thread"
 
     def together(self, function, *args) -> list:
         """What function(*args) returns in each worker: one call a worker, all let go when all are there."""
@@ -44,6 +49,8 @@ class WorkerPool:
 
     def meet(self, function, args) -> list[Future]:
         """The futures of `together`; every call has begun, or failed on its way."""
+        if self.kind == "dask":
+            return self.executor.on_each(function, args)
         if not self.barrier:
             return [self.executor.submit(function, *args)]
         calls, (arrived, go) = [], self.barrier
@@ -94,6 +101,10 @@ class WorkerPool:
             detail = str(error.__cause__ or error)
             why = next((line for line in detail.splitlines() if line.partition(":")[0].endswith("Error")), error)
             raise LabError(f"a subinterpreter cannot run this task ({why}); choose another kind", detail) from error
+        except Exception as error:
+            if why := LOST.get(type(error).__name__):
+                raise LabError(f"{why}, so this run has no result") from error
+            raise
 
     def _exit_code(self):
         """That of the process that died by itself: the executor ends the others by SIGTERM."""
@@ -164,11 +175,12 @@ def opened(kind: str, workers: int, started: bool = True) -> Iterator[WorkerPool
     with contextlib.ExitStack() as closing:
         try:
             executor, barrier = _made(kind, workers, closing)
-            pool = WorkerPool(closing.enter_context(executor), kind, workers if barrier else 1, barrier)
+            alone = kind in ("serial", "asyncio")
+            pool = WorkerPool(closing.enter_context(executor), kind, 1 if alone else workers, barrier)
             for call in pool.meet(in_worker.usage, (pool.scope,)) if started else ():
                 call.result()
         except (OSError, RuntimeError) as error:
-            what = f"{workers} {kind}{' processes' * (kind in START_METHODS)}"
+            what = f"{workers} {kind}{' processes' * (kind in START_METHODS)}{' workers' * (kind == 'dask')}"
             raise LabError(limit_reached(error, what) or cannot_start(what, error)) from error
         yield pool
 
@@ -188,6 +200,10 @@ def _made(kind, workers, closing):
             closing.callback(os.close, descriptor)
         given = *barrier, sys.path
         return InterpreterPoolExecutor(workers, initializer=in_worker.set_barrier, initargs=given), barrier
+    if kind == "dask":
+        from . import dask_pool
+
+        return dask_pool.executor(workers, scheduler, closing), None
     context = multiprocessing.get_context(kind)
     with uninterrupted(kind):
         barrier = context.Semaphore(0), context.Semaphore(0)

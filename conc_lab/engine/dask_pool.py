@@ -1,0 +1,122 @@
+"""Workers of `distributed`, Dask's own engine: of a cluster on this machine that ends with the pool, or of one elsewhere.
+
+Imported only where the kind is "dask": `distributed` takes half a second and brings NumPy along. The workers of a
+cluster on this machine are spawned, so they know this process's module search path; one elsewhere is sent a zip file
+of conc_lab's modules and of what this process has imported from the student's folder.
+"""
+
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+import warnings
+import zipfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+
+from distributed import Client, LocalCluster, utils
+from distributed.cfexecutor import ClientExecutor
+
+from .errors import LabError
+
+ANSWER_S = 5  # a scheduler that is there answers in milliseconds
+START_S = 60  # for a worker's start, however busy the machine
+PACKAGE, CODE = Path(__file__).parents[1], ("engine", "experiments")
+PACKAGE, CODE = Path(__file__).parents[1], ("engine", "experiments")
+LOOPBACK = "127.0.0.1"
+SAME = ("python", "distributed", "dask", "cloudpickle")  # what all must have in the same version: the others may differ
+
+
+class DaskExecutor(ClientExecutor):
+    """The client's executor with a `map` that gathers all results together, and calls on each of its workers."""
+
+    def __init__(self, client: Client, workers: int, elsewhere: bool):
+        super().__init__(client, pure=False)  # equal calls are calls, not one
+        self._workers, self._elsewhere, self.addresses = workers, elsewhere, []
+        self.here()
+
+    def here(self) -> list[str]:
+        """The addresses of its workers, as far as they live; one that was started again has a new one."""
+        present = list(self._client.nthreads())
+        lasting = [address for address in self.addresses if address in present]
+        self.addresses = [*lasting, *(each for each in present if each not in lasting)][: self._workers]
+        return self.addresses
+
+    def on_each(self, function, args) -> list[Future]:
+        """The futures of function(*args), called once on each worker."""
+        return [self.submit(function, *args, workers=[each], allow_other_workers=False) for each in self.here()]
+
+    def map(self, function, calls, chunksize=1):
+        # A cluster elsewhere may have more workers than were asked for; another helps out when none of these is left.
+        some = {"workers": self.addresses, "allow_other_workers": True} if self._elsewhere else {}
+        return self._client.gather(self._client.map(function, calls, pure=False, **some))
+
+
+def executor(workers: int, scheduler: str | None, closing: ExitStack) -> DaskExecutor:
+    """An executor of so many workers, all of them there; `closing` ends what it needs.
+
+    scheduler: the address of a cluster that is there; without one a cluster is started here, on loopback alone. Raises
+    LabError where no scheduler answers, where one has other versions or fewer workers, or what the system raises.
+    """
+    closing.callback(_end_offload)
+    if scheduler:
+        client = closing.enter_context(connected(scheduler))
+        if (there := len(client.nthreads())) < workers:
+            raise LabError(f"the cluster at {scheduler} has {there} workers, and {workers} were asked for: start more")
+        _send_code(client)
+    else:
+        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True))
+        quiet = {"silence_logs": logging.CRITICAL, "worker_dashboard_address": f"{LOOPBACK}:0"}
+        quiet |= {"local_directory": folder, "dashboard_address": f"{LOOPBACK}:0", "host": LOOPBACK}
+        cluster = closing.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **quiet))
+        client = closing.enter_context(Client(cluster))
+        client.wait_for_workers(workers, START_S)
+    return DaskExecutor(client, workers, bool(scheduler))
+
+
+def connected(scheduler: str) -> Client:
+    """A client of the cluster at this address, which has the versions that this Python has; else a LabError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on other versions: the sentence below
+            client = Client(scheduler, timeout=ANSWER_S)
+    except (OSError, ValueError) as error:
+        start = "start one with `dask scheduler` and workers with `dask worker ADDRESS`"
+        raise LabError(f"no Dask scheduler answers at {scheduler} within {ANSWER_S} s; {start}") from error
+    found = client.get_versions()
+    parts = [found["client"], found["scheduler"], *found["workers"].values()]
+    for name in SAME:
+        if len(versions := {each["packages"][name].removesuffix(".final.0") for each in parts}) > 1:
+            client.close()
+            both = " and ".join(sorted(versions))
+            raise LabError(f"the cluster at {scheduler} and this Python have different versions of {name} ({both})")
+    return client
+
+
+def _send_code(client):
+    """Send conc_lab's modules, and what this process has imported from its folder: the student's own tasks."""
+    here, sources = os.getcwd(), {PACKAGE / "__init__.py": "conc_lab/__init__.py"}
+    sources |= {path: str(path.relative_to(PACKAGE.parent)) for part in CODE for path in (PACKAGE / part).rglob("*.py")}
+    for name, module in list(sys.modules.items()):
+        path = Path(getattr(module, "__file__", None) or os.devnull)
+        if path.suffix == ".py" and path.is_relative_to(here) and not path.is_relative_to(PACKAGE):
+            if "site-packages" not in path.parts:
+                sources[path] = name.replace(".", "/") + "/__init__" * hasattr(module, "__path__") + ".py"
+    content = {name: b"" if name == "conc_lab/__init__.py" else path.read_bytes() for path, name in sources.items()}
+    # A package without __init__.py, as my_work is, is found by the entries of its folders.
+    content |= {f"{folder}/": b"" for name in content for folder in list(PurePosixPath(name).parents)[:-1]}
+    with tempfile.TemporaryDirectory() as folder:
+        # Named by its content: a cluster that has it keeps one file, one that has another finds the new one first.
+        path = Path(folder, f"conc_lab_{hashlib.sha256(repr(content).encode()).hexdigest()[:8]}.zip")
+        with zipfile.ZipFile(path, "w") as file:
+            for name, data in content.items():
+                file.writestr(name, data)
+        client.upload_file(str(path))
+
+
+def _end_offload():
+    """End the thread that `distributed` keeps for big messages: this process may fork next."""
+    utils._offload_executor.shutdown()
+    utils._offload_executor = ThreadPoolExecutor(1, "Dask-Offload")

@@ -28,14 +28,14 @@ def main() -> None:
 
 def _measure(name, params, folder, pause_s):
     sys.path.append(folder)  # a student's own task; last, so that no file of theirs hides a module
-    from . import experiment, machine
+    from . import experiment, this_python
 
     watchdog = _start_watchdog()
-    helper.say({"event": "started", "gil": machine.gil()})
+    helper.say({"event": "started", "gil": this_python.gil()})
     experiment.pause_s = pause_s
     for row in experiment.function(name)(**params):
         helper.say({"event": "row", "row": row})
-    helper.say({"event": "done"})
+    helper.say({"event": "done", "gil": this_python.gil()})
     if watchdog:
         os.kill(watchdog, signal.SIGKILL)
         os.waitpid(watchdog, 0)

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import platform
-import sys
+from operator import itemgetter
 
 from .errors import LabError
 
@@ -20,27 +20,33 @@ def start_methods() -> list[str]:
     return multiprocessing.get_all_start_methods()
 
 
-def here(kinds=KINDS) -> tuple[str, ...]:
-    """Those of the kinds that this machine and Python have."""
-    return tuple(kind for kind in kinds if not unavailable(kind))
+def here(kinds=KINDS, facts: dict | None = None) -> tuple[str, ...]:
+    """Those of the kinds that the Python with these facts has, by default this one."""
+    return tuple(kind for kind in kinds if not unavailable(kind, facts))
 
 
-def unavailable(kind: str) -> str | None:
-    """Why this machine or Python lacks this kind of worker, in one sentence, or None."""
-    if kind == "interpreters" and sys.version_info < (3, 14):
-        return f"interpreters need Python 3.14; this is {platform.python_version()}"
-    if kind in START_METHODS and kind not in start_methods():
-        return f"start method {kind!r} does not exist on this platform; one of: {', '.join(start_methods())}"
+def unavailable(kind: str, facts: dict | None = None) -> str | None:
+    """Why the Python with these facts, by default this one, lacks this kind of worker, in one sentence, or None."""
+    python, methods = itemgetter("python", "start_methods")(own() | (facts or {}))
+    if kind == "interpreters" and tuple(map(int, python.split(".")[:2])) < (3, 14):
+        return f"interpreters need Python 3.14; this is {python}"
+    if kind in START_METHODS and kind not in methods:
+        return f"start method {kind!r} does not exist on this platform; one of: {', '.join(methods)}"
     return None
 
 
+def own() -> dict:
+    """The facts of this Python that decide which kinds it has."""
+    return {"python": platform.python_version(), "start_methods": start_methods()}
+
+
 def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None:
-    """Refuse kinds that this machine lacks, and more worker processes of one kind than its free memory holds.
+    """Refuse kinds that this machine's Python lacks, and more worker processes of one kind than its free memory holds.
 
     task_bytes: what the task needs in each worker. Raises LabError with the number that would fit.
     """
     for kind in kinds:
-        if problem := unavailable(kind):
+        if problem := unavailable(kind, machine):
             raise LabError(problem)
         if kind in START_METHODS:
             check_memory(workers, f"{kind} processes", WORKER_BYTES[kind] + task_bytes, machine["memory_free_bytes"])

@@ -229,8 +229,8 @@ def test_rows_of_a_run(monkeypatch):
 
 def test_the_default_kinds():
     """Subinterpreters are compared by default where this Python has them."""
-    asked = parameters.described(measure.advise)["kinds"].default
-    assert asked[:3] == ("threads", "asyncio", "processes") and set(asked[3:]) == {"interpreters"} & set(kinds.here())
+    asked = parameters.checked(measure.advise, {})["kinds"]
+    assert asked == ["threads", "asyncio", kinds.start_methods()[0], *kinds.here(["interpreters"])]
 
 
 def test_start_up_is_that_of_a_program(here, monkeypatch):

@@ -190,7 +190,7 @@ def test_every_panel_offers_a_new_task():
 def test_only_kinds_that_are_here(runs, monkeypatch):
     """A kind of worker that this machine or Python lacks is not offered, and not asked for by default."""
     lacking = "interpreters", "fork", "forkserver"
-    monkeypatch.setattr(kinds, "unavailable", lambda kind: "not here" if kind in lacking else None)
+    monkeypatch.setattr(kinds, "unavailable", lambda kind, facts=None: "not here" if kind in lacking else None)
     panel = Panel("sharing")
     offered = [box.description for box in panel.all(widgets.Checkbox)]
     assert "threads" in offered and "spawn" in offered and not {*lacking} & {*offered}

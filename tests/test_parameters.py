@@ -3,12 +3,11 @@
 import functools
 import math
 import sys
-import types
 
 import helpers
 import pytest
 
-from conc_lab.engine import experiment, find_task, kinds, machine, parameters, run, tasks
+from conc_lab.engine import experiment, find_task, kinds, machine, parameters, pythons, run, tasks
 from conc_lab.engine.errors import LabError
 from conc_lab.engine.parameters import Kinds, Number, OneOf, Several, TaskName
 
@@ -167,7 +166,8 @@ def test_own_defaults():
                     value = parameter.default
                     wanted = list(value) if isinstance(value, tuple) else value
                     if parameter.name == "kinds":
-                        wanted = [kinds.start_methods()[0] if kind == "processes" else kind for kind in wanted]
+                        default = kinds.start_methods()[0]
+                        wanted = list(kinds.here(default if kind == "processes" else kind for kind in wanted))
                     assert kept[parameter.name] == wanted and parameter.annotation.help, (profile, parameter)
 
 
@@ -181,7 +181,7 @@ def test_unknown_profile():
 def test_refused_before_the_start(nothing_starts, monkeypatch):
     """A run is refused in the kernel for its experiment, a parameter, parameters that do not go together, or memory."""
     monkeypatch.setattr(run, "machine", lambda: facts(100))
-    monkeypatch.setattr(kinds, "sys", types.SimpleNamespace(version_info=(3, 13)))
+    monkeypatch.setattr(pythons, "_own", lambda: kinds.own() | {"python": "3.13.5"})
     for name, params, words in (
         ("speedups", {}, "unknown experiment 'speedups'; one of: advise, "),
         ("speedup", {"rounds": 0}, "rounds must be a whole number"),

@@ -26,16 +26,21 @@ def main() -> None:
     helper.run(_measure, "the experiment")
 
 
-def _measure(name, params, folder, pause_s):
+def _measure(name, params, folder, pause_s, scheduler=None):
     sys.path.append(folder)  # a student's own task; last, so that no file of theirs hides a module
-    from . import experiment, machine
+    from . import experiment, kinds, this_python
 
     watchdog = _start_watchdog()
-    helper.say({"event": "started", "gil": machine.gil()})
-    experiment.pause_s = pause_s
+    helper.say({"event": "started", "gil": this_python.gil()})
+    experiment.pause_s, kinds.scheduler = pause_s, scheduler
+    if "dask" in params.get("kinds", ()):  # before any clock, and for all variants
+        from . import dask_pool
+
+        if scheduler:
+            dask_pool.connected(scheduler).close()  # or the run ends here
     for row in experiment.function(name)(**params):
         helper.say({"event": "row", "row": row})
-    helper.say({"event": "done"})
+    helper.say({"event": "done", "gil": this_python.gil()})
     if watchdog:
         os.kill(watchdog, signal.SIGKILL)
         os.waitpid(watchdog, 0)

@@ -1,4 +1,4 @@
-"""Workers of `distributed`, Dask's own engine: of a cluster on this machine that ends with the pool, or of one elsewhere.
+"""Workers of Dask's engine `distributed`: of a cluster on this machine that ends with the pool, or of one elsewhere.
 
 Imported only where the kind is "dask": `distributed` takes half a second and brings NumPy along. The workers of a
 cluster on this machine are spawned, so they know this process's module search path; one elsewhere is sent a zip file
@@ -101,9 +101,9 @@ def _send_code(client):
     sources |= {path: str(path.relative_to(PACKAGE.parent)) for part in CODE for path in (PACKAGE / part).rglob("*.py")}
     for name, module in list(sys.modules.items()):
         path = Path(getattr(module, "__file__", None) or os.devnull)
-        if path.suffix == ".py" and path.is_relative_to(here) and not path.is_relative_to(PACKAGE):
-            if "site-packages" not in path.parts:
-                sources[path] = name.replace(".", "/") + "/__init__" * hasattr(module, "__path__") + ".py"
+        installed = path.is_relative_to(PACKAGE) or "site-packages" in path.parts
+        if path.suffix == ".py" and path.is_relative_to(here) and not installed:
+            sources[path] = name.replace(".", "/") + "/__init__" * hasattr(module, "__path__") + ".py"
     content = {name: b"" if name == "conc_lab/__init__.py" else path.read_bytes() for path, name in sources.items()}
     # A package without __init__.py, as my_work is, is found by the entries of its folders.
     content |= {f"{folder}/": b"" for name in content for folder in list(PurePosixPath(name).parents)[:-1]}

@@ -17,13 +17,14 @@ from .errors import LabError, cannot_start, fate, in_one_line
 out = 1  # the descriptor that `say` writes to
 
 
-def start(module: str, *arguments, **pipes) -> subprocess.Popen:
+def start(module: str, *arguments, python: str | None = None, **pipes) -> subprocess.Popen:
     """Start `main` of one of conc_lab's modules; its stdout is a pipe, other `pipes` as for Popen.
 
+    python: the path of another Python than this one.
     arguments: a dict of parameters, or plain words for a program that must not load json and so does not call `run`.
     """
     words = [json.dumps(argument) if isinstance(argument, dict) else str(argument) for argument in arguments]
-    command = [sys.executable, "-P", "-c", f"from conc_lab.{module} import main; main()", *words]
+    command = [python or sys.executable, "-P", "-c", f"from conc_lab.{module} import main; main()", *words]
     try:
         return subprocess.Popen(command, stdout=subprocess.PIPE, **pipes)
     except OSError as error:

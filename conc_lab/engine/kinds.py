@@ -3,7 +3,7 @@
 import importlib.util
 import multiprocessing
 import platform
-import sys
+from operator import itemgetter
 
 from .errors import LabError
 
@@ -13,7 +13,8 @@ PROCESSES = (*START_METHODS, "dask")  # whose workers are processes
 
 # What one idle worker adds to the machine, rounded up from its PSS (conc_lab's own memory measurements on Linux,
 # CPython 3.11 and 3.13). Used to refuse what cannot fit, never shown as a result.
-WORKER_BYTES = {"fork": 5 << 20, "forkserver": 12 << 20, "spawn": 12 << 20}
+WORKER_BYTES = {"fork": 5 << 20, "forkserver": 12 << 20, "spawn": 12 << 20, "dask": 60 << 20}
+scheduler = None  # the address of the cluster that "dask" means; the child is told. By default one is started here
 WINDOWS_MOST_PROCESSES = 61  # WaitForMultipleObjects; ProcessPoolExecutor refuses more
 
 
@@ -22,31 +23,40 @@ def start_methods() -> list[str]:
     return multiprocessing.get_all_start_methods()
 
 
-def here(kinds=KINDS) -> tuple[str, ...]:
-    """Those of the kinds that this machine and Python have."""
-    return tuple(kind for kind in kinds if not unavailable(kind))
+def here(kinds=KINDS, facts: dict | None = None) -> tuple[str, ...]:
+    """Those of the kinds that the Python with these facts has, by default this one."""
+    return tuple(kind for kind in kinds if not unavailable(kind, facts))
 
 
-def unavailable(kind: str) -> str | None:
-    """Why this machine or Python lacks this kind of worker, in one sentence, or None."""
-    if kind == "interpreters" and sys.version_info < (3, 14):
-        return f"interpreters need Python 3.14; this is {platform.python_version()}"
-    if kind in START_METHODS and kind not in start_methods():
-        return f"start method {kind!r} does not exist on this platform; one of: {', '.join(start_methods())}"
-    if kind == "dask" and not importlib.util.find_spec("distributed"):
-        return "dask needs distributed: install it with pip install -e '.[cluster]', or pip install distributed"
+def unavailable(kind: str, facts: dict | None = None) -> str | None:
+    """Why the Python with these facts, by default this one, lacks this kind of worker, in one sentence, or None."""
+    facts = own() | (facts or {})
+    python, methods, packages = itemgetter("python", "start_methods", "packages")(facts)
+    if kind == "interpreters" and tuple(map(int, python.split(".")[:2])) < (3, 14):
+        return f"interpreters need Python 3.14; this is {python}"
+    if kind in START_METHODS and kind not in methods:
+        return f"start method {kind!r} does not exist on this platform; one of: {', '.join(methods)}"
+    if kind == "dask" and "distributed" not in packages:
+        cure = f"{facts['path']} -m pip install distributed" if "path" in facts else "pip install -e '.[cluster]'"
+        return f"dask needs distributed, which is not installed: install it with `{cure}`"
     return None
 
 
+def own() -> dict:
+    """The facts of this Python that decide which kinds it has."""
+    packages = ["distributed"] if importlib.util.find_spec("distributed") else []
+    return {"python": platform.python_version(), "start_methods": start_methods(), "packages": packages}
+
+
 def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None:
-    """Refuse kinds that this machine lacks, and more worker processes of one kind than its free memory holds.
+    """Refuse kinds that this machine's Python lacks, and more worker processes of one kind than its free memory holds.
 
     task_bytes: what the task needs in each worker. Raises LabError with the number that would fit.
     """
     for kind in kinds:
-        if problem := unavailable(kind):
+        if problem := unavailable(kind, machine):
             raise LabError(problem)
-        if kind in START_METHODS:
+        if kind in WORKER_BYTES:
             check_memory(workers, f"{kind} processes", WORKER_BYTES[kind] + task_bytes, machine["memory_free_bytes"])
 
 

@@ -8,12 +8,11 @@ import math
 import os
 import platform
 import re
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import kinds
+from . import kinds, this_python
 
 # The limit and what is used, in the files of a control group, version 2 and version 1.
 MEMORY = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
@@ -40,15 +39,10 @@ def machine() -> dict:
         system=system(),
         python=platform.python_version(),
         free_threaded=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        gil=gil(),
+        gil=this_python.gil(),
         start_methods=kinds.start_methods(),
         binder="BINDER_SERVICE_HOST" in os.environ or "BINDER_LAUNCH_HOST" in os.environ,
     )
-
-
-def gil() -> bool:
-    """Whether this interpreter has its GIL on; a kernel can have it on, because of what it imports, and a child not."""
-    return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def system() -> str:

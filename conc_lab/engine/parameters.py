@@ -91,10 +91,6 @@ class Kinds(Several):
     def __init__(self, *allowed: str, help: str = "kinds of worker"):
         super().__init__(OneOf(lambda: allowed, help), "kind")
 
-    def check(self, name, value):
-        method = kinds.start_methods()[0]
-        return list(dict.fromkeys(method if kind == "processes" else kind for kind in super().check(name, value)))
-
 
 def parsed(word: str) -> int | float | str:
     """A number where the word is one, else the word: what is allowed is the parameter's kind to say."""
@@ -109,18 +105,27 @@ def described(experiment: Callable) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(experiment).parameters)
 
 
-def processes(experiment: Callable, given: dict) -> str | None:
+def processes(experiment: Callable, given: dict, facts: dict | None = None) -> str | None:
     """The start method that "processes" stands for among the kinds asked for, None where it is not among them."""
     parameter = described(experiment).get("kinds")
     asked = given.get("kinds", parameter.default) if parameter else ()  # one kind, or several
-    return kinds.start_methods()[0] if "processes" in asked else None
+    return (facts or kinds.own())["start_methods"][0] if "processes" in asked else None
 
 
-def checked(experiment: Callable, given: dict) -> dict:
-    """Every parameter with its checked value, given or default; raises LabError that names what is wrong."""
+def checked(experiment: Callable, given: dict, facts: dict | None = None) -> dict:
+    """Every parameter with its checked value, given or default; raises LabError that names what is wrong.
+
+    facts: those of the Python that will run it, by default this one; of the default kinds it gets those that it has.
+    """
+    facts = facts or kinds.own()
     parameters = described(experiment)
     if unknown := [name for name in given if name not in parameters]:
         known = ", ".join(parameters)
         raise LabError(f"{experiment.__name__} has no parameter {unknown[0]!r}; its parameters are: {known}")
     values = {name: given.get(name, parameter.default) for name, parameter in parameters.items()}
-    return {name: parameters[name].annotation.check(name, value) for name, value in values.items()}
+    values = {name: parameters[name].annotation.check(name, value) for name, value in values.items()}
+    for name, parameter in parameters.items():
+        if isinstance(parameter.annotation, Kinds):
+            named = [facts["start_methods"][0] if kind == "processes" else kind for kind in values[name]]
+            values[name] = list(dict.fromkeys(named if name in given else kinds.here(named, facts)))
+    return values

@@ -18,12 +18,12 @@ from multiprocessing import resource_tracker
 
 from . import in_worker
 from .errors import LabError, cannot_start, died, limit_reached
+from . import kinds
 from .kinds import PROCESSES, START_METHODS, unavailable
 
 # Dask's errors by their names: without the kind nothing of it is imported.
 LOST = {"KilledWorker": "each of several Dask workers in turn ended while it ran the same task"}
-LOST |= dict.fromkeys(("FutureCancelledError", "FuturesCancelledError"), "the connection to the Dask scheduler was lost")
-scheduler = None  # the address of a Dask cluster; the child is told. Without one a cluster is started here
+LOST |= dict.fromkeys(("FutureCancelledError", "FuturesCancelledError"), "the Dask scheduler was lost")
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def _made(kind, workers, closing):
     if kind == "dask":
         from . import dask_pool
 
-        return dask_pool.executor(workers, scheduler, closing), None
+        return dask_pool.executor(workers, kinds.scheduler, closing), None
     context = multiprocessing.get_context(kind)
     with uninterrupted(kind):
         barrier = context.Semaphore(0), context.Semaphore(0)

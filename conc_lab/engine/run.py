@@ -4,12 +4,14 @@ A kernel has threads of its own, a big heap and, on Binder, little memory: measu
 measure the wrong thing and let a crash take the notebook along.
 """
 
+import os
+import re
 import threading
 import time
 from contextlib import closing
 
 from . import experiment as experiments
-from . import kinds, parameters
+from . import kinds, parameters, pythons
 from .errors import Busy, RunStopped
 from .machine import machine
 from .result import Result, now
@@ -25,10 +27,20 @@ _current: Run | None = None
 
 
 def run(
-    experiment: str, params: dict, timeout_s: float = TIMEOUT_S, *, on_start=None, on_progress=None, on_round=None
+    experiment: str,
+    params: dict,
+    timeout_s: float = TIMEOUT_S,
+    *,
+    python=None,
+    scheduler=None,
+    on_start=None,
+    on_progress=None,
+    on_round=None,
 ) -> Result:
     """Check the parameters, run the experiment in a child and return its rows as a `Result`.
 
+    python: which Python the child is, by default the one that runs here (see `pythons.chosen`). scheduler: the address
+    of a Dask cluster, which then is one more kind of worker. Neither is kept in the result.
     Functions are called meanwhile: on_start gets the `Run`, so that it can be stopped; on_progress the fraction done,
     what is being done and the seconds left (None while unknown); on_round the result so far, whenever a round is
     complete.
@@ -36,8 +48,9 @@ def run(
     RunStopped after an interrupt at any moment of the run.
     """
     global _current
-    given, facts = checked(experiment, params)
-    processes = parameters.processes(experiments.function(experiment), params)
+    child = pythons.chosen(python)
+    given, facts = checked(experiment, params, child, scheduler)
+    processes = parameters.processes(experiments.function(experiment), params, facts)
     timeout_s = TIMEOUT.check("timeout_s", timeout_s)
     rows, started, begun = [], now(), time.monotonic()
 
@@ -56,16 +69,19 @@ def run(
         why = "another experiment is running in this notebook, and two would disturb each other's times"
         raise Busy(f"{why}: wait for it, press Stop there or end it with lab.stop()")
     try:
-        with closing(Run(experiment, given, timeout_s, pause_s=PAUSE_S if on_round else 0)) as _current:
+        with closing(
+            Run(experiment, given, timeout_s, PAUSE_S if on_round else 0, child.get("path"), scheduler)
+        ) as _current:
             if on_start:
                 on_start(_current)
-            _current.wait(handle)
+            gil = _current.wait(handle)["gil"]
     except KeyboardInterrupt:
         raise RunStopped(STOPPED) from None
     finally:
         _current = None
         _ONE_AT_A_TIME.release()
-    return Result(experiment, given, facts, rows, started, processes)
+    # An extension that was imported may have switched the GIL back on.
+    return Result(experiment, given, facts | {"gil": gil}, rows, started, processes)
 
 
 def stop() -> None:
@@ -76,19 +92,39 @@ def stop() -> None:
             _ONE_AT_A_TIME.release()
 
 
-def checked(experiment: str, params: dict) -> tuple[dict, dict]:
-    """All parameters, given or default, and the facts about this machine.
+def checked(experiment: str, params: dict, child: dict | None = None, scheduler=None) -> tuple[dict, dict]:
+    """All parameters, given or default, and the facts about this machine and the child's Python (see `pythons`).
+
+    With the address of a scheduler "dask" is among the kinds.
 
     Raises LabError for a parameter that is not allowed, or for some that do not go together or exceed this machine.
     """
-    given, facts = parameters.checked(experiments.function(experiment), params), machine()
+    here, child = machine(), child or {}
+    facts = here | child  # with its packages, and its path
+    if scheduler is not None:
+        params = _on_cluster(experiments.function(experiment), params, facts, scheduler)
+    given = parameters.checked(experiments.function(experiment), params, facts)
     measure, wanted = experiments.part(experiment, "measure"), given.get("kinds", ())
     # The student's own tasks are looked at by the child.
     needed = [TASKS[name] for name in [given.get("task"), *given.get("tasks", ())] if name in TASKS]
     if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
-        wanted = kinds.here(wanted)
+        wanted = kinds.here(wanted, facts)
     workers = max(given.get("workers", [getattr(measure, "WORKERS", 1)]))
     kinds.check_kinds(wanted, workers, facts, EXTENSION_BYTES * any(task.extension for task in needed))
+    # On Windows the child's watchdog needs psutil, too.
+    for package in [task.extension.lower() for task in needed if task.extension] + ["psutil"] * (os.name == "nt"):
+        pythons.need(package, facts)
     if check := getattr(measure, "check", None):
         check(given, facts)
-    return given, facts
+    return given, {name: facts[name] for name in here}
+
+
+def _on_cluster(function, params, facts, scheduler):
+    """The parameters with "dask" among the kinds; LabError where the experiment has no such kind, or for no address."""
+    parameter = parameters.described(function).get("kinds")
+    if not parameter or "dask" not in parameter.annotation.of.options():
+        raise LabError(f"{function.__name__} has no workers on a cluster: leave scheduler out")
+    if not re.fullmatch(r"\w+://[^/\s]+:\d+", str(scheduler)):
+        raise LabError(f"scheduler must be an address such as tcp://127.0.0.1:8786, got {scheduler!r:.100}")
+    asked = params.get("kinds") or kinds.here(parameter.default, facts)
+    return params | {"kinds": [*([asked] if isinstance(asked, str) else asked), "dask"]}

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from . import helper
+from . import helper, pythons
 from .errors import LabError, RunStopped, cannot_start, died
 
 GRACE_S = 0.6  # between SIGTERM and SIGKILL
@@ -31,11 +32,20 @@ ONE_THREAD = dict.fromkeys(BLAS, "1")
 class Run:
     """One experiment in one child: `wait` reads its events until it ends, `stop` ends it from any thread."""
 
-    def __init__(self, experiment: str, params: dict, timeout_s: float, pause_s: float = 0):
+    def __init__(
+        self,
+        experiment: str,
+        params: dict,
+        timeout_s: float,
+        pause_s: float = 0,
+        python: str | None = None,
+        scheduler: str | None = None,
+    ):
         self._timeout_s, self._deadline = timeout_s, time.monotonic() + timeout_s
         self._events, self._printed, self._process, self._stopped = queue.SimpleQueue(), b"", None, False
         try:
             spec = {"name": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
+            spec |= {"scheduler": scheduler} if scheduler else {}
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
             # The name is short because a socket's path may have no more than 104 characters on macOS.
             self._scratch = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
@@ -44,10 +54,13 @@ class Run:
             cure = "open the notebook where it is now; make room, or set TMPDIR to a folder that can be written to"
             raise LabError(f"{gone}: {cure}") from error
         pipes = dict.fromkeys(("stdin", "stderr"), subprocess.PIPE)  # stdin: its closing ends the watchdog
-        variables = environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
+        variables = environment(python, self._scratch.name)
+        variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_printed)]
         try:
-            self._process = helper.start("engine.child", spec, **pipes, env=variables, start_new_session=True)
+            self._process = helper.start(
+                "engine.child", spec, python=python, **pipes, env=variables, start_new_session=True
+            )
             self.pid = self._process.pid  # also its session's and its process group's
             for reader in self._readers:
                 reader.start()
@@ -62,8 +75,8 @@ class Run:
         self._stopped = True
         self._events.put(None)
 
-    def wait(self, on_event: Callable[[dict], None]) -> None:
-        """Pass every event to `on_event` until the child is done and its session is empty.
+    def wait(self, on_event: Callable[[dict], None]) -> dict:
+        """Pass every event to `on_event` until the child is done and its session is empty; return the last.
 
         Raises RunStopped after `stop`, and LabError when the experiment refuses, fails, dies or takes longer than
         `timeout_s`.
@@ -79,6 +92,7 @@ class Run:
             printed = self._printed.decode(errors="replace").strip()  # whole only now: it comes through another pipe
             parts = [event["detail"].strip(), printed and f"It printed:\n{printed}"]
             raise LabError(event["error"], "\n".join(filter(None, parts)))
+        return event
 
     def _next(self):
         """The next event; that the child has ended, or that its time is over, is a failure."""
@@ -158,12 +172,26 @@ def alive(session: int, mark: str | None = None, spared: str = "") -> list:
     return found
 
 
-def environment() -> dict[str, str]:
+def environment(python: str | None = None, scratch: str = "") -> dict[str, str]:
     """The kernel's, with one BLAS thread, unbuffered prints, and conc_lab importable if it is not installed.
 
     Bytecode is kept whatever the kernel does: each spawned worker would compile our modules, which takes 0.6 MB.
+    python: the path of another Python, which finds conc_lab, and nothing else of ours, in a folder in `scratch`.
     """
     here, path = Path(__file__).parents[2], os.environ.get("PYTHONPATH", "")
-    if here.name not in ("site-packages", "dist-packages"):
+    if python:  # the packages beside conc_lab are built for this Python: another's NumPy breaks
+        path = _alone(here / "conc_lab", Path(scratch, "path"))
+    elif here.name not in ("site-packages", "dist-packages"):
         path = os.pathsep.join(filter(None, (str(here), path)))
-    return os.environ | ONE_THREAD | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": path}
+    kept = pythons.environment(python) if python else os.environ
+    return kept | ONE_THREAD | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": path}
+
+
+def _alone(package, folder):
+    """A new folder that holds this package only: a link to it, or a copy where links are not allowed."""
+    folder.mkdir()
+    try:
+        (folder / package.name).symlink_to(package, target_is_directory=True)
+    except OSError:
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__", "*.gz"))
+    return str(folder)

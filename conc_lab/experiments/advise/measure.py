@@ -19,7 +19,7 @@ from time import perf_counter, thread_time
 from ...engine import find_task, in_worker, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import Rows, columns, progress
-from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES, here
+from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES
 from ...engine.parameters import Kinds, Number, TaskName, by_profile
 from ..speedup.measure import on_fresh_pool
 
@@ -42,7 +42,7 @@ Item = namedtuple("Item", "task args value quick steady seconds cpu_s sizes copi
 def advise(
     task: TaskName("the task; one item is one call of it") = "count_primes",
     items: Number(1, 10**9, "how many items are to be done") = 10_000,
-    kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes", *here(["interpreters"])),
+    kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes", "interpreters"),
     task_ms: Number(0.1, 1000, "milliseconds an item of a built-in task takes alone", whole=False) = 10,
     within_s: Number(1, 60, "seconds for measuring", whole=False) = by_profile(2, 8, 12),
 ) -> Rows:

@@ -13,7 +13,7 @@ from subprocess import PIPE
 
 import psutil
 
-from ...engine import helper, kinds
+from ...engine import helper, kinds, pythons
 from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.machine import system
@@ -28,7 +28,7 @@ INSIDE = ("threads", "interpreters")  # kinds of worker that live inside the pro
 
 def memory(
     workers: Several(Number(1, 64, "how many workers"), "workers") = (1, 2, 4),
-    kinds: Kinds(*KINDS, help="kinds of worker; a process by how it starts") = kinds.here(KINDS),
+    kinds: Kinds(*KINDS, help="kinds of worker; a process by how it starts") = KINDS,
     parent_data: OneOf(lambda: ("none", "bytes", "ints"), "what the program holds before its workers start") = "none",
     data_mb: Number(0, 100, "how much of it, in millions of bytes") = by_profile(20, 100, 100),
     touch: Several(OneOf(lambda: TOUCHES, "what each worker does with the data"), "touch") = ("untouched",),
@@ -53,6 +53,7 @@ def memory(
 
 def check(params, machine):
     """Refuse touching no data, and more data, or copies of them, than the memory holds."""
+    pythons.need("psutil", machine)
     copied = params["touch"] != ["untouched"]
     if copied and params["parent_data"] == "none":
         raise LabError("with parent_data 'none' there is nothing to touch: choose bytes or ints, or touch 'untouched'")

@@ -10,7 +10,7 @@ program's very first start is kept apart from those that follow, as Georges, Buy
 import tempfile
 from pathlib import Path
 
-from ...engine import helper, kinds
+from ...engine import helper, kinds, pythons
 from ...engine.experiment import ROUNDS, Rows, in_rounds
 from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 
@@ -26,7 +26,7 @@ MAIN = f"import os, conc_lab.{PROGRAM}\npid = os.getpid()  # tells a worker whet
 
 
 def startup(
-    kinds: Kinds(*KINDS) = kinds.here(KINDS),
+    kinds: Kinds(*KINDS) = KINDS,
     workers: Several(Number(1, 32, "how many workers start together"), "workers") = (1, 2),
     main_imports: OneOf(lambda: tuple(IMPORTS), "what the program's main file imports") = "nothing",
     starts: Number(2, 50, "starts in a row, each time it is a variant's turn") = by_profile(2, 5, 9),
@@ -61,5 +61,7 @@ def startup(
 
 
 def check(params, machine):
-    """Refuse more processes than fit with what they import."""
+    """Refuse more processes than fit with what they import, and an import that this Python lacks."""
     kinds.check_kinds(params["kinds"], max(params["workers"]), machine, IMPORTS[params["main_imports"]])
+    if params["main_imports"] == "numpy":
+        pythons.need("numpy", machine)

@@ -54,10 +54,11 @@ class DaskExecutor(ClientExecutor):
         return self._client.gather(self._client.map(function, calls, pure=False, **some))
 
 
-def executor(workers: int, scheduler: str | None, closing: ExitStack) -> DaskExecutor:
+def executor(workers: int, threads: int, scheduler: str | None, closing: ExitStack) -> DaskExecutor:
     """An executor of so many workers, all of them there; `closing` ends what it needs.
 
-    scheduler: the address of a cluster that is there; without one a cluster is started here, on loopback alone. Raises
+    scheduler: the address of a cluster that is there; without one a cluster is started here, on loopback alone, with so
+    many threads in each worker. Raises
     LabError where no scheduler answers, where one has other versions or fewer workers, or what the system raises.
     """
     closing.callback(_end_offload)
@@ -70,7 +71,7 @@ def executor(workers: int, scheduler: str | None, closing: ExitStack) -> DaskExe
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True))
         quiet = {"silence_logs": logging.CRITICAL, "worker_dashboard_address": f"{LOOPBACK}:0"}
         quiet |= {"local_directory": folder, "dashboard_address": f"{LOOPBACK}:0", "host": LOOPBACK}
-        cluster = closing.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **quiet))
+        cluster = closing.enter_context(LocalCluster(n_workers=workers, threads_per_worker=threads, **quiet))
         client = closing.enter_context(Client(cluster))
         client.wait_for_workers(workers, START_S)
     return DaskExecutor(client, workers, bool(scheduler))

@@ -79,7 +79,12 @@ def counted(scope, function, args):
 
 
 def used(before, after):
-    """What the workers used between two lists of usages: columns of a row, None where it is not counted."""
+    """What the workers used between two lists of usages: columns of a row, None where it is not counted.
+
+    A worker of Dask's that was lost meanwhile, and the one that took its place, are left out.
+    """
+    lasting = {use.pid for use in before} & {use.pid for use in after}
+    before, after = ([use for use in uses if use.pid in lasting] for uses in (before, after))
     _, *totals = zip(Usage._fields, zip(*before, strict=True), zip(*after, strict=True), strict=True)  # but the pids
     return {name: None if None in old else sum(new) - sum(old) for name, old, new in totals}
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
 
-from . import in_worker
+from . import in_worker, kinds
 from .errors import LabError, cannot_start, died, limit_reached
-from . import kinds
 from .kinds import PROCESSES, START_METHODS, unavailable
 
 # Dask's errors by their names: without the kind nothing of it is imported.
@@ -163,9 +162,10 @@ class Coroutines(Serial):
 
 
 @contextlib.contextmanager
-def opened(kind: str, workers: int, started: bool = True) -> Iterator[WorkerPool]:
+def opened(kind: str, workers: int, started: bool = True, threads: int = 1) -> Iterator[WorkerPool]:
     """Open a pool of `workers` workers of this kind, every one of them started; close it on leaving.
 
+    threads: of each worker, for "dask", where no scheduler is named.
     started: if it is false, the executor starts its workers by itself, when it gets work, as in any other program.
     `kind` is "serial" or one of `KINDS`. Raises LabError where this machine lacks the kind or cannot start so many.
     """
@@ -174,7 +174,7 @@ def opened(kind: str, workers: int, started: bool = True) -> Iterator[WorkerPool
     wait_for_threads()
     with contextlib.ExitStack() as closing:
         try:
-            executor, barrier = _made(kind, workers, closing)
+            executor, barrier = _made(kind, workers, threads, closing)
             alone = kind in ("serial", "asyncio")
             pool = WorkerPool(closing.enter_context(executor), kind, 1 if alone else workers, barrier)
             for call in pool.meet(in_worker.usage, (pool.scope,)) if started else ():
@@ -185,7 +185,17 @@ def opened(kind: str, workers: int, started: bool = True) -> Iterator[WorkerPool
         yield pool
 
 
-def _made(kind, workers, closing):
+def on_cluster() -> int:
+    """How many workers the cluster has that a scheduler was named of, 0 where none was."""
+    if not kinds.scheduler:
+        return 0
+    from . import dask_pool
+
+    with dask_pool.connected(kinds.scheduler) as client:
+        return len(client.nthreads())
+
+
+def _made(kind, workers, threads, closing):
     """(executor, barrier) for so many workers of this kind; `closing` closes what the executor does not."""
     if kind in ("serial", "asyncio"):
         return Serial() if kind == "serial" else Coroutines(workers), None
@@ -203,7 +213,7 @@ def _made(kind, workers, closing):
     if kind == "dask":
         from . import dask_pool
 
-        return dask_pool.executor(workers, kinds.scheduler, closing), None
+        return dask_pool.executor(workers, threads, kinds.scheduler, closing), None
     context = multiprocessing.get_context(kind)
     with uninterrupted(kind):
         barrier = context.Semaphore(0), context.Semaphore(0)

@@ -12,7 +12,7 @@ from contextlib import closing
 
 from . import experiment as experiments
 from . import kinds, parameters, pythons
-from .errors import Busy, RunStopped
+from .errors import Busy, LabError, RunStopped
 from .machine import machine
 from .result import Result, now
 from .session import STOPPED, Run

@@ -16,7 +16,7 @@ from ..engine.machine import machine
 from ..engine.result import Result
 from ..engine.session import BLAS
 
-KINDS = ("serial", "threads", "asyncio", "processes", *kinds.START_METHODS, "interpreters")
+KINDS = ("serial", "threads", "asyncio", "processes", *kinds.START_METHODS, "interpreters", "dask")
 MOST = 100_000  # values that a script holds
 
 EXECUTORS = {"threads": "ThreadPoolExecutor", "interpreters": "InterpreterPoolExecutor"}  # all others are processes
@@ -59,7 +59,7 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     if kind in ("processes", *kinds.START_METHODS):
         fields |= {"context": "\n    from multiprocessing import get_context", "chunks": f", chunksize={chunk}"}
         fields["method"] = f', get_context("{method if kind == "processes" else kind}")'
-    return files.write(path, _filled(kind if kind in ("serial", "asyncio") else "pool", **fields), "the script")
+    return files.write(path, _filled(kind if kind in ("serial", "asyncio", "dask") else "pool", **fields), "the script")
 
 
 def _advised(advice, name, items):

@@ -115,6 +115,8 @@ def _numbers(kind, item):
     """Numbers of workers to try: 2, as many as keep every usable CPU busy if waits overlap, and one between."""
     cpus = machine.usable_cpus(machine.cpu_quota())
     cpus = min(cpus, WINDOWS_MOST_PROCESSES) if os.name == "nt" else cpus
+    if kind == "dask":  # its workers take long to start
+        return [pools.on_cluster() or max(2, cpus)]
     computing = max(item.cpu_s / item.seconds, 0.001)
     most = max(2, cpus, min(MORE.get(kind, WORKERS), round(cpus / computing)))
     return sorted({2, round(math.sqrt(2 * most)), most})

@@ -16,12 +16,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
+import dask
 from distributed import Client, LocalCluster, utils
 from distributed.cfexecutor import ClientExecutor
 
 from .errors import LabError
 
-ANSWER_S = 5  # a scheduler that is there answers in milliseconds
+ANSWER_S = 10  # a scheduler that is there answers in milliseconds, one that is being started in seconds
 START_S = 60  # for a worker's start, however busy the machine
 PACKAGE, CODE = Path(__file__).parents[1], ("engine", "experiments")
 PACKAGE, CODE = Path(__file__).parents[1], ("engine", "experiments")
@@ -64,13 +65,17 @@ def executor(workers: int, threads: int, scheduler: str | None, closing: ExitSta
     closing.callback(_end_offload)
     if scheduler:
         client = closing.enter_context(connected(scheduler))
-        if (there := len(client.nthreads())) < workers:
-            raise LabError(f"the cluster at {scheduler} has {there} workers, and {workers} were asked for: start more")
+        try:
+            client.wait_for_workers(workers, ANSWER_S)  # they may be on their way
+        except TimeoutError:
+            there = f"the cluster at {scheduler} has {len(client.nthreads())} workers, and {workers} were asked for"
+            raise LabError(f"{there}: start more with `dask worker {scheduler}`") from None
         _send_code(client)
     else:
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True))
+        closing.enter_context(dask.config.set({"temporary-directory": folder}))
         quiet = {"silence_logs": logging.CRITICAL, "worker_dashboard_address": f"{LOOPBACK}:0"}
-        quiet |= {"local_directory": folder, "dashboard_address": f"{LOOPBACK}:0", "host": LOOPBACK}
+        quiet |= {"dashboard_address": f"{LOOPBACK}:0", "host": LOOPBACK}
         cluster = closing.enter_context(LocalCluster(n_workers=workers, threads_per_worker=threads, **quiet))
         client = closing.enter_context(Client(cluster))
         client.wait_for_workers(workers, START_S)

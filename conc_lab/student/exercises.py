@@ -11,6 +11,7 @@ from math import isclose
 from multiprocessing.shared_memory import SharedMemory
 from unittest import mock
 
+from ..drawing import words
 from ..engine.machine import machine
 from .bets import Words, lessons
 from .fragile import square_or_crash
@@ -75,6 +76,13 @@ def check_chooses(answer):
     yield {*answer.values()} <= {"serial", "threads", "processes"}, "choose among serial, threads and processes."
     for job, (kind, hint) in jobs.items():
         yield answer[job] == kind, hint
+
+
+@_check
+def check_batch(answer):
+    """Lesson 13: how many rows of 50 µs fill a task of a tenth of a second."""
+    takes = words.duration(answer * 50e-6)
+    yield answer == 2000, f"{answer:,} rows of 50 µs take {takes}, and a tenth of a second is wanted."
 
 
 @_check

@@ -1,83 +1,60 @@
-"""A Dask cluster as one is made on many machines, by the two commands for it, but with all of it on this one."""
+"""A Dask cluster as one is made on many machines, by Dask's two commands, but with all of it on this one."""
 
 import contextlib
-import json
 import os
-import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from ..engine import kinds
-from ..engine.errors import LabError, cannot_start
+from ..engine import kinds, session
 
-START_S = 60  # of a scheduler or a worker, however busy the machine
-IDLE = "10 minutes"  # a scheduler that nobody uses any more, say after the notebook's end, ends itself and its workers
+HERE = "127.0.0.1"
+ALONE = "--idle-timeout", "10 minutes"  # the end of a scheduler that nobody ends, because the notebook was
+ORPHAN = "--death-timeout", "10", "--no-dashboard"  # of a worker, after its scheduler
 
 
 @contextlib.contextmanager
 def own_cluster(workers: int = 2) -> Iterator[str | None]:
     """Start a scheduler and so many workers, each a program of its own with one thread, and end them on leaving.
 
-    Prints the commands, and yields the scheduler's address; None, after a sentence, where `distributed` is missing.
-    Raises LabError where one of them does not start.
+    Prints the commands and yields the scheduler's address; None, after a sentence, where `distributed` is missing.
     """
     if problem := kinds.unavailable("dask"):
-        print(f"There is no cluster here: {problem}.")
+        print(f"There is no cluster here: {problem}")
         yield None
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="dask-", ignore_cleanup_errors=True) as folder,
-        contextlib.ExitStack() as end,
-    ):
-        file = Path(folder, "scheduler.json")
-        listens = ("--host", "127.0.0.1", "--port", 0, "--dashboard-address", "127.0.0.1:0", "--scheduler-file", file)
-        end.enter_context(_program(folder, "scheduler", *listens, "--idle-timeout", IDLE))
-        address = _soon(lambda: file.exists() and json.loads(file.read_text())["address"], "scheduler")
-        print(f"dask scheduler --host 127.0.0.1    # {address}")
-        for _ in range(workers):
-            waits = ("--no-dashboard", "--death-timeout", 10, "--local-directory", folder)
-            end.enter_context(_program(folder, "worker", address, "--host", "127.0.0.1", "--nthreads", 1, *waits))
-            print(f"dask worker {address} --nthreads 1")
-        from ..engine import dask_pool
-
-        with dask_pool.connected(address) as client:
-            _soon(lambda: len(client.nthreads()) >= workers, "worker")
-            print(f"its dashboard: {client.dashboard_link}")
+    port, dashboard = _free_ports()
+    address, listens = f"tcp://{HERE}:{port}", ("--host", HERE, "--port", port, "--dashboard-address")
+    commands = [("scheduler", *listens, f"{HERE}:{dashboard}", *ALONE)]
+    commands += [("worker", address, "--host", HERE, "--nthreads", "1", *ORPHAN)] * workers
+    with tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True) as folder, contextlib.ExitStack() as ends:
+        for words in commands:
+            print("dask", *words)
+            ends.enter_context(_program(words, folder))
+        print(f"dashboard: http://{HERE}:{dashboard}/status")
         yield address
 
 
+def _free_ports():
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind((HERE, 0))
+        return str(one.getsockname()[1]), str(other.getsockname()[1])
+
+
 @contextlib.contextmanager
-def _program(folder, *words):
-    """One of Dask's commands in a session of its own, all of which is ended: a worker is watched by a second process."""
+def _program(words, folder):
+    """One of Dask's commands in a session of its own, all of which is ended: a worker has a process that watches it."""
     quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    command = [sys.executable, "-m", "dask", *map(str, words)]
-    try:
-        program = subprocess.Popen(command, cwd=folder, start_new_session=True, **quiet)
-    except OSError as error:
-        raise LabError(cannot_start("Dask", error)) from error
-    try:
-        yield
-    finally:
-        program.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            program.wait(5)
-        if os.name != "nt":
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(program.pid, signal.SIGKILL)
-        program.kill()
-        program.wait()
-
-
-def _soon(there, what):
-    """What there() returns as soon as it is true; a LabError after a long time."""
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ValueError):  # the file is not whole yet
-            if found := there():
-                return found
-        time.sleep(0.05)
-    raise LabError(f"no {what} of Dask's was there within {START_S} s: close other programs, and run the cell again")
+    quiet |= {"env": os.environ | {"DASK_TEMPORARY_DIRECTORY": folder}, "cwd": folder, "start_new_session": True}
+    with subprocess.Popen([sys.executable, "-m", "dask", *words], **quiet) as program:
+        try:
+            yield
+        finally:
+            program.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(5)
+            for process in session.alive(program.pid):
+                process.kill()

@@ -47,7 +47,8 @@ def test_the_same_dependencies():
     packages, by_pip = conda()
     assert "python=3.14" in packages
     squeezed = [entry.replace(" ", "") for entry in packages]
-    wanted = [entry.replace(" ", "") for entry in PROJECT["dependencies"]]
+    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["cluster"]]
+    wanted = [entry.replace(" ", "") for entry in wanted]
     assert sorted(squeezed) == sorted([*wanted, "python=3.14", "pip"])
     assert all(re.match(r"(-e )?\.", line) for line in by_pip)  # at most the course itself
     assert len(wanted) >= 7

@@ -54,6 +54,10 @@ class DaskExecutor(ClientExecutor):
         some = {"workers": self.addresses, "allow_other_workers": True} if self._elsewhere else {}
         return self._client.gather(self._client.map(function, calls, pure=False, **some))
 
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        # Whoever is still asked for is given up: Dask would do a call again whose answer was lost with its worker.
+        super().shutdown(wait=False)
+
 
 def executor(workers: int, threads: int, scheduler: str | None, closing: ExitStack) -> DaskExecutor:
     """An executor of so many workers, all of them there; `closing` ends what it needs.

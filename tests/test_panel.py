@@ -84,7 +84,7 @@ class Runs(list):
     def __init__(self):
         self.outcomes = []
 
-    def __call__(self, experiment, params, timeout_s, *, on_start, on_progress, on_round):
+    def __call__(self, experiment, params, timeout_s, *, on_start, on_progress, on_round, python=None):
         engine.checked(experiment, params)
         self.append((experiment, params))
         self.timeout_s = timeout_s

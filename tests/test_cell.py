@@ -11,9 +11,9 @@ from helpers import LIVENESS_S, SMALL, becomes_true, profile, small
 from made.results import TWO, made
 
 import conc_lab as lab
-from conc_lab.engine import experiment, parameters, run
+from conc_lab.engine import experiment, parameters, pythons, run
 from conc_lab.engine.errors import LabError, RunStopped
-from conc_lab.engine.result import Result
+from conc_lab.engine.result import KEPT, Result, recording
 from conc_lab.student import cell
 
 
@@ -145,6 +145,21 @@ def test_what_follows_the_last_round_is_on_the_chart(page, monkeypatch):
     lab.speedup()
     line, chart = page.now()
     assert text(line) == "" and "median of two rounds" in chart
+
+
+def test_a_recording_where_there_is_no_such_python(page, monkeypatch):
+    """Without a free-threaded Python a cell says how to get one, and shows and returns the recording in its place."""
+    monkeypatch.setattr(pythons, "found", lambda: {"3.11": sys.executable})
+    result = lab.speedup("sha256", python="free-threaded", kinds=["threads"])
+    assert result == recording("speedup", "sha256", gil=False)
+    line, chart = page.now()
+    assert (
+        "uv python install 3.14t" in text(line) and "Recorded on 20" in text(line) and "without the GIL" in text(line)
+    )
+    assert "<img" in chart and not KEPT.exists()
+    for asked in ({"python": "3.99t"}, {"python": "free-threaded", "task": "matmul"}):  # which none was recorded of
+        with pytest.raises(LabError, match=r"was found, only 3\.11: install it with `uv python install 3\.\d+t`"):
+            lab.speedup(**asked)
 
 
 def test_an_error_takes_the_line_of_progress_away(page, monkeypatch):

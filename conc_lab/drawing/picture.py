@@ -23,7 +23,7 @@ from . import kit, words
 
 WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
 SWITCHED_ON = (
-    " This Python can run without the GIL, but an extension that was imported switched the GIL back on: set"
+    " This Python can run without the GIL, but an extension that was imported (or PYTHON_GIL=1) switched it on: set"
     " PYTHON_GIL=0 before Python starts, or use a version of the extension that is built for free threading."
 )
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread

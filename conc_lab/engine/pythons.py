@@ -67,24 +67,27 @@ def found() -> dict[str, str]:
 def _found(named, folders):
     entries = [entry for folder in folders.split(os.pathsep) if os.path.isdir(folder) for entry in os.listdir(folder)]
     commands = sorted({entry for entry in entries if re.fullmatch(r"python3\.\d\d+t?(\.exe)?", entry)})
-    paths, listed = [*named.split(os.pathsep), *map(shutil.which, commands)], []
-    if uv := shutil.which("uv"):
-        with contextlib.suppress(*ODD):
-            listed = json.loads(_printed(uv, "python", "list", "--only-installed", "--output-format", "json"))
-            paths += [one["path"] for one in listed if one["implementation"] == "cpython"]
-    paths = dict.fromkeys(os.path.abspath(path) for path in paths if path)
-    others = [path for path in paths if os.path.realpath(path) != os.path.realpath(sys.executable)]
+    here = os.path.realpath(sys.executable)
 
     def asked(path):
         with contextlib.suppress(LabError):
-            return facts(path)
+            return facts(os.path.abspath(path)) if path and os.path.realpath(path) != here else None
 
-    with ThreadPoolExecutor() as pool:  # they take 50 ms each
-        answers = sorted(filter(None, pool.map(asked, others)), key=lambda one: _version(one["python"]), reverse=True)
+    with ThreadPoolExecutor() as pool:  # each takes 50 ms
+        known_to_uv = pool.submit(_known_to_uv)
+        answers = [*pool.map(asked, [*named.split(os.pathsep), *map(shutil.which, commands)])]
+        answers += pool.map(asked, known_to_uv.result())
     pythons = {name(facts()): sys.executable}
-    for one in answers:
+    for one in sorted(filter(None, answers), key=lambda one: _version(one["python"]), reverse=True):
         pythons.setdefault(name(one), one["path"])
     return pythons
+
+
+def _known_to_uv():
+    with contextlib.suppress(*ODD):
+        listed = json.loads(_printed("uv", "python", "list", "--only-installed", "--output-format", "json"))
+        return [one["path"] for one in listed if one["implementation"] == "cpython"]
+    return []
 
 
 def _version(python):
@@ -125,9 +128,7 @@ def chosen(python: str | os.PathLike | None = None) -> dict:
     if python == FREE_THREADED:
         python = max((each for each in known if each.endswith("t")), key=_version, default="3.14t")
     if re.fullmatch(r"[\d.]+t?", python) and python not in known:
-        cure = (
-            f"install it with `uv python install {python}`, or set {NAMED}=/path/to/python{python} before Python starts"
-        )
+        cure = f"install it with `uv python install {python}`, or set {NAMED}=/path/to/python{python}"
         raise NotFound(f"no Python {python} was found, only {', '.join(known)}: {cure}")
     path = known.get(python) or shutil.which(os.path.expanduser(python)) or python
     return facts(os.path.abspath(path))

@@ -26,14 +26,7 @@ _current: Run | None = None
 
 
 def run(
-    experiment: str,
-    params: dict,
-    timeout_s: float = TIMEOUT_S,
-    *,
-    python=None,
-    on_start=None,
-    on_progress=None,
-    on_round=None,
+    experiment: str, params: dict, timeout_s=TIMEOUT_S, *, python=None, on_start=None, on_progress=None, on_round=None
 ) -> Result:
     """Check the parameters, run the experiment in a child and return its rows as a `Result`.
 

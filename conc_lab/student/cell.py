@@ -41,17 +41,21 @@ def _in_cell(bet, name, params, options):
     """Run with a line of progress and a chart in the running cell's output, each updated in place; keep the result."""
     from IPython.display import HTML, display
 
-    show, drawn, instead = getattr(bet, "met", lambda result, draw, whole=False: draw(result)), [], None
+    child = lacking = instead = None
     try:
         child = pythons.chosen(options["python"])
     except pythons.NotFound as error:
-        instead = options["python"] == pythons.FREE_THREADED and recording(name, params.get("task"), gil=False)
-        if not instead:
-            raise
-        child, lacking = None, error
-    frame = room(name, parameters.checked(experiment.function(name), params, child), "The chart comes here.")
+        lacking = error
+    given = parameters.checked(experiment.function(name), params, child)
+    if lacking and options["python"] == pythons.FREE_THREADED:
+        instead = recording(name, given.get("task"), gil=False)
+    if lacking and not instead:
+        raise lacking
+    frame = room(name, given, "The chart comes here.")
     line, chart = (display(HTML(text), display_id=True) for text in (status(progress_text()), frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
+
+    show, drawn = getattr(bet, "met", lambda result, draw, whole=False: draw(result)), []
 
     def draw(result):
         drawn[:] = shown(result, bet)

@@ -47,6 +47,8 @@ def _parser():
             value |= {"nargs": "+"} if isinstance(kind, parameters.Several) else {}
             command.add_argument(f"--{parameter.name.replace('_', '-')}", help=text, **value)
         command.add_argument("--timeout", type=float, default=run.TIMEOUT_S, metavar="SECONDS")
+        command.add_argument("--python", help="which Python runs it: 3.14, 3.13t, free-threaded or a path")
+        command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster's, such as tcp://127.0.0.1:8786")
         command.add_argument("--save", type=Path, metavar="FILE.json", help="write the result")
         command.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the result")
     return parser
@@ -65,11 +67,11 @@ def _claims():
     print(claim_table.measured(claim_table.claims(), say=partial(print, file=sys.stderr)))
 
 
-def _experiment(name, timeout, save, chart, **params):
+def _experiment(name, timeout, python, scheduler, save, chart, **params):
     from .engine import files, run
 
     try:
-        result = run.run(name, params, timeout, on_progress=_show_progress)
+        result = run.run(name, params, timeout, python=python, scheduler=scheduler, on_progress=_show_progress)
     finally:
         if sys.stderr.isatty():
             print(file=sys.stderr)

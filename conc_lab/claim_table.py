@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .drawing.shell.style import KEYS, STYLE, folded
 from .drawing.verdict import Verdict
-from .engine import experiment, result, run
+from .engine import experiment, pythons, result, run
 from .engine.errors import LabError, RunStopped
 from .student import bets
 
@@ -108,6 +108,8 @@ class Claims:
     def _verdict(self, claim, failed):
         fits = {name: fitting(self.results, name) for name in claim["runs"]}
         for names in itertools.product(*fits.values()):
+            if len({pythons.name(self.results[name].machine) for name in names}) > 1:
+                continue  # no claim is decided by two Pythons together
             try:
                 return decider(claim)(*(self.results[name] for name in names))
             except result.ODD as error:

@@ -11,9 +11,9 @@ from helpers import LIVENESS_S, SMALL, becomes_true, profile, small
 from made.results import TWO, made
 
 import conc_lab as lab
-from conc_lab.engine import experiment, parameters, run
+from conc_lab.engine import experiment, parameters, pythons, run
 from conc_lab.engine.errors import LabError, RunStopped
-from conc_lab.engine.result import Result
+from conc_lab.engine.result import KEPT, Result, recording
 from conc_lab.student import cell
 
 
@@ -60,7 +60,7 @@ def test_signature():
                 assert call.__name__ == name and call.__doc__ == experiment.function(name).__doc__, case
                 signature = inspect.signature(call).parameters
                 described = parameters.described(experiment.function(name))
-                assert list(signature) == [*described, "bet", "timeout_s"], case
+                assert list(signature) == [*described, "bet", "timeout_s", "python"], case
                 for parameter in described.values():
                     assert signature[parameter.name].default == parameter.default, (*case, parameter.name)
                     by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -120,7 +120,7 @@ def test_in_a_notebook(page, monkeypatch):
     """In a cell the line of progress and the chart are updated in place, and only the chart stays."""
     bet, seen = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})(), []
 
-    def made_run(experiment, params, timeout_s, *, on_progress, on_round):
+    def made_run(experiment, params, timeout_s, *, python, on_progress, on_round):
         assert (experiment, params, timeout_s) == ("speedup", {"task": "sha256"}, 7)
         on_progress(0.5, "round 1 of <2>", None)
         seen.append(page.now())
@@ -147,11 +147,26 @@ def test_what_follows_the_last_round_is_on_the_chart(page, monkeypatch):
     assert text(line) == "" and "median of two rounds" in chart
 
 
+def test_a_recording_where_there_is_no_such_python(page, monkeypatch):
+    """Without a free-threaded Python a cell says how to get one, and shows and returns the recording in its place."""
+    monkeypatch.setattr(pythons, "found", lambda: {"3.11": sys.executable})
+    result = lab.speedup("sha256", python="free-threaded", kinds=["threads"])
+    assert result == recording("speedup", "sha256", gil=False)
+    line, chart = page.now()
+    assert (
+        "uv python install 3.14t" in text(line) and "Recorded on 20" in text(line) and "without the GIL" in text(line)
+    )
+    assert "<img" in chart and not KEPT.exists()
+    for asked in ({"python": "3.99t"}, {"python": "free-threaded", "task": "matmul"}):  # which none was recorded of
+        with pytest.raises(LabError, match=r"was found, only 3\.11: install it with `uv python install 3\.\d+t`"):
+            lab.speedup(**asked)
+
+
 def test_an_error_takes_the_line_of_progress_away(page, monkeypatch):
     """A run that fails leaves no "25%" behind, and its chart stays; without a chart the frame goes, too."""
     error = LabError("refused")
 
-    def made_run(experiment, params, timeout_s, *, on_progress, on_round):
+    def made_run(experiment, params, timeout_s, *, python, on_progress, on_round):
         on_round(made(TWO, rounds=1))
         on_progress(0.25, "round 2 of 8", 3.0)
         raise error

@@ -14,7 +14,7 @@ import pytest
 
 import conc_lab as lab
 from conc_lab.drawing.facts import Tiles
-from conc_lab.engine import kinds, machine
+from conc_lab.engine import kinds, machine, pythons
 
 
 @pytest.fixture
@@ -161,7 +161,8 @@ def test_a_quota_that_was_not_found():
     facts, limited = Tiles(FACTS), Tiles(FACTS | {"cpu_quota": 1.5})
     assert facts.in_words()["cpu_quota"] == "none found (in Linux control groups or CPU_LIMIT)"
     assert ">none found (in " in facts._repr_html_() and facts["cpu_quota"] is None
-    assert limited.in_words() == limited | {"memory_free_bytes": "1,610,612,736 (1.5 GiB)"}
+    words = {"memory_free_bytes": "1,610,612,736 (1.5 GiB)", "pythons": ", ".join(pythons.found())}
+    assert limited.in_words() == limited | words
     assert ">1.5<" in limited._repr_html_()
 
 

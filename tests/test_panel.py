@@ -10,7 +10,7 @@ from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, made
 
 from conc_lab.drawing import picture
-from conc_lab.engine import experiment, kinds, parameters, tasks
+from conc_lab.engine import experiment, kinds, parameters, pythons, tasks
 from conc_lab.engine import run as engine
 from conc_lab.engine.errors import Busy, LabError, RunStopped
 from conc_lab.engine.result import load
@@ -65,6 +65,11 @@ class Panel:
         return [control for fold in folds for control in fold.children]
 
     @property
+    def offered(self):
+        """The labels of the chips."""
+        return [chip.description for chip in self.all(widgets.Checkbox)]
+
+    @property
     def wrong(self):
         """The titles of the controls that are marked."""
         return [name for name, (box, _) in self.box._controls.items() if "conc-lab-invalid" in box._dom_classes]
@@ -84,10 +89,10 @@ class Runs(list):
     def __init__(self):
         self.outcomes = []
 
-    def __call__(self, experiment, params, timeout_s, *, on_start, on_progress, on_round):
+    def __call__(self, experiment, params, timeout_s, *, on_start, on_progress, on_round, python=None):
         engine.checked(experiment, params)
         self.append((experiment, params))
-        self.timeout_s = timeout_s
+        self.timeout_s, self.python = timeout_s, python
         outcome = self.outcomes.pop(0)
         outcome = outcome(on_progress, on_round) if callable(outcome) else outcome
         if isinstance(outcome, BaseException):
@@ -185,6 +190,24 @@ def test_every_panel_offers_a_new_task():
     for panel in (recorder, Panel("timeline", tasks=["sleep"])):
         assert not panel["digits"].value and panel["sleep"].value
     assert before["Run"] and Panel(task="digits")["Task"].value == "digits"
+
+
+def test_a_choice_of_pythons(runs, monkeypatch):
+    """Where there are several Pythons one can be chosen: its kinds are offered, it runs it, the chart is then old."""
+    monkeypatch.setattr(pythons, "found", lambda: {"3.14": "/3.14", "3.13": "/3.13"})
+    monkeypatch.setattr(
+        pythons, "facts", lambda path="/3.14": {"python": path[1:], "start_methods": kinds.start_methods()}
+    )
+    panel = Panel("speedup", workers=[2])
+    assert panel["Python"].options == ("3.14", "3.13") and "interpreters" in panel.offered
+    run(panel, runs, made(TWO))
+    assert runs.python == "3.14" and "The controls have changed" not in panel.page
+    panel["Python"].value = "3.13"
+    assert "interpreters" not in panel.offered and "The controls have changed" in panel.page
+    monkeypatch.setattr(pythons, "found", lambda: {"3.14": "/3.14"})
+    assert Panel("speedup")["Python"].layout.display == "none"
+    with pytest.raises(LabError, match=r"no Python 3\.14t was found"):
+        Panel("speedup", python="free-threaded")
 
 
 def test_only_kinds_that_are_here(runs, monkeypatch):

@@ -109,7 +109,7 @@ def test_kinds(monkeypatch):
     with pytest.raises(
         LabError, match="start method 'forkserver' does not exist on this platform; one of: spawn, fork"
     ):
-        kinds.check_kinds(["threads", "forkserver"], 1, facts(100))
+        kinds.check_kinds(["threads", "forkserver"], 1, facts(100) | {"start_methods": ["spawn", "fork"]})
 
 
 def test_unknown_parameter():
@@ -181,7 +181,7 @@ def test_unknown_profile():
 def test_refused_before_the_start(nothing_starts, monkeypatch):
     """A run is refused in the kernel for its experiment, a parameter, parameters that do not go together, or memory."""
     monkeypatch.setattr(run, "machine", lambda: facts(100))
-    monkeypatch.setattr(pythons, "_own", lambda: kinds.own() | {"python": "3.13.5"})
+    monkeypatch.setattr(pythons, "facts", lambda: kinds.own() | {"python": "3.13.5"})
     for name, params, words in (
         ("speedups", {}, "unknown experiment 'speedups'; one of: advise, "),
         ("speedup", {"rounds": 0}, "rounds must be a whole number"),

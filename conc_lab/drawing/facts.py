@@ -3,6 +3,7 @@
 from html import escape
 
 from ..engine import machine as facts
+from ..engine import pythons
 from .shell.style import STYLE, folded
 
 ALONE = "<p>With one usable CPU no kind of worker computes faster than serial.</p>"
@@ -12,10 +13,10 @@ class Tiles(dict):
     """Facts that show themselves."""
 
     def in_words(self) -> dict:
-        """The facts for people: memory in GiB too, and for a quota that is None, where it was looked for."""
+        """The facts for people: memory in GiB too, where a quota that is None was looked for, and the Pythons found."""
         memory = f"{self['memory_free_bytes']:,} ({self['memory_free_bytes'] / 2**30:.1f} GiB)"
         quota = self["cpu_quota"] or "none found (in Linux control groups or CPU_LIMIT)"
-        return self | {"memory_free_bytes": memory, "cpu_quota": quota}
+        return self | {"memory_free_bytes": memory, "cpu_quota": quota, "pythons": ", ".join(pythons.found())}
 
     def _repr_html_(self):
         quota = f", a quota of {self['cpu_quota']:g}" if self["cpu_quota"] else ""

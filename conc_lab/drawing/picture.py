@@ -22,6 +22,10 @@ from ..engine.result import ODD, Result, recording
 from . import kit, words
 
 WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
+SWITCHED_ON = (
+    " This Python can run without the GIL, but an extension that was imported (or PYTHON_GIL=1) switched it on: set"
+    " PYTHON_GIL=0 before Python starts, or use a version of the extension that is built for free threading."
+)
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
@@ -74,6 +78,8 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
         picture = _said(picture, after=f" Your bet: {answer}.")
+    if result.machine["gil"] and result.machine.get("free_threaded"):
+        picture = _said(picture, after=SWITCHED_ON)
     return replace(picture, beside=beside)
 
 
@@ -106,10 +112,14 @@ def _recorded_beside(result):
 
 
 def _of_recording(recorded, chart):
+    return _said(drawn(charts(recorded)[chart], recorded, None), before=whence(recorded))  # nothing stands beside it
+
+
+def whence(recorded: Result) -> str:
+    """When a recording was made, and by what machine and Python."""
     facts = recorded.machine
-    whence = f"Recorded on {recorded.started[:10]} with {words.count(facts['usable_cpus'], 'usable CPU')}, "
-    whence += f"{facts['system']}, Python {words.python(facts)}. "
-    return _said(drawn(charts(recorded)[chart], recorded, None), before=whence)  # nothing stands beside a recording
+    cpus = words.count(facts["usable_cpus"], "usable CPU")
+    return f"Recorded on {recorded.started[:10]} with {cpus}, {facts['system']}, Python {words.python(facts)}. "
 
 
 def drawn(maker, *args) -> Picture:

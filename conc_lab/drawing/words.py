@@ -64,8 +64,9 @@ def one(kind):
 
 
 def python(facts: dict) -> str:
-    """The version of a machine's Python, and whether it ran without the GIL."""
-    return facts["python"] if facts["gil"] else f"{facts['python']} without the GIL"
+    """The version of a machine's Python, and what became of its GIL where it is free-threaded."""
+    free = ", free-threaded, but with its GIL on" * bool(facts.get("free_threaded"))
+    return facts["python"] + (free if facts["gil"] else " without the GIL")
 
 
 def count(number, what):

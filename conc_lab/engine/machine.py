@@ -8,11 +8,10 @@ import math
 import os
 import platform
 import re
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import kinds, this_python
+from . import this_python
 
 # The limit and what is used, in the files of a control group, version 2 and version 1.
 MEMORY = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
@@ -37,10 +36,7 @@ def machine() -> dict:
         memory_free_bytes=memory_free(),
         cpu=_cpu_name(),
         system=system(),
-        python=platform.python_version(),
-        free_threaded=bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        gil=this_python.gil(),
-        start_methods=kinds.start_methods(),
+        **this_python.facts(),
         binder="BINDER_SERVICE_HOST" in os.environ or "BINDER_LAUNCH_HOST" in os.environ,
     )
 

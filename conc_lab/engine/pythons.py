@@ -17,100 +17,84 @@ from . import this_python
 from .errors import LabError
 
 NAMED = "CONC_LAB_PYTHONS"  # paths of more Pythons, in the environment
-OLDEST = (3, 11)
+FREE_THREADED = "free-threaded"  # the newest one that is
 ANSWER_S = 5
 # What is in the environment for the Python that runs here and would mislead, or end, another.
 OF_THIS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHON_GIL", "__PYVENV_LAUNCHER__")
-UV = ("python", "list", "--only-installed", "--output-format", "json")
-FREE = "free-threaded"
-TO_GET_ONE = f"install one with `uv python install 3.14t`, or set {NAMED}=/path/to/python3.14t before JupyterLab starts"
+ODD = (ValueError, LookupError, TypeError)  # what comes of an answer that is none
 
 
 class NotFound(LabError):
-    """No Python of this version, or without the GIL, was found."""
+    """No Python of this name was found."""
 
 
 def name(facts: dict) -> str:
     """What a Python with these facts is called: "3.14", "3.13t"."""
-    return ".".join(facts["python"].split(".")[:2]) + "t" * facts["free_threaded"]
+    return ".".join(facts["python"].split(".")[:2]) + "t" * facts.get("free_threaded", False)
 
 
-def facts(path: str) -> dict:
-    """What the Python at this path says of itself (see `this_python.facts`); it is asked once.
+@cache
+def facts(path: str = sys.executable) -> dict:
+    """What the Python at this path says of itself (see `this_python`), with `path` where it is not the one that runs.
 
     Raises LabError for what is missing, is no Python, does not answer or is older than 3.11.
     """
     if path == sys.executable:
-        return _own()
-    answer = _answer(path)
-    if isinstance(answer, str):
-        raise LabError(answer)
-    return answer
+        return this_python.facts() | {"packages": this_python.packages()}
+    if not os.path.isfile(path):
+        raise LabError(f"there is no Python at {path}: give the path of its program, such as /usr/bin/python3.14")
+    try:
+        said = json.loads(_printed(path, this_python.__file__).splitlines()[-1]) | {"path": path}
+        too_old = _version(said["python"]) < (3, 11)
+    except ODD:
+        why = f"it did not answer within {ANSWER_S} s as Python does"
+        raise LabError(f"{path} is no Python, or one that does not work: {why}") from None
+    if too_old:
+        raise LabError(f"{path} is Python {said['python']}: conc_lab needs 3.11 or newer")
+    return said
 
 
 def found() -> dict[str, str]:
     """The path of each Python by its name: the one that runs here first, then the newest of each version.
 
-    They are looked for in CONC_LAB_PYTHONS, on PATH (python3.N, python3.Nt) and by uv, once; what does not answer is
-    left out.
+    They are looked for in CONC_LAB_PYTHONS, on PATH (python3.N, python3.Nt) and by uv; what does not answer is left
+    out. Each is asked once.
     """
     return dict(_found(os.environ.get(NAMED, ""), os.environ.get("PATH", "")))
 
 
 @cache
-def _found(named, on_path):
-    with ThreadPoolExecutor(8) as pool:
-        paths = [*filter(None, named.split(os.pathsep)), *_on_path(on_path), *_of_uv()]
-        paths = [path for path in dict.fromkeys(map(os.path.abspath, paths)) if path != sys.executable]
-        answers = [answer for answer in pool.map(_answer, paths) if isinstance(answer, dict)]
-    pythons = {name(_own()): sys.executable}
-    for one in sorted(answers, key=_version, reverse=True):
+def _found(named, folders):
+    entries = [entry for folder in folders.split(os.pathsep) if os.path.isdir(folder) for entry in os.listdir(folder)]
+    commands = sorted({entry for entry in entries if re.fullmatch(r"python3\.\d\d+t?(\.exe)?", entry)})
+    here = os.path.realpath(sys.executable)
+
+    def asked(path):
+        with contextlib.suppress(LabError):
+            return facts(os.path.abspath(path)) if path and os.path.realpath(path) != here else None
+
+    with ThreadPoolExecutor() as pool:  # each takes 50 ms
+        known_to_uv = pool.submit(_known_to_uv)
+        answers = [*pool.map(asked, [*named.split(os.pathsep), *map(shutil.which, commands)])]
+        answers += pool.map(asked, known_to_uv.result())
+    pythons = {name(facts()): sys.executable}
+    for one in sorted(filter(None, answers), key=lambda one: _version(one["python"]), reverse=True):
         pythons.setdefault(name(one), one["path"])
     return pythons
 
 
-def _on_path(folders):
-    """python3.11 and newer on PATH, of each name the first as a shell finds it."""
-    names = set()
-    for folder in folders.split(os.pathsep):
-        with contextlib.suppress(OSError):
-            names |= {entry for entry in os.listdir(folder) if re.fullmatch(r"python3\.\d+t?(\.exe)?", entry)}
-    return filter(None, map(shutil.which, sorted(names)))
-
-
-def _of_uv():
-    """The paths that uv, where it is installed, knows of."""
-    if not (uv := shutil.which("uv")):
-        return []
-    with contextlib.suppress(ValueError, LookupError, TypeError):
-        return [one["path"] for one in json.loads(_said(uv, *UV)) if one["implementation"] == "cpython"]
+def _known_to_uv():
+    with contextlib.suppress(*ODD):
+        listed = json.loads(_printed("uv", "python", "list", "--only-installed", "--output-format", "json"))
+        return [one["path"] for one in listed if one["implementation"] == "cpython"]
     return []
 
 
-@cache
-def _own():
-    return this_python.facts()
+def _version(python):
+    return tuple(map(int, re.findall(r"\d+", python)[:3]))
 
 
-@cache
-def _answer(path):
-    """The facts, or why there are none."""
-    if not os.path.isfile(path):
-        return f"there is no Python at {path}: give the path of its program, such as /usr/bin/python3.14"
-    try:
-        said = json.loads(_said(path, this_python.__file__).splitlines()[-1])
-        if _version(said) < OLDEST:
-            return f"{path} is Python {said['python']}: conc_lab needs 3.11 or newer"
-        return said | {"path": path}
-    except (ValueError, LookupError, TypeError):
-        return f"{path} is no Python, or one that does not work: it did not answer within {ANSWER_S} s as Python does"
-
-
-def _version(facts):
-    return tuple(int(digits) for digits in re.findall(r"\d+", facts["python"])[:3])
-
-
-def _said(*command):
+def _printed(*command):
     """What a program prints, "" where it cannot be started or takes too long."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
@@ -120,43 +104,38 @@ def _said(*command):
     with program.stdout:
         try:
             return program.communicate(timeout=ANSWER_S)[0]
-        except (subprocess.TimeoutExpired, UnicodeDecodeError):
-            # What it has started holds the pipe.
+        except (subprocess.TimeoutExpired, ValueError):  # too late, or no text
+            # With what it has started, which holds the pipe.
             os.killpg(program.pid, 9) if hasattr(os, "killpg") else program.kill()
             program.wait()
             return ""
 
 
-def environment(path: str | None = None) -> dict[str, str]:
+def environment(free_threaded: bool = False) -> dict[str, str]:
     """The environment for another Python: without what is there for the one that runs here."""
-    kept = {"PYTHON_GIL"} if path and facts(path)["free_threaded"] else ()  # other builds refuse to start with it
+    kept = ["PYTHON_GIL"] * free_threaded  # other builds refuse to start with it
     return {key: value for key, value in os.environ.items() if key not in OF_THIS or key in kept}
 
 
-def chosen(python: str | os.PathLike | None) -> dict:
-    """The facts of the Python that is asked for: by a name, by "free-threaded" (the newest found), or by its path.
+def chosen(python: str | os.PathLike | None = None) -> dict:
+    """The facts of the Python that is asked for: by its name, by its path, or as FREE_THREADED.
 
-    `path` is among them where it is another than the one that runs here. Raises LabError where it is not there, and for
-    what `facts` refuses.
+    Raises NotFound for a name that none has, and what `facts` raises.
     """
-    python = python if python is None else os.fspath(python) if hasattr(python, "__fspath__") else str(python)
-    if python is None or python == sys.executable:
-        return _own()
-    if python == FREE:
-        known = [one for one in map(facts, found().values()) if one["free_threaded"]]
-        if not known:
-            raise NotFound(f"no free-threaded Python was found: {TO_GET_ONE}")
-        return max(known, key=_version)
-    if re.fullmatch(r"[\d.]+t?", python):
-        if python not in (known := found()):
-            there = f"only {', '.join(known)}; give its path as python, or in {NAMED} before JupyterLab starts"
-            raise NotFound(f"no Python {python} was found, {there}")
-        return facts(known[python])
-    return facts(os.path.abspath(shutil.which(os.path.expanduser(python)) or python))
+    if not python:
+        return facts()
+    known, python = found(), str(python)
+    if python == FREE_THREADED:
+        python = max((each for each in known if each.endswith("t")), key=_version, default="3.14t")
+    if re.fullmatch(r"[\d.]+t?", python) and python not in known:
+        cure = f"install it with `uv python install {python}`, or set {NAMED}=/path/to/python{python}"
+        raise NotFound(f"no Python {python} was found, only {', '.join(known)}: {cure}")
+    path = known.get(python) or shutil.which(os.path.expanduser(python)) or python
+    return facts(os.path.abspath(path))
 
 
 def need(package: str, facts: dict) -> None:
     """Raise LabError, with the cure, where another Python lacks a package that a run needs."""
     if package not in facts.get("packages", [package]):
-        cure = f"{facts.get('path', 'python')} -m pip install {package}"
+        cure = f"{facts.get('path', sys.executable)} -m pip install {package}"
         raise LabError(f"Python {name(facts)} has no {package}, which this run needs: install it with `{cure}`")

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from . import experiment as experiments
-from . import files
+from . import files, pythons
 from .errors import LabError
 
 SCHEMA = 2
@@ -65,9 +65,15 @@ class Result:
         return files.write(path, data, "the result")
 
     def keep(self) -> Path:
-        """Save the result where `claims` finds it; it replaces an earlier one with the same parameters."""
+        """Save the result in `home`; it replaces an earlier one with the same parameters."""
         digest = zlib.crc32(json.dumps(self.params, sort_keys=True).encode())
-        return self.save(KEPT / f"{self.experiment}-{digest:08x}.json")
+        return self.save(self.home / f"{self.experiment}-{digest:08x}.json")
+
+    @property
+    def home(self) -> Path:
+        """The folder where `claims` finds what this Python measured, or one for each other Python."""
+        python = pythons.name(self.machine)
+        return KEPT if python == pythons.name(pythons.facts()) else KEPT / f"python {python}"
 
 
 once = lru_cache(maxsize=16)  # makes a function of a result compute once for each result

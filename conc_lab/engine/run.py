@@ -27,16 +27,9 @@ _current: Run | None = None
 
 
 def run(
-    experiment: str,
-    params: dict,
-    timeout_s: float = TIMEOUT_S,
-    *,
-    python=None,
-    scheduler=None,
-    on_start=None,
-    on_progress=None,
+    experiment: str, params: dict, timeout_s=TIMEOUT_S, *, python=None, scheduler=None, on_start=None, on_progress=None,
     on_round=None,
-) -> Result:
+) -> Result:  # fmt: skip
     """Check the parameters, run the experiment in a child and return its rows as a `Result`.
 
     python: which Python the child is, by default the one that runs here (see `pythons.chosen`). scheduler: the address

@@ -53,14 +53,13 @@ class Run:
             gone = f"the notebook's folder is gone, or no temporary folder can be made ({error.strerror})"
             cure = "open the notebook where it is now; make room, or set TMPDIR to a folder that can be written to"
             raise LabError(f"{gone}: {cure}") from error
-        pipes = dict.fromkeys(("stdin", "stderr"), subprocess.PIPE)  # stdin: its closing ends the watchdog
+        # stdin: its closing ends the watchdog
+        pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
         variables = environment(python, self._scratch.name)
         variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP", MARK), self._scratch.name)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_events, self._read_printed)]
         try:
-            self._process = helper.start(
-                "engine.child", spec, python=python, **pipes, env=variables, start_new_session=True
-            )
+            self._process = helper.start("engine.child", spec, python=python, env=variables, **pipes)
             self.pid = self._process.pid  # also its session's and its process group's
             for reader in self._readers:
                 reader.start()
@@ -183,7 +182,7 @@ def environment(python: str | None = None, scratch: str = "") -> dict[str, str]:
         path = _alone(here / "conc_lab", Path(scratch, "path"))
     elif here.name not in ("site-packages", "dist-packages"):
         path = os.pathsep.join(filter(None, (str(here), path)))
-    kept = pythons.environment(python) if python else os.environ
+    kept = pythons.environment(pythons.facts(python)["free_threaded"]) if python else os.environ
     return kept | ONE_THREAD | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": path}
 
 

@@ -5,9 +5,10 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from ..engine import experiment, parameters, run
+from ..drawing import picture
+from ..engine import experiment, kinds, parameters, pythons, run
 from ..engine.errors import LabError
-from ..engine.result import Result
+from ..engine.result import Result, recording
 from .shown import room, shown
 
 
@@ -15,39 +16,59 @@ def experiment_call(name: str) -> Callable[..., Result]:
     """A function that runs the experiment `name` with these parameters and returns its `Result`.
 
     They are given by name, a task also by position. Beside the experiment's own parameters it takes `bet`, laid
-    over the chart, and `timeout_s`. In a notebook the result is also kept in my_work/results.
+    over the chart, `timeout_s`, and `python`: the Python that runs it, by its name ("3.14", "3.13t"), its path or as
+    "free-threaded", of which a notebook shows and returns a recording where there is none; and `scheduler`, the address
+    of a Dask cluster, which then is one more kind of worker. In a notebook the result is also kept in my_work/results.
     """
     function = experiment.function(name)
 
-    def call(task=None, /, *, bet=None, timeout_s: float = run.TIMEOUT_S, **params) -> Result:
+    def call(task=None, /, *, bet=None, timeout_s=run.TIMEOUT_S, python=None, scheduler=None, **params) -> Result:
         params |= {} if task is None else {"task": task}
-        return _in_cell(bet, name, params, timeout_s) if kernel() else run.run(name, params, timeout_s)
+        options = {"timeout_s": timeout_s, "python": python, "scheduler": scheduler}
+        return _in_cell(bet, name, params, options) if kernel() else run.run(name, params, **options)
 
     called = {"task": inspect.Parameter.POSITIONAL_OR_KEYWORD}  # all others by name alone
     items = parameters.described(function).values()
     own = [item.replace(kind=called.get(item.name, item.KEYWORD_ONLY), annotation=item.empty) for item in items]
-    _, *bet_and_timeout, _ = inspect.signature(call).parameters.values()
-    call.__signature__ = inspect.Signature([*own, *bet_and_timeout])
+    _, *options, _ = inspect.signature(call).parameters.values()
+    call.__signature__ = inspect.Signature([*own, *options])
     call.__name__ = call.__qualname__ = name
     call.__doc__ = function.__doc__
     return call
 
 
-def _in_cell(bet, name, params, timeout_s):
+def _in_cell(bet, name, params, options):
     """Run with a line of progress and a chart in the running cell's output, each updated in place; keep the result."""
     from IPython.display import HTML, display
 
-    frame = room(name, parameters.checked(experiment.function(name), params), "The chart comes here.")
+    child = lacking = instead = None
+    try:
+        child = pythons.chosen(options["python"])
+    except pythons.NotFound as error:
+        lacking = error
+    given = parameters.checked(experiment.function(name), params, child)
+    if lacking and options["python"] == pythons.FREE_THREADED:
+        instead = recording(name, given.get("task"), gil=False)
+    elif problem := kinds.unavailable(getattr(experiment.part(name, "measure"), "NEEDS", ""), child):
+        lacking, instead = LabError(problem), recording(name)
+    if lacking and not instead:
+        raise lacking
+    frame = room(name, given, "The chart comes here.")
     line, chart = (display(HTML(text), display_id=True) for text in (status(progress_text()), frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
+
     show, drawn = getattr(bet, "met", lambda result, draw, whole=False: draw(result)), []
 
     def draw(result):
         drawn[:] = shown(result, bet)
         chart.update(HTML("".join(drawn)))
 
+    if instead:
+        show(instead, draw, whole=True)
+        line.update(HTML(status(f"This is a recording, because {lacking}. {picture.whence(instead)}")))
+        return instead
     try:
-        result = run.run(name, params, timeout_s, on_round=lambda result: show(result, draw), **events)
+        result = run.run(name, params, **options, on_round=lambda result: show(result, draw), **events)
         show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
     finally:
         line.update(HTML(status("")))

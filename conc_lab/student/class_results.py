@@ -95,6 +95,7 @@ def _figures(name, result):
     else:
         lines = startups(result).query("kind != 'threads' and not cold and against_thread.notna()")
     lines = lines.rename(columns={"speedup": "value", "against_thread": "value", "main_imports": "case"})
+    lines.case += "" if result.machine["gil"] else " without the GIL"
     facts = {"cpus": result.machine["usable_cpus"], "system": result.machine["system"]}
     return lines.assign(file=name, experiment=result.experiment, **facts).to_dict("records")
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from ..engine import kinds, parameters
+from ..engine import kinds, parameters, pythons
 from ..engine.tasks import OWN, TASKS
 
 UNITS = {"kb": "kB", "mb": "MB", "us": "µs", "ms": "ms", "s": "s"}
+WIDE = {"description_width": "9em"}
 USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, beside those of the default
 
 
@@ -17,16 +18,17 @@ def label(name: str) -> str:
     return f"{' '.join(first).capitalize()} ({UNITS[last]})" if last in UNITS else name.replace("_", " ").capitalize()
 
 
-def control(parameter, value, on_change: Callable[[dict], None]) -> tuple[widgets.Widget, Callable]:
+def control(parameter, value, on_change: Callable, facts: dict | None = None) -> tuple[widgets.Widget, Callable]:
     """(the widget that shows a parameter with this value, a function that reads its value, unchecked).
 
-    on_change is called after each change of the value; of what is typed, when its field is left.
+    on_change is called after each change of the value; of what is typed, when its field is left. facts: those of the
+    Python whose kinds of worker are offered.
     """
     kind, title = parameter.annotation, label(parameter.name)
-    look = {"description": title, "tooltip": kind.help, "style": {"description_width": "9em"}}
+    look = {"description": title, "tooltip": kind.help, "style": WIDE}
     match kind:
         case parameters.Several():
-            return _several(parameter, value, title, on_change)
+            return _several(parameter, value, title, on_change, facts)
         case parameters.TaskName():
             box, choice = _task(kind.options(), kind.check(parameter.name, value), look)
         case parameters.OneOf():
@@ -37,7 +39,15 @@ def control(parameter, value, on_change: Callable[[dict], None]) -> tuple[widget
     return box, lambda: parameters.parsed(choice.value) if box.has_trait("placeholder") else choice.value
 
 
-def _several(parameter, value, title, on_change):
+def python_choice(python) -> widgets.Dropdown:
+    """The choice of the Python that runs an experiment; hidden where there is one only."""
+    value = str(python or next(iter(pythons.found())))
+    names = list(dict.fromkeys([*pythons.found(), value]))
+    layout = {"display": "" if names[1:] else "none"}
+    return widgets.Dropdown(options=names, value=value, description="Python", style=WIDE, layout=layout)
+
+
+def _several(parameter, value, title, on_change, facts):
     """A chip for each option; for each kind of worker that this machine has; a field for numbers that have no chip."""
     kind, fields = parameter.annotation.of, []
     chosen = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
@@ -46,7 +56,7 @@ def _several(parameter, value, title, on_change):
         others = " ".join(str(number) for number in chosen if number not in options)
         fields = [_field(others, description="others", placeholder="such as 3 6")]
     else:
-        options = kinds.here(kind.options())
+        options = kinds.here(kind.options(), facts)
     chips = [widgets.Checkbox(option in chosen, description=str(option), indent=False) for option in options]
     row = widgets.HBox([widgets.HTML(f"<span>{title}</span>"), widgets.HBox([*chips, *fields])])
     row.add_class("conc-lab-row")

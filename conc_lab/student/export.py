@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from string import Template
 
-from ..engine import files, find_task, kinds, parameters
+from ..engine import files, find_task, kinds, parameters, pythons
 from ..engine.errors import LabError
 from ..engine.machine import machine
-from ..engine.result import Result
+from ..engine.result import KEPT, Result
 from ..engine.session import BLAS
 
 KINDS = ("serial", "threads", "asyncio", "processes", *kinds.START_METHODS, "interpreters", "dask")
@@ -34,6 +34,8 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     """
     name, values = parameters.TaskName("").check("task", task), _values(items)
     method, most, chunk = kinds.start_methods()[0], None, "max(1, len(items) // (16 * workers))"
+    another = isinstance(kind, Result) and kind.home != KEPT
+    python = f"python{pythons.name(kind.machine)}" if another else "python"
     if isinstance(kind, Result):
         method = kind.processes or method
         kind, most, chunk = _advised(kind, name, len(values))
@@ -50,7 +52,7 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    fields = {"kind": kind, "file": path.name, "method": "", "context": "", "chunks": "", "loop": ""}
+    fields = {"kind": kind, "file": path.name, "python": python, "method": "", "context": "", "chunks": "", "loop": ""}
     fields |= {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
     fields["executor"] = EXECUTORS.get(kind, "ProcessPoolExecutor")
     fields["cell"] = (_filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else "") + cell.strip()

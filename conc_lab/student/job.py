@@ -21,12 +21,13 @@ class Job:
         self._on_change, self._lock = on_change, threading.RLock()
         self._run, self._stopping = None, False
 
-    def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S) -> None:
-        """Start a run and return immediately. Does nothing while one is running."""
+    def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S, **options) -> None:
+        """Start a run (options: as for `run.run`) and return immediately. Does nothing while one is running."""
         with self._lock:  # what the run tells waits until all of this is done
             if self.state != "running":  # else Run was pressed twice
                 self._run, self._stopping = None, False
-                threading.Thread(target=self._work, args=(experiment, params, timeout_s), daemon=True).start()
+                what = experiment, params, timeout_s
+                threading.Thread(target=self._work, args=what, kwargs=options, daemon=True).start()
                 self._change(state="running", error=None, progress=(0.0, "starting", None))
 
     def stop(self) -> None:
@@ -36,8 +37,8 @@ class Job:
             if self._run:
                 self._run.stop()
 
-    def _work(self, *what):
-        events = {"on_start": self._adopt, "on_progress": lambda *progress: self._change(progress=progress)}
+    def _work(self, *what, **options):
+        events = options | {"on_start": self._adopt, "on_progress": lambda *progress: self._change(progress=progress)}
         try:
             self._change(state="done", result=run.run(*what, on_round=lambda new: self._change(result=new), **events))
         except RunStopped:

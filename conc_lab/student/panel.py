@@ -15,11 +15,10 @@ from ..drawing import picture
 from ..drawing.shell.shell import Shell, button
 from ..drawing.shell.style import folded, scrolling
 from ..engine import experiment as experiments
-from ..engine import parameters, run
+from ..engine import parameters, pythons, run
 from ..engine.errors import Busy, LabError
-from ..engine.result import KEPT
 from .cell import kernel, progress_text
-from .controls import control
+from .controls import control, python_choice
 from .job import Job
 from .shown import provenance, room, shown
 
@@ -32,10 +31,11 @@ class Panel(Shell):
     """A panel for the experiment; keyword arguments set its controls, `bet` is laid over its chart.
 
     Numbers that are not set so are folded. A run that takes longer than `timeout_s` is ended, and so is the run of a
-    panel that the same cell showed before. Raises LabError for parameters the experiment does not take or cannot use.
+    panel that the same cell showed before. `python` is the Python that runs it (see `pythons.chosen`); where there are
+    several they can be chosen from. Raises LabError for parameters the experiment does not take or cannot use.
     """
 
-    def __init__(self, experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_S, **initial):
+    def __init__(self, experiment: str = "speedup", bet=None, timeout_s: float = run.TIMEOUT_S, python=None, **initial):
         parent = kernel().get_parent() if kernel() else {}
         self._cell = (parent.get("metadata") or {}).get("cellId")  # None where the page does not tell
         for before in list(_PANELS):
@@ -43,7 +43,8 @@ class Panel(Shell):
                 before._job.stop()
         self._function, self._bet, self._job = experiments.function(experiment), bet, Job(self._changed)
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
-        parameters.checked(self._function, initial)
+        self._python = python_choice(python)
+        parameters.checked(self._function, initial, pythons.chosen(python))
         self._run, self._save = button("", self._on_run), button("Save result", self._on_save, icon="save")
         self._end_other = button("End the other run", self._on_end_other, icon="stop")
         super().__init__(name=f"Panel: {experiment}", default=self._run, at_once=AT_ONCE)
@@ -54,28 +55,32 @@ class Panel(Shell):
         code = widgets.HTML(folded("Show the code", _code(inspect.getsource(self._function))))
         below = widgets.HBox([code, *folds]).add_class("conc-lab-folds")
         self._below = [buttons, self.status, self._detail, self._chart, self._source, below]
+        self._python.observe(lambda _: self.show_controls(self.values()), "value")
         self._set, self._more = set(initial), widgets.HTML(folded("More settings", ""))
         self._asked = self._measured = None  # what the run was asked for, and the one whose rows are shown
         self.show_controls(initial)
         self._show_state()
-        self._show_source()
         _PANELS.add(self)
 
     def show_controls(self, values):
         """Build the controls, which list the tasks that there are now, with these values."""
-        self._controls, shown, rare = {}, [], []
+        self._controls, shown, rare, facts = {}, [], [], pythons.chosen(self._python.value)
         for item in parameters.described(self._function).values():
             value = values.get(item.name, item.default)
-            box, read = control(item, value, partial(self._on_control, item))
+            box, read = control(item, value, partial(self._on_control, item), facts)
             self._controls[item.name] = box, read
             place = rare if isinstance(item.annotation, parameters.Number) and item.name not in self._set else shown
             place.append(box)
         more = [self._more, widgets.VBox(rare).add_class("conc-lab-rare")] if shown and rare else rare
-        self.show([*shown, *more, *self._below])
+        self.show([self._python, *shown, *more, *self._below])
+        self._show_source()
 
     def values(self):
         """What the controls say, unchecked."""
         return {name: read() for name, (_, read) in self._controls.items()}
+
+    def _settings(self):
+        return self.values() | {"python": self._python.value}
 
     def _on_control(self, item, _):
         """Called after a control has changed: what is wrong is marked and said."""
@@ -93,8 +98,8 @@ class Panel(Shell):
             self.say(AT_ONCE["Stop"])
             self._job.stop()
         else:
-            self._asked = self.values()
-            self._job.start(self._function.__name__, self._asked, self._timeout_s)
+            self._asked = self._settings()
+            self._job.start(self._function.__name__, self.values(), self._timeout_s, python=self._python.value)
 
     def _on_end_other(self, _):
         run.stop()
@@ -105,7 +110,7 @@ class Panel(Shell):
     def _on_save(self, _):
         result = self._job.result
         try:
-            path = result.save(KEPT / f"{result.experiment}-{result.started[:19].replace(':', '')}.json")
+            path = result.save(result.home / f"{result.experiment}-{result.started[:19].replace(':', '')}.json")
             self.say(f"Saved as {path.as_posix()}.")
         except LabError as error:
             self.say(f"Not saved: {error}.", "bad")
@@ -149,7 +154,7 @@ class Panel(Shell):
         warning, running = "", self._job.state == "running"
         if running and self._measured is not self._asked:
             warning = "This is the run before, until the first round is complete."
-        elif self.values() != self._measured:
+        elif self._settings() != self._measured:
             warning = f"The controls have changed since{' this run began' if running else ': press Run'}."
         text = f'{html.escape(provenance(self._job.result))}<div class="conc-lab-warning">{warning}</div>'
         self._source.value = f'<div class="conc-lab">{text}</div>'

@@ -1,5 +1,7 @@
 """Results made by hand: known speeds and CPU times, so that a chart or a sentence can be held to them."""
 
+import platform
+
 from conc_lab.engine import experiment, parameters
 from conc_lab.engine.result import Result
 from conc_lab.experiments.speedup.measure import decompose
@@ -17,7 +19,7 @@ MACHINE = {
     "cpu": "a made CPU",
     "system": "Linux",
     "architecture": "x86_64",
-    "python": "3.14.0",
+    "python": platform.python_version(),
     "implementation": "CPython",
     "free_threaded": False,
     "gil": True,

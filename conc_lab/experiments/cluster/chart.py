@@ -44,7 +44,7 @@ def cluster_chart(result: Result, bet):
     lines = summary(result)
     told = [say(part) for name, say in SAID.items() if len(part := where(lines, part=name))]
     what = "each panel has a scale of its own; hatched: tasks without a result"
-    figure, alt = kit.bars(lines, "panel", "median", "lost", what, told[0])
+    figure, alt = kit.bars(lines, "panel", "median", "lost", what, told[0].partition(";")[0])
     return figure, alt, words.sentence(*told)
 
 

@@ -21,6 +21,7 @@ from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 from ..faults.worker import mark
 from . import worker
 
+NEEDS = "dask"  # the kind without which nothing is measured
 WORKERS = 2
 SOON_S = 60  # for what is sure to happen, however busy the machine
 BUSY_MS, BUSY_TASKS = 10, 24
@@ -54,7 +55,7 @@ def cluster(
 
 def check(params, machine):
     """Refuse a Python without `distributed`."""
-    if problem := unavailable("dask", machine):
+    if problem := unavailable(NEEDS, machine):
         raise LabError(problem)
 
 

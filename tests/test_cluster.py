@@ -97,6 +97,7 @@ def test_separate_programs(tmp_path, monkeypatch, nothing_left):
     are refused; 10,000 tasks survive the loss of a worker, and memory stays level; then nothing is left.
     """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     function = own_task.define("survives", SURVIVES)
     before = psutil.Process().children()
     with own_cluster(2) as address:

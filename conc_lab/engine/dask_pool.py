@@ -25,7 +25,6 @@ from .errors import LabError
 ANSWER_S = 10  # a scheduler that is there answers in milliseconds, one that is being started in seconds
 START_S = 60  # for a worker's start, however busy the machine
 PACKAGE, CODE = Path(__file__).parents[1], ("engine", "experiments")
-PACKAGE, CODE = Path(__file__).parents[1], ("engine", "experiments")
 LOOPBACK = "127.0.0.1"
 SAME = ("python", "distributed", "dask", "cloudpickle")  # what all must have in the same version: the others may differ
 
@@ -63,8 +62,7 @@ def executor(workers: int, threads: int, scheduler: str | None, closing: ExitSta
     """An executor of so many workers, all of them there; `closing` ends what it needs.
 
     scheduler: the address of a cluster that is there; without one a cluster is started here, on loopback alone, with so
-    many threads in each worker. Raises
-    LabError where no scheduler answers, where one has other versions or fewer workers, or what the system raises.
+    many threads in each worker. Raises LabError where no scheduler answers, or has other versions or fewer workers.
     """
     closing.callback(_end_offload)
     if scheduler:

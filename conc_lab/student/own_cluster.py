@@ -25,7 +25,7 @@ def own_cluster(workers: int = 2) -> Iterator[str | None]:
         print(f"There is no cluster here: {problem}")
         yield None
         return
-    port, dashboard = _free_ports()
+    port, dashboard = _free_port(), _free_port()
     address, listens = f"tcp://{HERE}:{port}", ("--host", HERE, "--port", port, "--dashboard-address")
     commands = [("scheduler", *listens, f"{HERE}:{dashboard}", *ALONE)]
     commands += [("worker", address, "--host", HERE, "--nthreads", "1", *ORPHAN)] * workers
@@ -37,11 +37,9 @@ def own_cluster(workers: int = 2) -> Iterator[str | None]:
         yield address
 
 
-def _free_ports():
-    with socket.socket() as one, socket.socket() as other:
-        for each in (one, other):
-            each.bind((HERE, 0))
-        return str(one.getsockname()[1]), str(other.getsockname()[1])
+def _free_port():
+    with socket.create_server((HERE, 0)) as one:
+        return str(one.getsockname()[1])
 
 
 @contextlib.contextmanager

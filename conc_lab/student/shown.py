@@ -9,7 +9,7 @@ from ..drawing import kit, picture, words
 from ..drawing.shell.style import STYLE
 from ..engine.result import ODD, Result, recording
 
-MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "D": "◆", "P": "✚"}  # of a chart, as text
+MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "<": "◀", "D": "◆", "P": "✚"}  # a chart's
 COLORS = {kind: f"--conc-mark: {light}; --conc-on-dark: {dark}" for kind, (light, dark) in kit.HUES.items()}
 PLAIN = str.maketrans("", "", "[]'")
 

@@ -1,7 +1,7 @@
 """The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
 
 Words on the command line name the parts: importing, waiting, computing, cores_busy, stopping, repeating,
-many_rows, claiming. With `advise` it scores the advice instead, with `scripts` its predictions against the exported
+many_rows, claiming, dask. With `advise` it scores the advice instead, with `scripts` its predictions against the exported
 scripts; words after it name the cases.
 Not a test: the figures depend on the machine. Close other programs first.
 """
@@ -342,11 +342,48 @@ def scripts(*cases):
                 say(f"{kind}, {items} items, {int(line.workers)} workers, predicted / {script}", ratios, "0.8 to 1.2")
 
 
+BARE_DASK = """
+import logging, os, tempfile, time
+from distributed import Client
+from conc_lab.engine import pools, tasks
+from conc_lab.experiments.cluster.worker import nothing
+
+def by_hand():
+    options = {"silence_logs": logging.CRITICAL, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    with Client(n_workers=2, threads_per_worker=1, **options) as client:
+        client.gather(client.map(nothing, range(200), pure=False))
+        start = time.perf_counter()
+        client.gather(client.map(nothing, range(COUNT), pure=False))
+        return time.perf_counter() - start
+
+def laboratory():
+    task, calls = tasks.Task("nothing", tasks.OWN, "", nothing, None), [(number,) for number in range(COUNT)]
+    with pools.opened("dask", 2) as pool:
+        list(pool.map(task, calls[:200]))
+        start = time.perf_counter()
+        list(pool.map(task, calls))
+        return time.perf_counter() - start
+
+COUNT = 1000
+for number in range(PAIRS):
+    seconds = [way() for way in ((by_hand, laboratory), (laboratory, by_hand))[number % 2]]
+    print(*seconds[:: (1, -1)[number % 2]])
+"""
+
+
+def dask():
+    """A thousand tasks that do nothing on two Dask workers, against the same by `distributed` alone, in turns."""
+    code = BARE_DASK.replace("PAIRS", str(PAIRS))
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    pairs = [list(map(float, line.split())) for line in done.stdout.splitlines()]
+    say("dask, laboratory / by hand", [laboratory / by_hand for by_hand, laboratory in pairs], "<= 1.1")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] in (["advise"], ["scripts"]):
         {"advise": advice, "scripts": scripts}[sys.argv[1]](*sys.argv[2:])
         sys.exit()
-    parts = (importing, waiting, computing, cores_busy, stopping, repeating, many_rows, claiming)
+    parts = (importing, waiting, computing, cores_busy, stopping, repeating, many_rows, claiming, dask)
     for part in parts:
         if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
             part()

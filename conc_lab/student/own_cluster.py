@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ..engine import kinds, session
 
 HERE = "127.0.0.1"
-ALONE = "--idle-timeout", "10 minutes"  # the end of a scheduler that nobody ends, because the notebook was
+ALONE = "--idle-timeout", "10m"  # the end of a scheduler that nobody ends, because the notebook was
 ORPHAN = "--death-timeout", "10", "--no-dashboard"  # of a worker, after its scheduler
 
 

@@ -74,6 +74,7 @@ def test_refused(program, tmp_path, monkeypatch):
             "start method 'forkserver' does not exist on this platform; one of: spawn, fork",
         ),
         ("3.97", {}, f"no Python 3.97 was found, only {HERE}: install it with `uv python install 3.97`, or set CONC"),
+        ("3.10", {}, "conc_lab needs Python 3.11 or newer, got 3.10"),
         ("free-threaded", {}, "no Python 3.14t was found"),
     ):
         if HERE.endswith("t") and python == "free-threaded":

@@ -19,7 +19,7 @@ from .errors import LabError
 THIS = os.path.abspath(sys.executable)  # the one that runs here
 NAMED = "CONC_LAB_PYTHONS"  # paths of more Pythons, in the environment
 FREE_THREADED = "free-threaded"  # the newest one that is
-ANSWER_S = 5
+OLDEST, ANSWER_S = (3, 11), 5
 # What is in the environment for the Python that runs here and would mislead, or end, another.
 OF_THIS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHON_GIL", "__PYVENV_LAUNCHER__")
 ODD = (ValueError, LookupError, TypeError)  # what comes of an answer that is none
@@ -46,7 +46,7 @@ def facts(path: str = THIS) -> dict:
         raise LabError(f"there is no Python at {path}: give the path of its program, such as /usr/bin/python3.14")
     try:
         said = json.loads(_printed(path, this_python.__file__).splitlines()[-1]) | {"path": path}
-        too_old = _version(said["python"]) < (3, 11)
+        too_old = _version(said["python"]) < OLDEST
     except ODD:
         why = f"it did not answer within {ANSWER_S} s as Python does"
         raise LabError(f"{path} is no Python, or one that does not work: {why}") from None
@@ -128,6 +128,8 @@ def chosen(python: str | os.PathLike | None = None) -> dict:
     if python == FREE_THREADED:
         python = max((each for each in known if each.endswith("t")), key=_version, default="3.14t")
     if re.fullmatch(r"[\d.]+t?", python) and python not in known:
+        if _version(python) < OLDEST:
+            raise LabError(f"conc_lab needs Python 3.11 or newer, got {python}")
         cure = f"install it with `uv python install {python}`, or set {NAMED}=/path/to/python{python}"
         raise NotFound(f"no Python {python} was found, only {', '.join(known)}: {cure}")
     path = known.get(python) or shutil.which(os.path.expanduser(python)) or python

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 
 import pytest
@@ -25,7 +24,7 @@ def program(tmp_path, monkeypatch):
     """Write a program of this name that runs these lines of a shell, and return its path; no other Python is there."""
     if os.name == "nt":
         pytest.skip("the programs are shell scripts")
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CONC_LAB_PYTHONS", raising=False)
 
     def write(name, lines):
@@ -52,7 +51,7 @@ def test_found(program, monkeypatch):
     program("uv", f"[ \"$*\" = 'python list --only-installed --output-format json' ] && echo '{uv}'")
     monkeypatch.setenv("CONC_LAB_PYTHONS", named)
     third = pythons.found()["3.96"]
-    assert [*pythons.found().items()] == [(HERE, sys.executable), ("3.96", third), ("3.92", named), ("3.14t", free)]
+    assert [*pythons.found().items()] == [(HERE, pythons.THIS), ("3.96", third), ("3.92", named), ("3.14t", free)]
     assert pythons.chosen("free-threaded")["path"] == free and pythons.chosen(named)["python"] == "3.92.10"
     assert pythons.chosen() == pythons.chosen(HERE) == pythons.facts() and "path" not in pythons.facts()
     assert lab.machine().in_words()["pythons"] == f"{HERE}, 3.96, 3.92, 3.14t"
@@ -75,6 +74,7 @@ def test_refused(program, tmp_path, monkeypatch):
             "start method 'forkserver' does not exist on this platform; one of: spawn, fork",
         ),
         ("3.97", {}, f"no Python 3.97 was found, only {HERE}: install it with `uv python install 3.97`, or set CONC"),
+        ("3.10", {}, "conc_lab needs Python 3.11 or newer, got 3.10"),
         ("free-threaded", {}, "no Python 3.14t was found"),
     ):
         if HERE.endswith("t") and python == "free-threaded":
@@ -85,7 +85,7 @@ def test_refused(program, tmp_path, monkeypatch):
     monkeypatch.setattr(pythons, "ANSWER_S", 0.1)
     start = time.monotonic()
     with pytest.raises(LabError, match=r"did not answer within 0\.1 s"):
-        pythons.chosen(program("hangs", "sleep 40 & sleep 40"))
+        pythons.chosen(program("hangs", "/bin/sleep 40 & /bin/sleep 40"))
     assert time.monotonic() - start < 20  # what it has started holds its pipe
     for name, params in (("memory", {}), ("startup", {"main_imports": "numpy", "kinds": ["threads"]})):
         with pytest.raises(LabError, match=r"-m pip install (psutil|numpy)`$"):

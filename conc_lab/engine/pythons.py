@@ -16,9 +16,10 @@ from functools import cache
 from . import this_python
 from .errors import LabError
 
+THIS = os.path.abspath(sys.executable)  # the one that runs here
 NAMED = "CONC_LAB_PYTHONS"  # paths of more Pythons, in the environment
 FREE_THREADED = "free-threaded"  # the newest one that is
-ANSWER_S = 5
+OLDEST, ANSWER_S = (3, 11), 5
 # What is in the environment for the Python that runs here and would mislead, or end, another.
 OF_THIS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHON_GIL", "__PYVENV_LAUNCHER__")
 ODD = (ValueError, LookupError, TypeError)  # what comes of an answer that is none
@@ -34,18 +35,18 @@ def name(facts: dict) -> str:
 
 
 @cache
-def facts(path: str = sys.executable) -> dict:
+def facts(path: str = THIS) -> dict:
     """What the Python at this path says of itself (see `this_python`), with `path` where it is not the one that runs.
 
     Raises LabError for what is missing, is no Python, does not answer or is older than 3.11.
     """
-    if path == sys.executable:
+    if path == THIS:
         return this_python.facts() | {"packages": this_python.packages()}
     if not os.path.isfile(path):
         raise LabError(f"there is no Python at {path}: give the path of its program, such as /usr/bin/python3.14")
     try:
         said = json.loads(_printed(path, this_python.__file__).splitlines()[-1]) | {"path": path}
-        too_old = _version(said["python"]) < (3, 11)
+        too_old = _version(said["python"]) < OLDEST
     except ODD:
         why = f"it did not answer within {ANSWER_S} s as Python does"
         raise LabError(f"{path} is no Python, or one that does not work: {why}") from None
@@ -67,17 +68,16 @@ def found() -> dict[str, str]:
 def _found(named, folders):
     entries = [entry for folder in folders.split(os.pathsep) if os.path.isdir(folder) for entry in os.listdir(folder)]
     commands = sorted({entry for entry in entries if re.fullmatch(r"python3\.\d\d+t?(\.exe)?", entry)})
-    here = os.path.realpath(sys.executable)
 
     def asked(path):
         with contextlib.suppress(LabError):
-            return facts(os.path.abspath(path)) if path and os.path.realpath(path) != here else None
+            return facts(os.path.abspath(path)) if path and os.path.realpath(path) != os.path.realpath(THIS) else None
 
     with ThreadPoolExecutor() as pool:  # each takes 50 ms
         known_to_uv = pool.submit(_known_to_uv)
         answers = [*pool.map(asked, [*named.split(os.pathsep), *map(shutil.which, commands)])]
         answers += pool.map(asked, known_to_uv.result())
-    pythons = {name(facts()): sys.executable}
+    pythons = {name(facts()): THIS}
     for one in sorted(filter(None, answers), key=lambda one: _version(one["python"]), reverse=True):
         pythons.setdefault(name(one), one["path"])
     return pythons
@@ -128,6 +128,8 @@ def chosen(python: str | os.PathLike | None = None) -> dict:
     if python == FREE_THREADED:
         python = max((each for each in known if each.endswith("t")), key=_version, default="3.14t")
     if re.fullmatch(r"[\d.]+t?", python) and python not in known:
+        if _version(python) < OLDEST:
+            raise LabError(f"conc_lab needs Python 3.11 or newer, got {python}")
         cure = f"install it with `uv python install {python}`, or set {NAMED}=/path/to/python{python}"
         raise NotFound(f"no Python {python} was found, only {', '.join(known)}: {cure}")
     path = known.get(python) or shutil.which(os.path.expanduser(python)) or python
@@ -137,5 +139,5 @@ def chosen(python: str | os.PathLike | None = None) -> dict:
 def need(package: str, facts: dict) -> None:
     """Raise LabError, with the cure, where another Python lacks a package that a run needs."""
     if package not in facts.get("packages", [package]):
-        cure = f"{facts.get('path', sys.executable)} -m pip install {package}"
+        cure = f"{facts.get('path', THIS)} -m pip install {package}"
         raise LabError(f"Python {name(facts)} has no {package}, which this run needs: install it with `{cure}`")

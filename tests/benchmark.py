@@ -1,8 +1,8 @@
 """The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
 
 Words on the command line name the parts: importing, waiting, computing, cores_busy, stopping, repeating,
-many_rows, claiming, dask. With `advise` it scores the advice instead, with `scripts` its predictions against the exported
-scripts; words after it name the cases.
+many_rows, claiming, dask. With `advise` it scores the advice instead, with `scripts` its predictions against the
+exported scripts; words after it name the cases.
 Not a test: the figures depend on the machine. Close other programs first.
 """
 

@@ -60,7 +60,7 @@ def test_signature():
                 assert call.__name__ == name and call.__doc__ == experiment.function(name).__doc__, case
                 signature = inspect.signature(call).parameters
                 described = parameters.described(experiment.function(name))
-                assert list(signature) == [*described, "bet", "timeout_s", "python"], case
+                assert list(signature) == [*described, "bet", "timeout_s", "python", "scheduler"], case
                 for parameter in described.values():
                     assert signature[parameter.name].default == parameter.default, (*case, parameter.name)
                     by_position = signature[parameter.name].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -120,7 +120,7 @@ def test_in_a_notebook(page, monkeypatch):
     """In a cell the line of progress and the chart are updated in place, and only the chart stays."""
     bet, seen = type("MadeBet", (), {"points": [("threads", 2, 2.0)]})(), []
 
-    def made_run(experiment, params, timeout_s, *, python, on_progress, on_round):
+    def made_run(experiment, params, timeout_s, *, python, scheduler, on_progress, on_round):
         assert (experiment, params, timeout_s) == ("speedup", {"task": "sha256"}, 7)
         on_progress(0.5, "round 1 of <2>", None)
         seen.append(page.now())
@@ -166,7 +166,7 @@ def test_an_error_takes_the_line_of_progress_away(page, monkeypatch):
     """A run that fails leaves no "25%" behind, and its chart stays; without a chart the frame goes, too."""
     error = LabError("refused")
 
-    def made_run(experiment, params, timeout_s, *, python, on_progress, on_round):
+    def made_run(experiment, params, timeout_s, *, python, scheduler, on_progress, on_round):
         on_round(made(TWO, rounds=1))
         on_progress(0.25, "round 2 of 8", 3.0)
         raise error

@@ -182,6 +182,7 @@ RIGHT = {
     "check_transfer": [transfer, by_acquire, lambda *given: transfer(*given) or ...],
     "check_survive": [survives],
     "check_chooses": [CHOSEN],
+    "check_batch": [2000, 2000.0],
 }
 
 # an exercise as the notebook leaves it
@@ -197,6 +198,7 @@ OPEN = {
     "check_transfer": lambda *_: ...,
     "check_survive": lambda function, items: ...,
     "check_chooses": CHOSEN | {"sums": ...},
+    "check_batch": ...,
 }
 
 # answer: what is said to be wrong with it; what all checks of names say is under the first of them
@@ -240,6 +242,10 @@ WRONG = {
         ({"bytes", "list of ints"}, "references to other objects"),
         ({"bytes"}, "missing"),
         ({"bytearray"}, "a set of these names is wanted: list of ints, "),
+    ],
+    "check_batch": [
+        (100, "100 rows of 50 µs take 5 ms, and a tenth of a second is wanted"),
+        ("2000", "TypeError"),
     ],
     "check_gives_up": [
         (GIVES_UP | {"sum"}, "which is involuntary"),

@@ -76,3 +76,9 @@ def dask_rate_verdict(result: Result):
     cost_s = where(summary(result), part="cost", kind="dask")["median"].item()
     word = OPTIONS[sum(1 / cost_s > rate for rate in RATES)]
     return verdict.Verdict(word, "", f"two Dask workers did {words.digits(1 / cost_s)} tasks a second")
+
+
+def headline(result: Result, bet=None):
+    """The line of each pool, where one part was measured."""
+    lines = summary(result)
+    return lines.assign(detail="")[["kind", "name", "figure", "detail"]].to_numpy() if lines.name.is_unique else ()

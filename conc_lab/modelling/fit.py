@@ -54,9 +54,11 @@ class Fitted(NamedTuple):
 
         What computing costs is not modelled: it is what it was at the nearest number of workers.
         """
-        near = [(abs(math.log(workers / number)), costs) for (name, number), costs in self.costs.items() if name == kind]
+        near = [
+            (abs(math.log(workers / number)), costs) for (name, number), costs in self.costs.items() if name == kind
+        ]
         costs = min(near, default=(0, NO_COSTS))[1]
-        tasks = min(tasks or max(16, 4 * workers), costs.chunk * max(MOST_TASKS, 2 * workers))
+        tasks = min(tasks or costs.chunk * max(16, 4 * workers), costs.chunk * max(MOST_TASKS, 2 * workers))
         return simulate(self.works[which], kind, workers, cpus, int(tasks), costs, self.gil)
 
 

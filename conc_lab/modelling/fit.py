@@ -10,7 +10,6 @@ import math
 from bisect import bisect_left
 from collections import namedtuple
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -68,7 +67,8 @@ def fitted(result: Result) -> Fitted:
     if getattr(result, "experiment", None) not in ("speedup", "advise"):
         raise LabError("the model is fitted to what lab.speedup(…) or lab.advise(…) returned, or to a recording of it")
     measured, cpus, gil = _measured(result), usable(result), result.machine["gil"]
-    alone, others, nature = measured.loc["serial", 1], measured.drop("serial"), character(result.frame)
+    alone, nature, handovers = measured.loc["serial", 1], character(result.frame), _handovers(result)
+    rows = {kind: [row for _, row in each.iterrows()] for kind, each in measured.drop("serial").groupby("kind")}
     busy = nature != "starved" and measured.cores_busy.max() > TWO * alone.cores_busy
     untold = None if busy or cpus == 1 else UNTOLD
     waits_s = float(max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0)
@@ -77,59 +77,50 @@ def fitted(result: Result) -> Fitted:
     def work(share=1.0, shared_s=0.0):
         return Work(share * computes_s, (1 - share) * computes_s, waits_s - shared_s, shared_s)
 
-    def cost(row, each_s, times=PARENTS):
-        """The costs at this point: what a worker computed there is more than the task, by what a hand-over takes."""
+    def costs(row, times=PARENTS):
+        """The costs at this point; what computing costs there is as measured, less what a hand-over takes."""
+        more_s = max(0.0, row.cpu_s - alone.cpu_s) if nature == "waits" else 0.0  # where nobody noted who ran when
+        each_s = handovers.get(row.name[0], more_s)
         cpu_s = max(0.0, row.cpu_s - each_s / row.chunk)
         return Costs(each_s, float(cpu_s / alone.cpu_s) if alone.cpu_s else 1, times * each_s, int(row.chunk))
 
-    def off(row, costs, column="speedup", **how):
+    def run(row, work, times=PARENTS):
+        return Fitted([work], {row.name: costs(row, times)}, gil).run(*row.name, cpus, row.tasks)
+
+    def off(row, *how):
         """By how much the model is off at this point, as a logarithm."""
-        run = Fitted([work(**how)], {row.name: costs}, gil).run(*row.name, cpus, row.tasks)
-        return math.log(getattr(run, column) / row[column])
+        return math.log(run(row, *how).speedup / row.speedup)
 
-    handovers, shares, shared_s, costs = _handovers(result), [1.0], 0.0, {}
-    rows = {kind: [row for _, row in each.iterrows()] for kind, each in others.groupby("kind")}
-    for kind in rows.keys() - handovers:  # nobody noted who ran when: if tasks wait, what makes the most workers slow
-        last = rows[kind][-1]
-        slow = partial(lambda row, each_s: off(row, cost(row, each_s)) <= 0, last)
-        handovers[kind] = _least(slow, last.cpu_s) if nature == "waits" else 0.0
-
+    shares, shared_s = [1.0], 0.0
     two = next((row for row in rows.get("threads", ()) if row.name[1] > 1), None)
-    if two is not None and gil and not untold and nature != "waits":
-        costs = cost(two, handovers["threads"])
-        if cpus > 1:  # by cores busy, not the speedup: what a task costs is another figure
-            shares = [
-                _least(lambda share, most=most: off(two, costs, "cores_busy", share=share) <= math.log1p(most), 1)
-                for most in (0, NOISE, -NOISE)
-            ]
-            if two.cores_busy >= (1 - NOISE) * measured.xs(two.name[1], level="workers").cores_busy.max():
-                shares[:2] = 0.0, 0.0  # no other kind was busier: it was not the lock that held threads up
-        else:  # times are the same, with the lock or without: who waits for it gives its CPU up
-            run = Fitted([work()], {two.name: costs}).run(*two.name, 1, two.tasks)
-            waits = sum(block.state == "lock" for block in run.blocks) / two.tasks
-            shares = [1.0, 0.0][: 1 + (two.voluntary_switches - alone.voluntary_switches < waits)]
-
+    if two is not None and gil and not untold and nature != "waits" and cpus > 1:
+        # By cores busy, not the speedup: what a task costs is another figure.
+        busy = [two.cores_busy * (1 + noise) for noise in (0, NOISE, -NOISE)]
+        shares = [_least(lambda share, most=most: run(two, work(share)).cores_busy <= most, 1) for most in busy]
+        if busy[1] >= measured.xs(two.name[1], level="workers").cores_busy.max():
+            shares[:2] = 0.0, 0.0  # no other kind was busier: it was not the lock that held threads up
+    elif two is not None and gil and nature != "waits":
+        # On one CPU times are the same, with the lock or without; but who waits for the lock gives its CPU up.
+        waits = sum(block.state == "lock" for block in run(two, work()).blocks) / two.tasks
+        shares = [1.0] if two.voluntary_switches - alone.voluntary_switches >= waits else [1.0, 0.0]
     if nature == "waits":
-        kind = others.speedup.idxmax()[0]
+        best = max((row for each in rows.values() for row in each), key=lambda row: row.speedup).name[0]
 
-        def range_off(shared_s):
-            each = [off(row, cost(row, handovers[kind]), shared_s=shared_s) for row in rows[kind]]
-            return max(each), min(each)
+        def ends(shared_s):
+            offs = [off(row, work(shared_s=shared_s)) for row in rows[best]]
+            return max(offs), min(offs)
 
-        if range_off(0)[0] > NOISE:  # as much too fast at one number of workers, then, as too slow at another
-            shared_s = _least(lambda shared_s: sum(range_off(shared_s)) <= 0, waits_s)
+        if ends(0)[0] > NOISE:  # as much too fast at one number of workers, then, as too slow at another
+            shared_s = _least(lambda each_s: sum(ends(each_s)) <= 0, waits_s)
 
-    costs = {}
-    for kind, points in rows.items():
-        each_s, last, times = handovers[kind], points[-1], PARENTS
-        if nature == "waits" and each_s:
+    def times(last):
+        """What a hand-over takes the parent, as a multiple of what it takes a worker."""
+        if nature != "waits":  # that decides little, then, so it cannot be told
+            return PARENTS
+        return 1 + _least(lambda more: off(last, work(shared_s=shared_s), 1 + more) <= 0, MOST_PARENTS - 1)
 
-            def slow(more, row=last, each_s=each_s):
-                return off(row, cost(row, each_s, 1 + more), shared_s=shared_s) <= 0
-
-            times = 1 + _least(slow, MOST_PARENTS - 1)
-        costs |= {row.name: cost(row, each_s, times) for row in points}
-    return Fitted([work(share, shared_s) for share in shares], costs, gil, untold)
+    found = {row.name: costs(row, more) for each in rows.values() for more in [times(each[-1])] for row in each}
+    return Fitted([work(share, shared_s) for share in shares], found, gil, untold)
 
 
 @once

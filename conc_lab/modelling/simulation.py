@@ -46,59 +46,52 @@ def simulate(
     """
     world, blocks, held = Environment(initial_time=serial_s), [], []
     lock, free, idle = PriorityResource(world), PriorityResource(world, cpus), list(range(cpus))
-    one_thread, threads = kind in ("asyncio", "serial"), kind == "threads"
+    one_thread, count = kind in ("asyncio", "serial"), math.ceil(tasks / costs.chunk)
     # A lock that nobody shares keeps nobody waiting, and is left out.
-    shared = lock if one_thread or (threads and gil) else None
-    count = math.ceil(tasks / costs.chunk)
-    waiting, handed, done, asked = deque(range(count)), Store(world), Store(world), Store(world)
+    shared = lock if one_thread or (kind == "threads" and gil) else None
     used = [0.0] * (workers + 2)  # of a CPU, by the workers; the last two: the parent, and what all tasks share
+    waiting, handed, asked, done = deque(range(count)), Store(world), Store(world), Store(world)
 
     def note(since, state, worker, task, cpu=None):
         if world.now > since and worker < workers:
             blocks.append(Block(worker, 1e3 * since, 1e3 * world.now, state, float(state == "runs"), cpu, task))
         return world.now
 
-    def compute(who, bytecode_s, released_s=0, task=None):
-        place, own = None, shared if who <= workers else None
-        parts = [(bytecode_s, own), (released_s, None)] if own and not one_thread else [(bytecode_s + released_s, own)]
-        for left, lock in parts:
+    def compute(left, lock, who, task=None):
+        while left > TINY_S:
+            began, limits = world.now, []  # since when it has what others may want, their queue, for how long it may
+            if lock:
+                yield (key := lock.request())
+                limits.append((world.now, lock.queue, SWITCH_S))
+            taken = note(began, "lock", who, task)
+            yield (place := free.request(priority=used[who]))
+            cpu, began = heappop(idle), note(taken, "cpu", who, task)
+            limits.append((began, free.queue, TURN_S))
             while left > TINY_S:
-                began, limits = world.now, []  # since when it has what others may want, their queue, for how long
-                if lock:
-                    yield (key := lock.request())
-                    limits.append((world.now, lock.queue, SWITCH_S))
-                taken = note(began, "lock", who, task)
-                if not place:
-                    yield (place := free.request(priority=used[who]))
-                    cpu = heappop(idle)
-                began = note(taken, "cpu", who, task)
-                limits.append((began, free.queue, TURN_S))
-                while left > TINY_S:
-                    ends = (max(since, queue[0].time if queue else world.now) + most for since, queue, most in limits)
-                    ran = left if one_thread else min(left, min(ends) - world.now)
-                    if ran <= TINY_S:
-                        break
-                    yield world.timeout(ran)
-                    left -= ran
-                used[who] += note(began, "runs", who, task, cpu) - began
-                if lock:
-                    lock.release(key)
-                    held.append((who, 1e3 * taken, 1e3 * world.now))
-                if left > TINY_S or not lock or not parts[-1][0] or one_thread:  # else it goes on, without the lock
-                    heappush(idle, cpu)
-                    place = free.release(place) and None
+                ends = (max(since, queue[0].time if queue else world.now) + most for since, queue, most in limits)
+                ran = left if one_thread else min(left, min(ends) - world.now)
+                if ran <= TINY_S:
+                    break
+                yield world.timeout(ran)
+                left -= ran
+            used[who] += note(began, "runs", who, task, cpu) - began
+            heappush(idle, cpu)
+            free.release(place)
+            if lock:
+                lock.release(key)
+                held.append((who, 1e3 * taken, 1e3 * world.now))
 
     def parent():
-        """Hand tasks over, to threads all of them, to processes as many as their queues hold; then take results."""
-        each_s = 0 if one_thread else costs.parent_s if threads else costs.parent_s / 2
-        for _ in range(min(count, count if threads or one_thread else 2 * workers + 1)):
-            yield from compute(workers, each_s)
+        """Hand tasks over: all of them, but to processes only as many as their queues hold; then take each result."""
+        half_s = 0 if one_thread else costs.parent_s / 2
+        for _ in range(count if shared else min(count, 2 * workers + 1)):
+            yield from compute(half_s, shared, workers)
             yield handed.put(waiting.popleft())
         while True:
             yield done.get()
-            yield from compute(workers, 0 if threads else each_s)
+            yield from compute(half_s, shared, workers)
             if waiting:
-                yield from compute(workers, each_s)
+                yield from compute(half_s, shared, workers)
                 yield handed.put(waiting.popleft())
 
     def answer():
@@ -106,7 +99,7 @@ def simulate(
         while True:
             batch = [(yield asked.get()), *asked.items]
             asked.items.clear()
-            yield from compute(workers + 1, 0, len(batch) * costs.chunk * work.shared_s)
+            yield from compute(len(batch) * costs.chunk * work.shared_s, None, workers + 1)
             for one in batch:
                 one.succeed()
 
@@ -114,7 +107,9 @@ def simulate(
         while True:
             task = yield handed.get()
             bytecode_s, released_s = (costs.chunk * costs.cpu_cost * part_s for part_s in work[:2])
-            yield from compute(number, costs.handover_s + bytecode_s, released_s, task)
+            alone = one_thread or not shared  # nobody wants the lock while it computes without
+            yield from compute(costs.handover_s + bytecode_s + alone * released_s, shared, number, task)
+            yield from compute((not alone) * released_s, None, number, task)
             since = world.now
             if work.shared_s:
                 yield asked.put(answered := world.event())

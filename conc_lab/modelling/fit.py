@@ -27,7 +27,7 @@ TWO = 1.2  # times as busy as serial: from there on, two workers had a CPU each
 # A message passes two threads of the parent (the queue's feeder and the executor's own) for each time that it is in a
 # worker: 60 to 190 µs against 40 to 110 for a process. By so many times at most a fit may go beyond the worker's.
 PARENTS, MOST_PARENTS = 2, 4
-MOST_TASKS = 1024  # messages of a run that are simulated, or two for each worker
+MOST_TASKS = 640  # messages of a run that are simulated, or two for each worker
 UNTOLD = "the workers had no second CPU to themselves (others used it, or there is a limit): measure again"
 
 # What the model says of one variant. speeds: its speedup, or the least and the greatest where the rows leave open how
@@ -48,17 +48,15 @@ class Fitted(NamedTuple):
     gil: bool = True
     untold: str | None = None
 
-    def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None, which: int = 0) -> Run:
+    def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None, work: Work | None = None) -> Run:
         """What so many workers do on so many CPUs, by default with as many tasks as `speedup` gives them.
 
         What computing costs is not modelled: it is what it was at the nearest number of workers.
         """
-        near = [
-            (abs(math.log(workers / number)), costs) for (name, number), costs in self.costs.items() if name == kind
-        ]
-        costs = min(near, default=(0, NO_COSTS))[1]
+        near = sorted((at for at in self.costs if at[0] == kind), key=lambda at: abs(math.log(workers / at[1])))
+        costs = self.costs[near[0]] if near else NO_COSTS
         tasks = min(tasks or costs.chunk * max(16, 4 * workers), costs.chunk * max(MOST_TASKS, 2 * workers))
-        return simulate(self.works[which], kind, workers, cpus, int(tasks), costs, self.gil)
+        return simulate(work or self.works[0], kind, workers, cpus, int(tasks), costs, self.gil)
 
 
 @once
@@ -69,8 +67,8 @@ def fitted(result: Result) -> Fitted:
     measured, cpus, gil = _measured(result), usable(result), result.machine["gil"]
     alone, nature, handovers = measured.loc["serial", 1], character(result.frame), _handovers(result)
     rows = {kind: [row for _, row in each.iterrows()] for kind, each in measured.drop("serial").groupby("kind")}
-    busy = nature != "starved" and measured.cores_busy.max() > TWO * alone.cores_busy
-    untold = None if busy or cpus == 1 else UNTOLD
+    busy = cpus == 1 or measured.cores_busy.max() > TWO * alone.cores_busy
+    untold = None if busy and nature != "starved" else UNTOLD
     waits_s = float(max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0)
     computes_s = float(alone.wall_s) - waits_s
 
@@ -93,13 +91,15 @@ def fitted(result: Result) -> Fitted:
 
     shares, shared_s = [1.0], 0.0
     two = next((row for row in rows.get("threads", ()) if row.name[1] > 1), None)
-    if two is not None and gil and not untold and nature != "waits" and cpus > 1:
+    if two is None or not gil or untold or nature == "waits":
+        pass  # nothing tells, or it decides nothing
+    elif cpus > 1:
         # By cores busy, not the speedup: what a task costs is another figure.
         busy = [two.cores_busy * (1 + noise) for noise in (0, NOISE, -NOISE)]
         shares = [_least(lambda share, most=most: run(two, work(share)).cores_busy <= most, 1) for most in busy]
         if busy[1] >= measured.xs(two.name[1], level="workers").cores_busy.max():
             shares[:2] = 0.0, 0.0  # no other kind was busier: it was not the lock that held threads up
-    elif two is not None and gil and nature != "waits":
+    else:
         # On one CPU times are the same, with the lock or without; but who waits for the lock gives its CPU up.
         waits = sum(block.state == "lock" for block in run(two, work()).blocks) / two.tasks
         shares = [1.0] if two.voluntary_switches - alone.voluntary_switches >= waits else [1.0, 0.0]
@@ -115,7 +115,7 @@ def fitted(result: Result) -> Fitted:
 
     def times(last):
         """What a hand-over takes the parent, as a multiple of what it takes a worker."""
-        if nature != "waits":  # that decides little, then, so it cannot be told
+        if nature != "waits":  # it decides too little to be told
             return PARENTS
         return 1 + _least(lambda more: off(last, work(shared_s=shared_s), 1 + more) <= 0, MOST_PARENTS - 1)
 
@@ -135,8 +135,8 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     known, measured = fitted(result), _measured(result)
     errors = [modelled / true - 1 for (at, _), (true, modelled) in points(result).items() if at == kind]
     error, tasks = max(errors, key=abs), measured.tasks.get((kind, workers))
-    locks = range(len(known.works) if kind == "threads" else 1)
-    runs = [known.run(kind, workers, cpus, tasks, which) for which in locks]
+    works = dict.fromkeys(known.works if kind == "threads" else known.works[:1])  # they differ in what needs the lock
+    runs = [known.run(kind, workers, cpus, tasks, work) for work in works]
     speeds = sorted(run.speedup for run in runs)
     speeds = [speeds[0], speeds[-1]] if speeds[-1] > (1 + WORST) * speeds[0] else [runs[0].speedup]
     refused = known.untold

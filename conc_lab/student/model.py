@@ -66,22 +66,22 @@ class Model(Shell):
     def _update(self, _=None):
         """Play what is chosen, or the nearest that was measured where that is not to be believed; say how far it is."""
         kind, workers, _ = at = tuple(control.value for control in self._controls)
-        told, said = fit.predicted(self._result, *at), f"{_variant(*at)}: "
+        asked = _variant(*at)
+        told, on = fit.predicted(self._result, *at), fit.usable(self._result)
         if told.refused:
-            measured = [number for name, number in self._points if name == kind]
-            at = kind, min(measured, key=lambda number: abs(number - workers)), fit.usable(self._result)
-            said += f"no figure, because {told.refused}. You see {_variant(*at)}, which was measured."
+            numbers = [number for name, number in self._points if name == kind]
+            at = kind, min(numbers, key=lambda number: abs(number - workers)), on
+            said = TEXTS["refused"].format(at=asked, why=told.refused, instead=_variant(*at))
             told = fit.predicted(self._result, *at)
         else:
-            said += f"{_speed(told)} as fast as serial. {TEXTS['open'] * (len(told.speeds) > 1)}"
-            said += f"To start them takes {words.duration(told.setup_s)} more. The model was fitted to "
-            said += f"{words.count(told.points, 'measured point')} with {kind}, and is off there by "
-            said += f"{max(0.01, abs(told.error)):.0%} at most."
-        below = []
+            how = {"speed": _speed(told), "open": TEXTS["open"] * (len(told.speeds) > 1), "kind": kind}
+            how |= {"start": words.duration(told.setup_s), "error": max(0.01, abs(told.error))}
+            said = TEXTS["told"].format(at=asked, points=words.count(told.points, "measured point"), **how)
         if measured := self._points.get(at[:2]):
-            said += f" Measured on {words.count(fit.usable(self._result), 'CPU')}: {words.times(measured[0])}."
-            rows = self._result.shown.query("kind == @at[0] and workers == @at[1] <= @MOST_LANES")
-            below = [track(*at[:2], "last round", ran, True) for ran in rows.get("ran", rows.workers[:0]).dropna()]
+            said += f" Measured on {words.count(on, 'CPU')}: {words.times(measured[0])}."
+        rows = self._result.shown.query("kind == @at[0] and workers == @at[1] <= @MOST_LANES")
+        runs = rows.ran.dropna() if "ran" in rows else ()
+        below = [track(*at[:2], "last round", ran, True) for ran in runs]
         self._player.tracks = [_modelled(told.run, *at), *below]
         self.say(said + self._note)
 

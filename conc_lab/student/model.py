@@ -115,30 +115,37 @@ def model_chart(result: Result, cpus, workers=None):
 
     workers: how many on the right, by default as many as CPUs.
     """
-    points, on = fit.points(result), words.count(fit.usable(result), "CPU")
-    figure = kit.figure(3.8)
+    points, on, costs = fit.points(result), words.count(fit.usable(result), "CPU"), fit.fitted(result).costs
+    numbers = [workers or min(number, WORKERS.high) for number in cpus]
+    each = {
+        kind: [fit.predicted(result, kind, *at) for at in zip(numbers, cpus, strict=True)]
+        for kind in filter(dict(points.keys()).get, kit.LOOKS)
+    }
+    said = {kind: list(map(_speed, told)) for kind, told in each.items() if not told[0].refused}
+    found = "; ".join(f"{kind} {speeds[-1]}" for kind, speeds in said.items()) or "no figures"
+    figure = kit.figure(3.8, f"The model, on {words.count(cpus[-1], 'CPU')}: {found}")
     here, there = figure.subplots(1, 2, sharey=True)
-    found, measured, modelled, told = [], [], [], [_parts(result)]
-    for kind in filter(dict(points.keys()).get, kit.LOOKS):
-        look, color, costs = kit.LOOKS[kind], kit.LOOKS[kind]["color"], fit.fitted(result).costs
+    measured, sentences = [], [_parts(result)]
+    for kind, told in each.items():
+        look, color = kit.LOOKS[kind], kit.LOOKS[kind]["color"]
         at, pairs = zip(*((number, pair) for (name, number), pair in points.items() if name == kind), strict=True)
-        each = [fit.predicted(result, kind, workers or min(number, WORKERS.high), number) for number in cpus]
         here.plot(at, [model for _, model in pairs], color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
         here.plot(at, [real for real, _ in pairs], **look | kit.STRONG | {"linestyle": ""})
         off = [model / real - 1 for real, model in pairs]
         for number, (real, _), error in zip(at, pairs, off, strict=True):
             measured.append(f"{words.name(kind, number)} {words.times(real)}, the model {error:+.1%}")
-        checked = f"off by {median(map(abs, off)):.1%}, {max(off, key=abs):+.0%} at worst of {len(at)}"
-        if refused := each[0].refused:
-            told.append(f"{kind}: no figures, because {refused}")
+        if told[0].refused:
+            sentences.append(f"{kind}: no figures, because {told[0].refused}")
             continue
-        low, high = ([one.speeds[end] for one in each] for end in (0, -1))
+        low, high = ([one.speeds[end] for one in told] for end in (0, -1))
         there.fill_between(cpus, low, high, color=color, alpha=0.2)
         there.plot(cpus, high, **look, label=words.label(kind, result))
-        found.append(f"{kind} {_speed(each[-1])}")
-        modelled.append(f"{kind} {', '.join(map(_speed, each))}")
-        took, start = (words.duration(each_s) for each_s in (costs[kind, at[0]].handover_s, each[0].setup_s))
-        told.append(f"{kind}: a hand-over takes {took}, a start {start}; the model is {checked}")
+        took, start = (
+            words.duration(each_s) for each_s in (costs[kind, at[0]].handover_s, told[0].setup_s / numbers[0])
+        )
+        checked = f"off by {median(map(abs, off)):.1%}, at worst {max(off, key=abs):+.0%}"
+        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; the model is {checked}")
+        sentences[-1] += f" ({words.count(len(at), 'point')})"
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)
     kit.log(here, "y", "{:g}×".format, NUMBERS, base=2)
@@ -147,10 +154,10 @@ def model_chart(result: Result, cpus, workers=None):
     here.set_title("measured; behind it the model", loc="left", fontsize=11)
     there.set_title("the model", loc="left", fontsize=11)
     kit.ends(there)
-    figure.suptitle(f"On {words.count(cpus[-1], 'CPU')}, says the model: {'; '.join(found) or 'no figures'}")
-    alt = f"Speedup of {result.params['task']}. Measured on {on}: {'; '.join(measured)}. "
-    alt += f"The model on {', '.join(map(str, cpus))} CPUs: {'; '.join(modelled) or 'no figures'}."
-    return figure, alt, words.sentence(*told)
+    alt = f"Speedup of {result.params['task']}. Measured on {on}: {'; '.join(measured)}. The model on "
+    alt += f"{', '.join(map(str, cpus))} CPUs: "
+    alt += "; ".join(f"{kind} {', '.join(speeds)}" for kind, speeds in said.items()) or "no figures"
+    return figure, f"{alt}.", words.sentence(*sentences)
 
 
 def _parts(result):

@@ -117,7 +117,7 @@ def fitted(result: Result) -> Fitted:
 
     def times(last):
         """What a hand-over takes the parent, as a multiple of what it takes a worker."""
-        if nature != "waits":  # it decides too little to be told
+        if nature != "waits" or abs(off(last, work(shared_s=shared_s))) < NOISE:  # nothing tells, or nothing is wrong
             return PARENTS
         return 1 + _least(lambda more: off(last, work(shared_s=shared_s), 1 + more) <= 0, MOST_PARENTS - 1)
 

@@ -37,6 +37,14 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in slow]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    """What takes long in programs of its own begins now, where a test will ask for it: `begin` of a test's module."""
+    modules = {item.module for item in session.items if hasattr(getattr(item, "module", None), "begin")}
+    for module in () if session.config.option.collectonly else modules:
+        module.begin([item for item in session.items if item.module is module], session.config.add_cleanup)
+
+
 @pytest.fixture(autouse=True)
 def no_limits(monkeypatch):
     """None of the limits that this machine's own hub may have set."""

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import lab_page
@@ -35,6 +36,7 @@ BROKEN_TASK = "%%task broken\ndef broken():\n    return 1 / 0"
 CELL = "lab.speedup(workers=[2], task_ms=50, rounds=99)"
 PLAY = 'lab.play(lab.recording("timeline"), task="count_primes", kind="threads")'
 BUSY = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.01)"
+SERVER = []  # the one that `begin` makes
 MADE = {
     "panels": ("import conc_lab as lab", SHORT, LONG, QUIET, "1 + 1", OWN_TASK, BROKEN_TASK, CELL),
     "player": ("import conc_lab as lab", PLAY, BUSY),
@@ -93,21 +95,30 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def server(chromium, tmp_path_factory):
-    """JupyterLab with every lesson in a folder of its own: a lesson stands alone."""
-    folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
+def begin(items, at_the_end):
+    """Begin JupyterLab with every lesson in a folder of its own: a lesson stands alone."""
+    if not lab_page.CHROMIUM or not any("server" in item.fixturenames for item in items):
+        return
+    scratch = tempfile.TemporaryDirectory(prefix="browser-")
+    at_the_end(scratch.cleanup)
+    folder, home = Path(scratch.name, "notebooks"), Path(scratch.name, "home")
     for name in (*LESSONS, *MADE):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     for name in LESSONS:
         shutil.copy(NOTEBOOKS / f"{name}.ipynb", folder / name)
     for name, cells in MADE.items():
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         made.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
         nbformat.write(made, folder / name / f"{name}.ipynb")
-    server = lab_page.Server(folder, home)
-    yield server
-    server.close()
+    SERVER.append(lab_page.Server(folder, home))
+    at_the_end(SERVER[0].close)
+
+
+@pytest.fixture(scope="module")
+def server(chromium):
+    """The JupyterLab that was begun when the tests were."""
+    yield SERVER[0].answers()
+    SERVER[0].close()
 
 
 @pytest.fixture(scope="module")

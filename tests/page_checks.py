@@ -45,16 +45,18 @@ CONTROLS = """ours => {
   window.ours = found;
   return Object.keys(found);
 }"""
-# What must stay as it is; the focus is first put on the control, if one is named.
+# What must stay as it is; the focus is then put back on the control, found anew where it was replaced.
 STATE = """([ours, name]) => {
   const controls = CONTROLS;
-  if (name) { controls(ours); window.ours[name]?.focus(); }
   const notebook = window.jupyterapp.shell.currentWidget.content;
   const cells = notebook.widgets.map(({model}) => [model.id, model.type, model.sharedModel.getSource(),
     model.executionCount ?? null]);
-  return {cells, active: notebook.activeCellIndex, mode: notebook.mode,
+  const found = {cells, active: notebook.activeCellIndex, mode: notebook.mode,
     selected: notebook.selectedCells.map(cell => cell.model.id),
     dialogs: document.querySelectorAll('.jp-Dialog').length};
+  if (!window.ours[name]?.isConnected) controls(ours);
+  window.ours[name]?.focus();
+  return found;
 }""".replace("CONTROLS", CONTROLS)
 # The keys of every command that JupyterLab has for a focused cell in command mode.
 COMMAND_KEYS = """() => {
@@ -111,13 +113,15 @@ def changed_by_keys(page, all_keys):
     """Which of these keys, pressed in one control of ours of each kind and cell, changes the notebook: sentences."""
     found = []
     for name in page.evaluate(CONTROLS, OURS):
+        before = page.evaluate(STATE, [OURS, name])
+        before = page.evaluate(STATE, [OURS, name])  # with the focus there
         for keys in all_keys:
-            before = page.evaluate(STATE, [OURS, name])
             for key in keys:
                 pressed(page, key)
-            if (after := page.evaluate(STATE, [OURS, ""])) != before:
+            if (after := page.evaluate(STATE, [OURS, name])) != before:
                 what = [key for key in before if before[key] != after[key]]
                 if keys[0] in UNDO and "cells" not in what:
+                    before = page.evaluate(STATE, [OURS, name])
                     continue
                 found.append(f"{name}: {', '.join(keys)} changes {', '.join(what)}")
                 page.keyboard.press("Escape")  # a dialog, for the next control

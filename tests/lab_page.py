@@ -16,6 +16,8 @@ import nbformat
 import psutil
 from helpers import begun
 
+from conc_lab.engine.session import RESOURCE_TRACKER
+
 LOAD_S = 60  # JupyterLab is on the page after 3 to 10 s here, and must not keep a stuck test for ever
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
 SETTINGS = {
@@ -104,13 +106,16 @@ class Server:
                 os.killpg(session, signal.SIGKILL)
 
     def close(self):
-        """Kill the server and its kernels, which have nothing to put in order: to ask each takes a second."""
+        """Kill the server and its kernels: to ask each takes a second. Resource trackers remove what these have left in
+        shared memory, where other tests would find it, and leave by themselves.
+        """
         if self.process.poll() is not None:
             return
-        kernels = psutil.Process(self.process.pid).children(recursive=True)
-        for process in (self.process, *kernels):
+        server = psutil.Process(self.process.pid)
+        for process in (server, *server.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+                if not any(RESOURCE_TRACKER in word for word in process.cmdline()):
+                    process.kill()
         self.process.wait()
 
     def runs(self):

@@ -13,9 +13,14 @@ INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended, as shells g
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status: 0; 1 after one sentence on stderr; 130 after Ctrl-C."""
     try:
-        options = vars(_parser().parse_args(arguments))
-        options.pop("command")(**options)
-        return 0
+        try:
+            options = vars(_parser().parse_args(arguments))
+            options.pop("command")(**options)
+            return 0
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output, such as `head`, has enough
+        return 1
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         return INTERRUPTED
@@ -70,6 +75,11 @@ def _claims():
 def _experiment(name, timeout, python, scheduler, save, chart, **params):
     from .engine import files, run
 
+    if chart and chart.suffix.lower() != ".png":
+        raise LabError(f"--chart draws a PNG: give a name that ends in .png, got {chart.name!r}")
+    for path, what in ((save, "the result"), (chart, "the chart")):
+        if path:  # a run may take minutes
+            files.write(path, None, what)
     try:
         result = run.run(name, params, timeout, python=python, scheduler=scheduler, on_progress=_show_progress)
     finally:

@@ -134,7 +134,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home, sync_playwright() as pw:
         for path in NOTEBOOKS.glob("*.ipynb"):
             shutil.copy(path, folder)
-        server = lab_page.Server(Path(folder), Path(home), "class")
+        server = lab_page.Server(Path(folder), Path(home), "class").answers()
         try:
             browser = pw.chromium.launch(
                 executable_path=lab_page.CHROMIUM,

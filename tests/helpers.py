@@ -165,6 +165,11 @@ def children():
     return {child for child in found if child.pid != tracker}
 
 
+def begun(command, **how):
+    """A started program whose orphans are its own, and not this process's: tests may run beside it."""
+    return subprocess.Popen(command, preexec_fn=become_subreaper if os.name != "nt" else None, **how)
+
+
 def runs_still(process):
     """Whether a process still runs, and is no zombie."""
     with contextlib.suppress(psutil.NoSuchProcess):

@@ -7,13 +7,16 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
+from subprocess import DEVNULL
 
 import nbformat
 import psutil
+from helpers import begun
+
+from conc_lab.engine.session import RESOURCE_TRACKER
 
 LOAD_S = 60  # JupyterLab is on the page after 3 to 10 s here, and must not keep a stuck test for ever
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
@@ -52,7 +55,7 @@ class Server:
     """JupyterLab on a port of its own, with a folder of its own and none of the user's settings."""
 
     def __init__(self, folder, home, profile="quick"):
-        self.folder = folder
+        self.folder, self._log = folder, home / "log"
         for name, content in SETTINGS.items():
             file = home / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,16 +71,19 @@ class Server:
         command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
         command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
         env = os.environ | dict.fromkeys(homes, str(home)) | {"CONC_LAB_PROFILE": profile}
-        with open(home / "log", "wb") as log:
-            self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with open(self._log, "wb") as log:
+            self.process = begun(command, env=env, stdin=DEVNULL, stdout=log, stderr=log)
+
+    def answers(self):
+        """Wait until it does, and return it."""
         deadline = time.monotonic() + LOAD_S
         while True:
             with contextlib.suppress(OSError):
                 self.ask("GET", "api")
-                break
+                return self
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.close()
-                raise RuntimeError(f"JupyterLab did not start: {(home / 'log').read_text()[-2000:]}")
+                raise RuntimeError(f"JupyterLab did not start: {self._log.read_text()[-2000:]}")
             time.sleep(0.1)
 
     def ask(self, method, path):
@@ -100,11 +106,16 @@ class Server:
                 os.killpg(session, signal.SIGKILL)
 
     def close(self):
-        """Kill the server and its kernels, which have nothing to put in order: to ask each takes a second."""
-        kernels = psutil.Process(self.process.pid).children(recursive=True)
-        for process in (self.process, *kernels):
+        """Kill the server and its kernels: to ask each takes a second. Resource trackers remove what these have left in
+        shared memory, where other tests would find it, and leave by themselves.
+        """
+        if self.process.poll() is not None:
+            return
+        server = psutil.Process(self.process.pid)
+        for process in (server, *server.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+                if not any(RESOURCE_TRACKER in word for word in process.cmdline()):
+                    process.kill()
         self.process.wait()
 
     def runs(self):

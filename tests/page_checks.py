@@ -45,16 +45,18 @@ CONTROLS = """ours => {
   window.ours = found;
   return Object.keys(found);
 }"""
-# What must stay as it is; the focus is first put on the control, if one is named.
+# What must stay as it is; the focus is then put back on the control, found anew where it was replaced.
 STATE = """([ours, name]) => {
   const controls = CONTROLS;
-  if (name) { controls(ours); window.ours[name]?.focus(); }
   const notebook = window.jupyterapp.shell.currentWidget.content;
   const cells = notebook.widgets.map(({model}) => [model.id, model.type, model.sharedModel.getSource(),
     model.executionCount ?? null]);
-  return {cells, active: notebook.activeCellIndex, mode: notebook.mode,
+  const found = {cells, active: notebook.activeCellIndex, mode: notebook.mode,
     selected: notebook.selectedCells.map(cell => cell.model.id),
     dialogs: document.querySelectorAll('.jp-Dialog').length};
+  if (!window.ours[name]?.isConnected) controls(ours);
+  window.ours[name]?.focus();
+  return found;
 }""".replace("CONTROLS", CONTROLS)
 # The keys of every command that JupyterLab has for a focused cell in command mode.
 COMMAND_KEYS = """() => {
@@ -69,7 +71,7 @@ COMMAND_KEYS = """() => {
 
 
 def axe_finds(notebook):
-    """What axe finds wrong with our outputs, every fold open, in the light theme and in the dark: sorted sentences.
+    """What axe finds wrong with our outputs, every fold open, in both themes, one of which stays: sorted sentences.
 
     Also how many texts' contrast was looked at, in the theme where they were fewest.
     """
@@ -81,8 +83,9 @@ def axe_finds(notebook):
     page.set_viewport_size({"width": before["width"], "height": int(page.evaluate(TALL))})
     found, texts = set(), []
     try:
-        for theme in reversed(THEMES):  # light is what the page had, and has again
-            page.evaluate(THEME, theme)
+        for theme in sorted(THEMES, key=lambda theme: not page.evaluate(HAS_THEME, theme)):  # to change takes 0.5 s
+            if not page.evaluate(HAS_THEME, theme):
+                page.evaluate(THEME, theme)
             page.wait_for_function(HAS_THEME, arg=theme, timeout=LOAD_S * 1000)
             page.wait_for_function(ALL_SHOWN, timeout=LOAD_S * 1000)
             told, looked_at = page.evaluate(AXE, OURS)
@@ -111,13 +114,15 @@ def changed_by_keys(page, all_keys):
     """Which of these keys, pressed in one control of ours of each kind and cell, changes the notebook: sentences."""
     found = []
     for name in page.evaluate(CONTROLS, OURS):
+        before = page.evaluate(STATE, [OURS, name])
+        before = page.evaluate(STATE, [OURS, name])  # with the focus there
         for keys in all_keys:
-            before = page.evaluate(STATE, [OURS, name])
             for key in keys:
                 pressed(page, key)
-            if (after := page.evaluate(STATE, [OURS, ""])) != before:
+            if (after := page.evaluate(STATE, [OURS, name])) != before:
                 what = [key for key in before if before[key] != after[key]]
                 if keys[0] in UNDO and "cells" not in what:
+                    before = page.evaluate(STATE, [OURS, name])
                     continue
                 found.append(f"{name}: {', '.join(keys)} changes {', '.join(what)}")
                 page.keyboard.press("Escape")  # a dialog, for the next control

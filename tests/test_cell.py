@@ -107,11 +107,16 @@ def test_stop():
 
 
 def test_a_task_by_position():
-    """A task may be given by position, and is refused where the experiment has none; nothing else may."""
+    """A task may be given by position, and is refused where the experiment has none; nothing else may.
+
+    What is no bet is refused before the run.
+    """
     with pytest.raises(LabError, match=r"^unknown task 'prime'"):
         lab.speedup("prime")
     with pytest.raises(LabError, match=r"^timeline has no parameter 'task'"):
         lab.timeline("sha256")
+    with pytest.raises(LabError, match=r"^bet must be what lab.bet\(\) or lab.question\(\) returns, got 'cpu_threads'"):
+        lab.speedup("sha256", bet="cpu_threads", rounds=0)
     with pytest.raises(TypeError, match=r"speedup\(\) takes from 0 to 1 positional arguments"):
         lab.speedup("sha256", [1, 2])
 

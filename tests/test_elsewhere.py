@@ -1,9 +1,12 @@
 """The box that says what to expect: what concerns this machine is told from what does not."""
 
+import re
 from pathlib import Path
 
+import pytest
 from made.results import MACHINE
 
+from conc_lab.engine.errors import LabError
 from conc_lab.student import elsewhere
 from conc_lab.student.bets import lessons
 from conc_lab.student.elsewhere import expect, words_of
@@ -14,10 +17,13 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
 def test_every_lesson_has_its_box():
-    """Every lesson shows the box of its own name, and there is no other."""
+    """Every lesson shows the box of its own name, and there is no other, which is said."""
     for path in NOTEBOOKS:
         assert f'lab.expect(\\"{path.stem}\\")' in path.read_text(encoding="utf-8"), path.name
     assert lessons().keys() == {path.stem for path in NOTEBOOKS} != set()
+    for lesson in ("02_cpu", None, ["02_cpu_bound"]):
+        with pytest.raises(LabError, match=rf"^unknown lesson {re.escape(repr(lesson))}; one of: 00_your_lab, 01_"):
+            expect(lesson)
 
 
 def test_texts():

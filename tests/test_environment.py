@@ -78,24 +78,33 @@ def test_ci_runs_the_line_of_the_readme(tmp_path):
     (tmp_path / ".venv/bin").mkdir(parents=True)
     (tmp_path / ".ci/run").write_text((ROOT / ".ci/run").read_text(encoding="utf-8"))
     for name in (".venv/bin/pytest", ".venv/bin/chromium", ".venv/bin/google-chrome"):
-        (tmp_path / name).write_text('#!/bin/sh\necho "$@" >>ran\n')
+        (tmp_path / name).write_text('#!/bin/sh\necho "$@" | tee -a ran\n! [ "$4" = "$FAILS" ]\n')
         (tmp_path / name).chmod(0o755)
     env = os.environ | {"PATH": f"{tmp_path / '.venv/bin'}:{os.environ['PATH']}"}
-    line = line_after("the test line")
+    line, browser = line_after("the test line"), "tests/test_browser.py"
 
-    def ci(instead):
+    def ci(instead, fails="nothing"):
         (tmp_path / "README.md").write_text(README.replace(line, instead))
-        return subprocess.run(["bash", ".ci/run"], cwd=tmp_path, env=env, timeout=60, capture_output=True).returncode
+        command, variables = ["bash", ".ci/run"], env | {"FAILS": fails}
+        done = subprocess.run(command, cwd=tmp_path, env=variables, timeout=60, capture_output=True, text=True)
+        assert done.returncode == 0 or "--slow" not in done.stdout or f"--ignore={browser}" in done.stdout
+        return done.returncode
 
     assert ci("echo a line that says pytest >ran") == 0
-    assert (tmp_path / "ran").read_text().splitlines() == ["a line that says pytest", "--slow -m slow"]
+    first, *slow = (tmp_path / "ran").read_text().splitlines()
+    assert first == "a line that says pytest"
+    assert sorted(slow) == [f"--slow -m slow --ignore={browser}", f"--slow -m slow {browser}"]
+    assert ci("true pytest", f"--ignore={browser}") != 0 and ci("true pytest", browser) != 0
     assert ci("false && echo pytest") != 0
     assert ci("echo no such word") != 0
 
 
 @posix
 def test_ci_installs_a_browser(tmp_path):
-    """Where there is no browser, CI installs one without asking, also through a sudo that keeps no variable."""
+    """Where there is no browser, CI installs one without asking, also through a sudo that keeps no variable.
+
+    The packages are installed meanwhile.
+    """
     (tmp_path / ".ci").mkdir()
     (tmp_path / "bin").mkdir()
     (tmp_path / ".ci/run").write_text((ROOT / ".ci/run").read_text(encoding="utf-8"))
@@ -103,6 +112,7 @@ def test_ci_installs_a_browser(tmp_path):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     programs = {
         "id": "echo 1000",
+        "pip": "echo packages >>ran",
         "sudo": 'exec env -i PATH="$PATH" "$@"',
         "apt-get": 'echo "$DEBIAN_FRONTEND" "$@" >>ran',
     }
@@ -110,11 +120,11 @@ def test_ci_installs_a_browser(tmp_path):
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     command = [shutil.which("bash"), ".ci/run"]
+    (tmp_path / "README.md").write_text(README.replace(line_after("the test line"), "pip && false pytest"))
     subprocess.run(command, cwd=tmp_path, env={"PATH": str(tmp_path / "bin")}, timeout=60, capture_output=True)
-    assert (tmp_path / "ran").read_text().splitlines() == [
-        " -qq update",
-        "noninteractive -qq install -y chromium",
-    ]
+    ran = (tmp_path / "ran").read_text().splitlines()
+    assert [line for line in ran if line != "packages"] == [" -qq update", "noninteractive -qq install -y chromium"]
+    assert ran.count("packages") == 2  # beside the browser, and once more as the line says
 
 
 def test_the_checkers_are_content():

@@ -209,11 +209,16 @@ def test_what_was_advised():
 
 
 def test_another_path(folder):
-    """A path is made where it is wanted, and what was there before is replaced."""
-    path = folder / "new folder/häufig.py"
-    for items in (1, 2):
-        assert lab.export("digits", "serial", items, path=str(path)) == path
+    """A path is made where it is wanted; a script that was changed since is kept, and the new one gets a number."""
+    path, second = folder / "new folder/häufig.py", folder / "new folder/häufig_2.py"
+    for _ in range(2):
+        assert lab.export("digits", "serial", 2, path=str(path)) == path
     assert "range(0, 2)" in path.read_text(encoding="utf-8") and "python häufig.py" in path.read_text(encoding="utf-8")
+    path.write_bytes(b"\xff changed")
+    for _ in range(2):
+        assert lab.export("digits", "serial", 2, path=str(path)) == second
+    assert path.read_bytes() == b"\xff changed" and "python häufig_2.py" in second.read_text(encoding="utf-8")
+    assert lab.export("digits", "serial", 3, path=str(path)).name == "häufig_3.py"
 
 
 def test_bad_items():

@@ -42,18 +42,11 @@ def here(fault="raise", api="Thread"):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
-def test_a_crash_in_every_kind(method):
-    """With every start method, os._exit ends what it must end, and is reported by those that notice."""
-    rows, wanted = outcomes(["exit"], method, 3)
-    assert rows == wanted
-
-
-@pytest.mark.slow
 def test_the_whole_table():
-    """All six faults in all kinds of worker, cell by cell."""
-    rows, wanted = outcomes(list(measure.FAULTS), METHODS[0], 4)
-    assert rows == wanted
+    """All six faults in all kinds of worker, cell by cell; of other start methods that os._exit ends what it must."""
+    for faults, method in ((list(measure.FAULTS), METHODS[0]), *((["exit"], method) for method in METHODS[1:])):
+        rows, wanted = outcomes(faults, method, 4)
+        assert rows == wanted
 
 
 def test_no_core_is_left(nothing_left, tmp_path, monkeypatch):

@@ -8,11 +8,13 @@ import sys
 import helpers
 import psutil
 import pytest
+from made.results import TWO, made
 
 from conc_lab import __main__
 from conc_lab.drawing import picture
 from conc_lab.drawing.facts import machine
 from conc_lab.engine import experiment, parameters, run
+from conc_lab.engine.errors import LabError
 from conc_lab.engine.session import STOPPED
 
 SMALL = ["--task", "count_primes", "--workers", "1", "2", "--kinds", "threads", "--task-ms", "0.2", "--rounds", "2"]
@@ -45,26 +47,45 @@ def test_machine(main):
     assert f" {machine().in_words()['cpu_quota']}\n" in out
 
 
-def test_a_run_is_saved_and_drawn():
-    """`speedup --save --chart` leaves a result and a picture, and says where, and what came out in a sentence."""
-    one = helpers.real_run("speedup")
-    said, saved, drew = one.printed.splitlines()
-    assert (saved, drew) == (f"saved {one.path}", f"drew {one.png}") and "threads" in said and said.endswith(".")
-    assert one.png.read_bytes().startswith(b"\x89PNG")
+@posix
+def test_a_reader_who_has_enough():
+    """Where nobody reads the output any more, as after `| head -1`, the command ends quietly."""
+    for word in ("machine", "--help"):
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([*COMMAND, word], stdout=write, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT_S)
+        os.close(write)
+        assert done.stderr == "" and done.returncode in (0, 1), word
 
 
-def test_a_bad_value():
-    """A value that cannot be run ends the process with 1 and one sentence, without a traceback."""
+def test_a_bad_value(main):
+    """A value that cannot be run ends the process with 1 and one sentence, without a traceback.
+
+    A word that is no number is checked as a word, and a fraction is not a whole number.
+    """
     done = command("speedup", "--workers", "0")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "workers must be a whole number between 1 and 256, got 0\n"
-
-
-def test_words_become_numbers(main):
-    """A word that is no number is checked as a word, and a fraction is not a whole number."""
     for words, got in (("--workers 1 four", "'four'"), ("--workers 1.5", "1.5"), ("--rounds ten", "'ten'")):
         status, out, err = main("speedup", *words.split())
         assert (status, out) == (1, "") and err.endswith(f", got {got}\n"), words
+
+
+def test_a_bad_file(main, monkeypatch, tmp_path):
+    """A file that could not be written in the end, or is no PNG, is refused before the run, and none is left."""
+    monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("it was run"))
+    (tmp_path / "file").write_text("x")
+    for option, name, sentence in (
+        ("--save", "file/out.json", f"the result could not be written to {tmp_path}/file/out.json: "),
+        ("--chart", ".", "--chart draws a PNG: give a name that ends in .png, got "),
+        ("--chart", "x.jpg", "--chart draws a PNG: give a name that ends in .png, got 'x.jpg'"),
+        ("--chart", "file/out.png", f"the chart could not be written to {tmp_path}/file/out.png: "),
+    ):
+        status, out, err = main("speedup", option, tmp_path / name)
+        assert (status, out) == (1, "") and err.startswith(sentence) and err.count("\n") == 1, (option, name)
+    monkeypatch.setattr(run, "run", lambda *_, **__: (_ for _ in ()).throw(LabError("enough")))
+    assert main("speedup", "--save", tmp_path / "file", "--chart", tmp_path / "new.png") == (1, "", "enough\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "x"
 
 
 def test_a_failing_task(main, monkeypatch):
@@ -97,12 +118,12 @@ def test_every_parameter_is_an_option(main, capsys):
             assert f"{parameter.annotation.help} (default: {parameter.default})" in shown
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["machine"]], ids=" ".join)
-def test_an_unknown_profile(main, monkeypatch, words):
+def test_an_unknown_profile(main, monkeypatch):
     """A profile that does not exist is one sentence, whatever was asked for."""
     monkeypatch.setenv("CONC_LAB_PROFILE", "fast")
-    monkeypatch.delitem(sys.modules, "conc_lab.experiments.speedup.measure")  # as at a program's start
-    assert main(*words) == (1, "", "CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'\n")
+    for words in ([], ["--help"], ["machine"]):
+        monkeypatch.delitem(sys.modules, "conc_lab.experiments.speedup.measure", raising=not words)  # as at a start
+        assert main(*words) == (1, "", "CONC_LAB_PROFILE must be one of quick, class, careful, got 'fast'\n"), words
 
 
 @posix
@@ -126,7 +147,7 @@ def test_ctrl_c_while_drawing(main, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "run", lambda *_, **__: helpers.real("speedup"))
+    monkeypatch.setattr(run, "run", lambda *_, **__: made(TWO))
     monkeypatch.setattr(picture, "show", interrupted)
     assert main("speedup") == (130, "", "stopped by Ctrl-C\n")
 

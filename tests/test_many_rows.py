@@ -30,9 +30,9 @@ def test_an_interval_of_many_rounds():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in experiment.names() if name not in ("faults", "sharing")])
-def test_many_rows(name, tmp_path):
-    """20,000 rows of an experiment are saved, loaded, drawn and gathered; the benchmark says in what time."""
-    loaded = result.load(many(name).save(tmp_path / "many.json"))
-    assert picture.show(loaded).sentence.endswith(".") and len(picture.table(loaded))
-    assert gather(tmp_path).results.keys() == {"many.json"}
+def test_many_rows(tmp_path):
+    """20,000 rows of every experiment are saved, loaded, drawn and gathered; the benchmark says in what time."""
+    for name in set(experiment.names()) - {"faults", "sharing"}:
+        loaded = result.load(many(name).save(tmp_path / "many.json"))
+        assert picture.show(loaded).sentence.endswith(".") and len(picture.table(loaded)), name
+        assert gather(tmp_path).results.keys() == {"many.json"}, name

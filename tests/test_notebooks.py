@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +14,9 @@ from xml.etree import ElementTree
 
 import lab_page
 import nbformat
+import psutil
 import pytest
+from helpers import begun
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -180,20 +183,53 @@ def test_an_innocent_task_is_lost(capsys):
     assert said["600"] == said["-3"] and "terminated abruptly" in said["600"]
 
 
+class Nbval:
+    """nbval, begun to run these lessons in the quick profile, each in a folder of its own: a lesson stands alone."""
+
+    def __init__(self, paths):
+        self.paths, self._folder = paths, tempfile.TemporaryDirectory(prefix="nbval-")
+        self.folder = Path(self._folder.name)
+        for path in paths:
+            (self.folder / path.stem).mkdir()
+            smaller = path.read_text(encoding="utf-8").replace("range(60)", "range(8)")  # the real jobs of lesson 09
+            (self.folder / path.stem / path.name).write_text(smaller, encoding="utf-8")
+        pytest_alone = ["-m", "pytest", "-q", "-c", os.devnull, f"--rootdir={self.folder}", "-p", "no:cacheprovider"]
+        nbval = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_S}", "--junitxml=report.xml"]
+        command = [sys.executable, *pytest_alone, *nbval, *(f"{path.stem}/{path.name}" for path in paths)]
+        with open(self.folder / "log", "wb") as log:
+            env = os.environ | {"CONC_LAB_PROFILE": "quick"}
+            self.process = begun(command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def close(self):
+        """End it where nobody has waited for it, and remove its folder."""
+        if self.process.poll() is None:
+            for process in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+                process.kill()
+            self.process.wait()
+        self._folder.cleanup()
+
+
+BEGUN = {}  # by the name of the item that will ask for it
+
+
+def begin(items, at_the_end):
+    """Begin to run some lessons, where that is asked for: of these 12 s little is this process's own."""
+    for item in items:
+        if item.originalname == "test_every_cell_runs" and item.callspec.params["paths"] is SOME:
+            BEGUN[item.name] = Nbval(SOME)
+            at_the_end(BEGUN[item.name].close)
+
+
 @pytest.mark.parametrize("paths", [SOME, *([pytest.param(OTHERS, marks=pytest.mark.slow)] if OTHERS else [])])
-def test_every_cell_runs(paths, tmp_path):
+def test_every_cell_runs(paths, request):
     """Run from top to bottom in the quick profile, no cell of a lesson raises; nbval runs each of them."""
-    for path in paths:  # each in a folder of its own: a lesson stands alone
-        (tmp_path / path.stem).mkdir()
-        smaller = path.read_text(encoding="utf-8").replace("range(60)", "range(8)")  # the real jobs of lesson 09
-        (tmp_path / path.stem / path.name).write_text(smaller, encoding="utf-8")
-    pytest_alone = ["-m", "pytest", "-q", "-c", os.devnull, f"--rootdir={tmp_path}", "-p", "no:cacheprovider"]
-    nbval = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_S}", "--junitxml=report.xml"]
-    command = [sys.executable, *pytest_alone, *nbval, *(f"{path.stem}/{path.name}" for path in paths)]
-    env = os.environ | {"CONC_LAB_PROFILE": "quick"}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=NOTEBOOK_S)
-    assert done.returncode == 0, done.stdout[-5000:]
-    suite = ElementTree.parse(tmp_path / "report.xml").getroot().find("testsuite")
+    nbval = BEGUN.get(request.node.name) or Nbval(paths)
+    try:
+        status = nbval.process.wait(NOTEBOOK_S)
+        assert status == 0, (nbval.folder / "log").read_text(errors="replace")[-5000:]
+        suite = ElementTree.parse(nbval.folder / "report.xml").getroot().find("testsuite")
+    finally:
+        nbval.close()
     counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
     code = [source for path in paths for source in sources(cells_of(path), "code")]
     assert counts == {"tests": len(code), "failures": 0, "errors": 0, "skipped": 0}

@@ -4,6 +4,7 @@ That a run which is done leaves nothing under the default start method is part o
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -34,28 +35,25 @@ def by_method(params, name, method):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", kinds.start_methods()[1:])
-def test_done(nothing_left, method):
+def test_done(nothing_left):
     """A run that is done leaves nothing behind, whatever the start method."""
-    for name in RUNS.keys() - BARE.keys():
+    for name, method in itertools.product(RUNS.keys() - BARE.keys(), kinds.start_methods()[1:]):
         before = helpers.traces()
-        assert run.run(name, by_method(RUNS[name], name, method), timeout_s=helpers.LIVENESS_S).rows, name
-        assert helpers.left_since(before) == {}, name
+        assert run.run(name, by_method(RUNS[name], name, method), timeout_s=helpers.LIVENESS_S).rows, (name, method)
+        assert helpers.left_since(before) == {}, (name, method)
 
 
-@pytest.mark.parametrize(
-    "case", [case if case == "speedup" else pytest.param(case, marks=pytest.mark.slow) for case in RUNS]
-)
-def test_ended(nothing_left, case):
+@pytest.mark.parametrize("cases", [["speedup"], pytest.param(RUNS.keys() - {"speedup"}, marks=pytest.mark.slow)])
+def test_ended(nothing_left, cases):
     """A run that is stopped, or whose process is killed, once it has workers leaves nothing behind."""
-    for how in ("stopped", "killed"):
+    for case, how in itertools.product(cases, ("stopped", "killed")):
         before = helpers.traces()
         for _ in range(20):  # of which the shortest runs may be over before their workers are seen
             if error := end(case, "forkserver", how):
                 break
-        assert isinstance(error, RunStopped) == (how == "stopped")
-        assert how == "stopped" or "(killed by SIGKILL)" in str(error)
-        assert helpers.left_since(before) == {}, how
+        assert isinstance(error, RunStopped) == (how == "stopped"), (case, how, error)
+        assert how == "stopped" or "(killed by SIGKILL)" in str(error), (case, error)
+        assert helpers.left_since(before) == {}, (case, how)
 
 
 def end(case, method, how):

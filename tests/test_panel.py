@@ -159,6 +159,7 @@ def test_bad_initial_values():
         ({"task": "prime"}, "unknown task 'prime'"),
         ({"wokers": 2}, "no parameter 'wokers'"),
         ({"timeout_s": "x"}, "timeout_s must be a number between "),
+        ({"bet": "cpu_threads"}, "bet must be what lab.bet"),
     ):
         with pytest.raises(LabError, match=sentence):
             panels.panel(**initial)

@@ -1,6 +1,7 @@
 """Parameters: one test for each class of them; a bad value is refused before anything is started."""
 
 import functools
+import itertools
 import math
 import sys
 
@@ -77,18 +78,15 @@ def test_task_name():
 
 
 def test_several():
-    """One value or any collection of different values is kept as a list; an empty one and a bad item are refused."""
+    """One value or any different values are kept as a list; none, too many, endless ones and a bad one are refused."""
     for given, kept in ((2, [2]), ((1, 2, 1), [1, 2]), (range(1, 4), [1, 2, 3])):
         assert checked(counts=given)["counts"] == kept
     assert refused(counts=[]) == "counts must have at least one value and at most 256"
     for value, bad in ((0, 0), ([1, 10], 10), ("2", "2"), ([[2]], [2])):
         assert refused(counts=value) == f"count must be a whole number between 1 and 9, got {bad!r}"
-
-
-def test_too_many_values():
-    """More than 256 values are refused."""
     assert checked(counts=[2] * 256)["counts"] == [2]
-    assert refused(counts=[2] * 257) == "counts must have at least one value and at most 256"
+    for value in ([2] * 257, itertools.repeat(2)):
+        assert refused(counts=value) == "counts must have at least one value and at most 256"
 
 
 def test_kinds(monkeypatch):

@@ -9,8 +9,8 @@ from conc_lab.engine import experiment, parameters
 
 @pytest.mark.parametrize("name", helpers.RUNS)
 def test_real_run(name):
-    """A run keeps its checked parameters and the declared columns, draws, says its sentence and leaves nothing."""
-    result, _, png, printed, left = helpers.real_run(name)
+    """A run keeps its checked parameters and the declared columns, draws, says what and where, and leaves nothing."""
+    result, path, png, printed, left = helpers.real_run(name)
     assert left == {}
     assert result.experiment == name
     assert result.params == parameters.checked(experiment.function(name), helpers.RUNS[name])
@@ -18,5 +18,5 @@ def test_real_run(name):
     assert [column for column in experiment.columns(name) if column not in documented] == []
     drawn = picture.show(result)
     assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" == drawn.png[:8]
-    assert printed.splitlines()[0] == drawn.sentence
+    assert printed.splitlines() == [drawn.sentence, f"saved {path}", f"drew {png}"]
     assert len(picture.table(result))

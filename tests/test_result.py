@@ -202,6 +202,11 @@ def test_damaged_rows_of_every_experiment(tmp_path):
         for parameter in whole.params:
             left = {key: value for key, value in whole.params.items() if key != parameter}
             assert f"its parameters lack {parameter}" in refused(written(path, content | {"params": left})), name
+        for row, column, value, kind in ((1, column, [], kind) for column, kind in experiment.columns(name).items()):
+            damaged = copy.deepcopy(content)
+            damaged["rows"][row][column] = value if "list" not in kind else 3
+            sentence = f"{column} in row {row} is {damaged['rows'][row][column]}, not {kind}"
+            assert sentence in refused(written(path, damaged)), (name, column)
         facts = {"machine": content["machine"] | {"gil": None}}
         assert "its facts about the machine are not whole" in refused(written(path, content | facts)), name
 
@@ -213,6 +218,9 @@ def test_no_file(tmp_path):
         os.mkfifo(tmp_path / "pipe")
     for name in ("missing.json", "folder", "pipe"):
         assert refused(tmp_path / name) == f"{name} is not a whole result: it is not a file"
+    for nothing in (None, 3):
+        with pytest.raises(LabError, match=f"^{nothing} is not a whole result: .*PathLike"):
+            result.load(nothing)
 
 
 def test_frame():

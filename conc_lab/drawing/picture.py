@@ -67,8 +67,7 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     known, chart = charts(result), chart or result.experiment
     if chart not in known:
         raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(known)}")
-    if bet is not None and not hasattr(bet, "points"):
-        raise LabError(f"bet must be what lab.bet() or lab.question() returns, got {bet!r:.100}")
+    check_bet(bet)
     try:
         picture, recorded = drawn(known[chart], result, bet), recorded or _recorded_beside(result)
         beside = _of_recording(recorded, chart) if recorded else None
@@ -81,6 +80,12 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     if result.machine["gil"] and result.machine.get("free_threaded"):
         picture = _said(picture, after=SWITCHED_ON)
     return replace(picture, beside=beside)
+
+
+def check_bet(bet) -> None:
+    """Raise LabError for what is no bet; before a run, whose chart it would spoil."""
+    if bet is not None and not hasattr(bet, "points"):
+        raise LabError(f"bet must be what lab.bet() or lab.question() returns, got {bet!r:.100}")
 
 
 def _said(picture, before="", after=""):

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
 import zipfile
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -64,7 +65,7 @@ def executor(workers: int, threads: int, scheduler: str | None, closing: ExitSta
     scheduler: the address of a cluster that is there; without one a cluster is started here, on loopback alone, with so
     many threads in each worker. Raises LabError where no scheduler answers, or has other versions or fewer workers.
     """
-    closing.callback(_end_offload)
+    closing.callback(_end_threads, set(threading.enumerate()))
     if scheduler:
         client = closing.enter_context(connected(scheduler))
         try:
@@ -124,7 +125,9 @@ def _send_code(client):
         client.upload_file(str(path))
 
 
-def _end_offload():
-    """End the thread that `distributed` keeps for big messages: this process may fork next."""
+def _end_threads(before):
+    """End the threads that came since then, and the one that `distributed` keeps for big messages: a fork may be next."""
     utils._offload_executor.shutdown()
     utils._offload_executor = ThreadPoolExecutor(1, "Dask-Offload")
+    for thread in set(threading.enumerate()) - before:
+        thread.join(ANSWER_S)

@@ -8,10 +8,11 @@ from pathlib import Path
 from .errors import LabError
 
 
-def write(path: str | os.PathLike, content: str | bytes, what: str) -> Path:
+def write(path: str | os.PathLike, content: str | bytes | None, what: str) -> Path:
     """Write the file by way of a temporary one beside it, which then replaces it; the path.
 
     Raises LabError, in which `what` names the thing, where the file cannot be written; an earlier file then stays.
+    None as its content tries this only: the folder is made, and no file.
     """
     path = Path(path).expanduser()
     if path.exists() and not path.is_file():  # a device would be replaced
@@ -20,8 +21,9 @@ def write(path: str | os.PathLike, content: str | bytes, what: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "xb") as file:  # with the permissions of any new file, by the umask
-            file.write(content.encode() if isinstance(content, str) else content)
-        os.replace(part, path)
+            file.write(content.encode() if isinstance(content, str) else content or b"")
+        if content is not None:
+            os.replace(part, path)
     except OSError as error:
         raise LabError(f"{what} could not be written to {path}: {error.strerror}") from error
     finally:

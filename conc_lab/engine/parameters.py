@@ -10,6 +10,7 @@ import operator
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from . import find_task, kinds
 from .errors import LabError
@@ -79,7 +80,8 @@ class Several:
         return self.of.help
 
     def check(self, name, value):
-        items = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
+        several = hasattr(value, "__iter__") and not isinstance(value, str)
+        items = list(islice(value, MOST + 1)) if several else [value]
         if not 0 < len(items) <= MOST:
             raise LabError(f"{name} must have at least one value and at most {MOST}")
         return list(dict.fromkeys(self.of.check(self.singular, item) for item in items))

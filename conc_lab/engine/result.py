@@ -15,6 +15,7 @@ from . import files, pythons
 from .errors import LabError
 
 SCHEMA = 2
+TYPES = {"int": {int}, "float": {float, int}, "str": {str}, "bool": {bool}, "list": {list}}  # of columns
 KEPT = Path("my_work/results")  # beside the notebook: what its cells and panels found
 KIND = "conc_lab result"
 PACKAGE = Path(__file__).parent.parent
@@ -81,14 +82,14 @@ once = lru_cache(maxsize=16)  # makes a function of a result compute once for ea
 
 def load(path: str | os.PathLike) -> Result:
     """Read a result that `Result.save` wrote. Raises LabError, which names the file, for one that is not whole."""
-    path = Path(path)
     try:
+        path = Path(path)
         content = read(path, KIND, (1, SCHEMA))
         content = renamed(content) if content["schema"] == 1 else content
         result = Result(**{item.name: content.get(item.name, ...) for item in fields(Result)})
         _check(result)
     except (*UNREADABLE, LabError) as error:
-        raise LabError(f"{path.name} is not a whole result: {error}") from error
+        raise LabError(f"{getattr(path, 'name', path)!s:.100} is not a whole result: {error}") from error
     return result
 
 
@@ -106,7 +107,7 @@ def read(path: Path, kind: str, schemas: tuple) -> dict:
 
 
 def _check(result):
-    """Raise an error that says what the result lacks, by what its experiment declares; values are not looked at.
+    """Raise an error that says what the result lacks, or has of a wrong type, by what its experiment declares.
 
     A result of an earlier conc_lab gets the parameters and columns of today: others go, and a column that lacks is None
     where it may be.
@@ -129,6 +130,11 @@ def _check(result):
         if not isinstance(row, dict) or not needed <= row.keys():
             raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
         result.rows[number] = {name: row.get(name) for name in columns}
+    for name, kind in columns.items():
+        allowed = {*TYPES[kind.rstrip("?")], *[type(None)] * kind.endswith("?")}
+        if {type(row[name]) for row in result.rows} - allowed:
+            number, value = next((n, row[name]) for n, row in enumerate(result.rows) if type(row[name]) not in allowed)
+            raise ValueError(f"{name} in row {number} is {value!r:.40}, not {kind}")
 
 
 def renamed(content: dict) -> dict:

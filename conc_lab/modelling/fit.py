@@ -1,26 +1,34 @@
-"""The model fitted to a speedup that was measured, and believed only as far as it agrees with it.
+"""The model fitted to what a speedup or an advise measured, and believed only as far as it agrees with it.
 
 Serial runs say how long a task takes, and what of that is computing; the fewest threads that are more than one, how
-much of the computing needs the lock; the fewest workers of a kind, what a hand-over to them takes; all runs of several
-workers, what computing costs there (`speedup` calls it cpu_cost).
+much of the computing needs the lock; the last round, which says who ran when, what a hand-over takes; and every number
+of workers, what computing costs there. Of tasks that wait, the most workers say what the parent takes to hand them
+over, and the fastest kind, whether all wait for the same thing.
 """
 
+import math
 from bisect import bisect_left
 from collections import namedtuple
 from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
 from typing import NamedTuple
 
 from ..engine.errors import LabError
 from ..engine.machine import capacity
 from ..engine.result import Result, once
-from ..engine.stats import character
-from .simulation import NO_COSTS, Costs, Run, Work, simulate
+from ..engine.stats import character, where
+from .simulation import NO_COSTS, SWITCH_S, Costs, Run, Work, simulate
 
 WORST = 0.15  # a kind of worker for which the model is off by more is refused
-STEPS = 4096  # between which a figure is looked for
+STEPS = 1024  # between which a figure is looked for
 NOISE = 0.03  # by so much cores busy differ from run to run
 TWO = 1.2  # times as busy as serial: from there on, two workers had a CPU each
-UNTOLD = "the workers had no second CPU to themselves (there is one, or others used it, or a limit): measure again"
+# A message passes two threads of the parent (the queue's feeder and the executor's own) for each time that it is in a
+# worker: 60 to 190 µs against 40 to 110 for a process. By so many times at most a fit may go beyond the worker's.
+PARENTS, MOST_PARENTS = 2, 4
+MOST_TASKS = 640  # messages of a run that are simulated, or two for each worker
+UNTOLD = "the workers had no second CPU to themselves (others used it, or there is a limit): measure again"
 
 # What the model says of one variant. speeds: its speedup, or the least and the greatest where the rows leave open how
 # much of a task needs the lock; setup_s: to start the workers, which no run counts; error: the worst one (modelled /
@@ -29,7 +37,7 @@ Prediction = namedtuple("Prediction", "run speeds setup_s error points refused")
 
 
 class Fitted(NamedTuple):
-    """The model with the figures of one result: its task and {kind: its costs}.
+    """The model with the figures of one result: its task, and {(kind, workers): the costs there}.
 
     works: the task, then with the least, and with the greatest share under the lock that the rows allow;
     untold: why the result tells nothing of several CPUs, or None; then all computing counts as bytecode.
@@ -40,51 +48,81 @@ class Fitted(NamedTuple):
     gil: bool = True
     untold: str | None = None
 
-    def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None, which: int = 0) -> Run:
-        """What so many workers do on so many CPUs, by default with as many tasks as `speedup` gives them."""
-        costs = self.costs.get(kind, NO_COSTS)
-        return simulate(self.works[which], kind, workers, cpus, int(tasks or max(16, 4 * workers)), costs, self.gil)
+    def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None, work: Work | None = None) -> Run:
+        """What so many workers do on so many CPUs, by default with as many tasks as `speedup` gives them.
+
+        What computing costs is not modelled: it is what it was at the nearest number of workers.
+        """
+        near = sorted((at for at in self.costs if at[0] == kind), key=lambda at: abs(math.log(workers / at[1])))
+        costs = self.costs[near[0]] if near else NO_COSTS
+        tasks = min(tasks or costs.chunk * max(16, 4 * workers), costs.chunk * max(MOST_TASKS, 2 * workers))
+        return simulate(work or self.works[0], kind, workers, cpus, int(tasks), costs, self.gil)
 
 
 @once
 def fitted(result: Result) -> Fitted:
-    """The model with the figures of a speedup. Raises LabError for the result of another experiment."""
-    if getattr(result, "experiment", None) != "speedup":
-        raise LabError("the model is fitted to what lab.speedup(…) returned, or to a recording of it")
+    """The model with the figures of a result. Raises LabError for the result of another experiment."""
+    if getattr(result, "experiment", None) not in ("speedup", "advise"):
+        raise LabError("the model is fitted to what lab.speedup(…) or lab.advise(…) returned, or to a recording of it")
     measured, cpus, gil = _measured(result), usable(result), result.machine["gil"]
-    alone, several = measured.loc["serial", 1], measured.query("workers > 1")
-    cpu_cost = several.groupby("kind").cpu_cost.median()
-    nature, busiest = character(result.frame), measured.cores_busy.max()
-    untold = None if nature != "starved" and busiest > TWO * alone.cores_busy else UNTOLD
+    alone, nature, handovers = measured.loc["serial", 1], character(result.frame), _handovers(result)
+    rows = {kind: [row for _, row in each.iterrows()] for kind, each in measured.drop("serial").groupby("kind")}
+    busy = cpus == 1 or measured.cores_busy.max() > TWO * alone.cores_busy
+    untold = None if busy and nature != "starved" else UNTOLD
     waits_s = float(max(0, alone.wall_s - alone.cpu_s) if nature in ("waits", "mixed") else 0)
     computes_s = float(alone.wall_s) - waits_s
 
-    def run(point, work, handover_s, cost):
-        return simulate(work, *point.name, cpus, int(point.tasks), Costs(handover_s, cost), gil)
+    def work(share=1.0, shared_s=0.0):
+        return Work(share * computes_s, (1 - share) * computes_s, waits_s - shared_s, shared_s)
 
-    def locked(share):
-        return Work(share * computes_s, (1 - share) * computes_s, waits_s)
+    def costs(row, times=PARENTS):
+        """The costs at this point; what computing costs there is as measured, less what a hand-over takes."""
+        more_s = max(0.0, row.cpu_s - alone.cpu_s) if nature == "waits" else 0.0  # where nobody noted who ran when
+        each_s = handovers.get(row.name[0], more_s)
+        cpu_s = max(0.0, row.cpu_s - each_s / row.chunk)
+        return Costs(each_s, float(cpu_s / alone.cpu_s) if alone.cpu_s else 1, times * each_s, int(row.chunk))
 
-    works = [locked(1)]
-    if "threads" in cpu_cost and gil and not untold:
-        point = several.loc[["threads"]].iloc[0]
+    def run(row, work, times=PARENTS):
+        return Fitted([work], {row.name: costs(row, times)}, gil).run(*row.name, cpus, row.tasks)
 
-        def least_share(off):  # by cores busy, not the speedup: what a task costs is another figure
-            most = point.cores_busy * (1 + off)
-            return _least(lambda share: run(point, locked(share), 0, cpu_cost["threads"]).cores_busy <= most, 1)
+    def off(row, *how):
+        """By how much the model is off at this point, as a logarithm."""
+        return math.log(run(row, *how).speedup / row.speedup)
 
-        # Where no other kind was busier, it was not the lock that held threads up.
-        free = point.cores_busy >= (1 - NOISE) * measured.xs(point.name[1], level="workers").cores_busy.max()
-        works = [locked(0.0 if free and off >= 0 else least_share(off)) for off in (0, NOISE, -NOISE)]
+    shares, shared_s = [1.0], 0.0
+    two = next((row for row in rows.get("threads", ()) if row.name[1] > 1), None)
+    if two is None or not gil or untold or nature == "waits":
+        pass  # nothing tells, or it decides nothing
+    elif cpus > 1:
+        # By cores busy, not the speedup: what a task costs is another figure.
+        busy = [two.cores_busy * (1 + noise) for noise in (0, NOISE, -NOISE)]
+        shares = [_least(lambda share, most=most: run(two, work(share)).cores_busy <= most, 1) for most in busy]
+        if busy[1] >= measured.xs(two.name[1], level="workers").cores_busy.max():
+            shares[:2] = 0.0, 0.0  # no other kind was busier: it was not the lock that held threads up
+    else:
+        # On one CPU computing takes the same time, with the lock or without. But a thread that needs the lock gives its
+        # CPU up for it once a switch interval (1.5 times and more, else 0.2 to 0.75); and waits overlap otherwise.
+        gives_up = two.voluntary_switches - alone.voluntary_switches >= alone.cpu_s / SWITCH_S
+        locked, free = (max(abs(off(row, work(share))) for row in rows["threads"]) for share in (1, 0))
+        shares = [1.0] if gives_up or locked <= WORST < free else [1.0, 0.0]
+    if nature == "waits":
+        best = max((row for each in rows.values() for row in each), key=lambda row: row.speedup).name[0]
 
-    def handover_s(point):  # with this point's own CPU cost, else the rest would count as a hand-over
-        return _least(
-            lambda each_s: run(point, works[0], each_s, point.cpu_cost).speedup <= point.speedup, alone.wall_s
-        )
+        def ends(shared_s):
+            offs = [off(row, work(shared_s=shared_s)) for row in rows[best]]
+            return max(offs), min(offs)
 
-    each = measured.drop("serial").groupby("kind")
-    costs = {kind: Costs(handover_s(rows.iloc[0]), float(cpu_cost.get(kind, 1))) for kind, rows in each}
-    return Fitted(works, costs, gil, untold)
+        if ends(0)[0] > NOISE:  # as much too fast at one number of workers, then, as too slow at another
+            shared_s = _least(lambda each_s: sum(ends(each_s)) <= 0, waits_s)
+
+    def times(last):
+        """What a hand-over takes the parent, as a multiple of what it takes a worker."""
+        if nature != "waits" or abs(off(last, work(shared_s=shared_s))) < NOISE:  # nothing tells, or nothing is wrong
+            return PARENTS
+        return 1 + _least(lambda more: off(last, work(shared_s=shared_s), 1 + more) <= 0, MOST_PARENTS - 1)
+
+    found = {row.name: costs(row, more) for each in rows.values() for more in [times(each[-1])] for row in each}
+    return Fitted([work(share, shared_s) for share in shares], found, gil, untold)
 
 
 @once
@@ -95,20 +133,18 @@ def points(result: Result) -> dict[tuple[str, int], tuple[float, float]]:
 
 
 def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
-    """What a speedup lets the model say of so many workers of a kind that it measured, on so many CPUs."""
+    """What a result lets the model say of so many workers of a kind that it measured, on so many CPUs."""
     known, measured = fitted(result), _measured(result)
     errors = [modelled / true - 1 for (at, _), (true, modelled) in points(result).items() if at == kind]
-    error = max(errors, key=abs)
-    tasks, setup_s = measured.tasks.get((kind, workers)), workers * measured.setup_s[kind].median()
-    runs = [known.run(kind, workers, cpus, tasks, which) for which in range(len(known.works))]
+    error, tasks = max(errors, key=abs), measured.tasks.get((kind, workers))
+    works = dict.fromkeys(known.works if kind == "threads" else known.works[:1])  # they differ in what needs the lock
+    runs = [known.run(kind, workers, cpus, tasks, work) for work in works]
     speeds = sorted(run.speedup for run in runs)
     speeds = [speeds[0], speeds[-1]] if speeds[-1] > (1 + WORST) * speeds[0] else [runs[0].speedup]
     refused = known.untold
-    if len(errors) < 2:
-        refused = f"{kind} were measured at one number of workers alone, which does not check it"
-    elif abs(error) > WORST:
+    if abs(error) > WORST:
         refused = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
-    return Prediction(runs[0], speeds, setup_s, error, len(errors), refused)
+    return Prediction(runs[0], speeds, workers * measured.setup_s[kind].median(), error, len(errors), refused)
 
 
 def usable(result: Result) -> int:
@@ -116,14 +152,35 @@ def usable(result: Result) -> int:
     return max(1, round(capacity(result.machine)))
 
 
+def _handovers(result):
+    """{kind: seconds that a hand-over takes a worker}, where the rows tell it.
+
+    A speedup's last round tells what lies between a worker's tasks; an advise what a lone item takes longer than the
+    task, which goes once through the worker and PARENTS times through the parent.
+    """
+    found = {}
+    for row in result.shown.to_dict("records"):
+        blocks = sorted(row.get("ran") or (), key=lambda block: block[:2])
+        gaps = [after[1] - one[2] for one, after in pairwise(blocks) if one[0] == after[0]]
+        if gaps or (row.get("handover_s") or math.nan) >= 0:
+            each_s = median(gaps) / 1e3 if gaps else row["handover_s"] / (1 + PARENTS)
+            found.setdefault(row["kind"], []).append(max(0.0, each_s))
+    return {kind: median(each) for kind, each in found.items()}
+
+
 @once
 def _measured(result):
-    """Medians of the rounds by kind and workers, in this order; wall_s and cpu_s of a task, setup_s of a worker."""
-    frame = result.shown[result.frame.cpu.isna()].astype({"cpu_cost": float})
-    of_a_task = {name: frame[name] / frame.tasks for name in ("wall_s", "cpu_s")}
-    lines = frame.assign(**of_a_task, setup_s=frame.setup_s / frame.workers).groupby(["kind", "workers"])
-    found = lines[["wall_s", "cpu_s", "setup_s", "speedup", "cores_busy", "cpu_cost", "tasks"]].median()
-    return found.assign(cpu_cost=found.cpu_cost.where(found.cpu_cost > 0, 1))  # 1 where the clock saw no CPU time
+    """Medians of the rounds by kind and workers, in this order; a task's wall_s, cpu_s and voluntary_switches; setup_s
+    of a worker; speedup against the serial runs of the same round.
+    """
+    rows = result.shown.assign(chunk=1) if result.experiment == "speedup" else result.shown
+    rows = rows[rows.cpu.isna() if "cpu" in rows else rows.refused.isna()]
+    per_task = ["wall_s", "cpu_s", "voluntary_switches"]
+    rows = rows.assign(setup_s=rows.setup_s / rows.workers, **{name: rows[name] / rows.tasks for name in per_task})
+    alone_s = where(rows, kind="serial").groupby("round").wall_s.mean()
+    rows = rows.assign(speedup=rows["round"].map(alone_s) / rows.wall_s)
+    columns = [*per_task, "setup_s", "speedup", "cores_busy", "tasks", "chunk"]
+    return rows.groupby(["kind", "workers"])[columns].median()
 
 
 def _least(enough: Callable[[float], bool], most: float) -> float:

@@ -1,26 +1,32 @@
-"""A model of workers, CPUs and the lock, as a discrete-event simulation: who runs when, if they behave by the rules.
+"""A model of workers, CPUs, the lock and the parent, as a discrete-event simulation: who runs when, by the rules.
 
-A computing thread takes the lock (the GIL), then a CPU. It gives both back when it is done, or when somebody has waited
-for one of them for a switch interval. Both go to whoever has waited longest. A real lock is not fair: the operating
-system decides which of several waiting threads gets it, and some threads get it seldom. Turns are the order that
-favors nobody, and with two threads they are what CPython forces: a thread that lets go because another one waits does
-not get the lock back before the other has had it. Left out are the CPU time that the parent needs, how a real system
-moves and wakes threads, and shared hardware. What workers cost beyond the work comes in as `Costs`.
+A computing thread takes the lock (the GIL), then a CPU. It gives both back when it is done, when somebody has waited
+for the lock for a switch interval, or when somebody waits for a CPU and its turn is over. The lock goes to whoever has
+waited longest, a CPU to whoever has had the least of it. A real lock is not fair: the operating system decides which of
+several waiting threads gets it, and some threads get it seldom. Turns are the order that favors nobody, and with two
+threads they are what CPython forces: a thread that lets go because another one waits does not get the lock back before
+the other has had it.
+
+The parent is one more that computes: it hands every task over, and takes every result from a process. So is what all
+tasks share (a server, say), if they wait for such a thing: it answers together those that came while it was busy. What
+workers cost beyond the work comes in as `Costs`.
 """
 
 import math
 from collections import deque, namedtuple
+from heapq import heappop, heappush
 
-from simpy import Environment, PriorityStore
+from simpy import Environment, PriorityResource, Store
 
-SWITCH_S = 0.005  # sys.getswitchinterval()'s default; also how long a worker keeps a CPU that others wait for
+SWITCH_S = 0.005  # sys.getswitchinterval()'s default
+TURN_S = 0.002  # how long one keeps a CPU that others wait for; Linux on two CPUs: 1.4 ms, up to the next tick
 TINY_S = 1e-9  # less than any time that counts, more than what sums of floats are off by
 
-# A task: seconds of bytecode, of computing with the GIL released, and of a wait, in this order.
-Work = namedtuple("Work", "bytecode_s released_s waits_s", defaults=(0, 0))
-# Of a kind of worker: what its parent takes to hand a task over, for one task after the other, and what the worker
-# takes then; the CPU time of computing as a multiple of what it takes alone.
-Costs = namedtuple("Costs", "handover_s cpu_cost", defaults=(0, 1))
+# A task: seconds of bytecode, of computing with the GIL released, of a wait, and of a CPU in what all tasks share.
+Work = namedtuple("Work", "bytecode_s released_s waits_s shared_s", defaults=(0, 0, 0))
+# Of a kind of worker: what the worker takes to get a task and to give its result back; the CPU time of computing as a
+# multiple of what it takes alone; what the parent takes for a task; how many tasks go into one message.
+Costs = namedtuple("Costs", "handover_s cpu_cost parent_s chunk", defaults=(0, 1, 0, 1))
 NO_COSTS = Costs()
 # A row as the timeline has it, with what the worker does, as the player knows it: "runs", waits for the "lock" or for a
 # "cpu", or "waits" by itself; share: the part of the block in which it ran.
@@ -29,61 +35,92 @@ Block = namedtuple("Block", "worker start_ms end_ms state share cpu task")
 Run = namedtuple("Run", "wall_s speedup cores_busy blocks held")
 
 
-def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=NO_COSTS, gil=True) -> Run:
-    """Let so many workers of a kind do the tasks on so many CPUs.
+def simulate(
+    work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=NO_COSTS, gil=True, serial_s: float = 0
+) -> Run:
+    """Let so many workers of a kind do the tasks on so many CPUs, after a part of the job for one alone (serial_s).
 
     Threads share one lock, where there is a GIL; every other kind of worker has an interpreter for itself. Coroutines
-    share their one thread instead, which plays the lock, and leave it only to wait.
+    share their one thread instead, which plays the lock, and leave it only to wait. The tasks of a message (see
+    `Costs`) count as one large task.
     """
-    world, queue, blocks, held = Environment(), deque(range(tasks)), [], []
-    lock, free = PriorityStore(world), PriorityStore(world)
-    lock.items, free.items = [0], list(range(cpus))
-    one_thread = kind in ("asyncio", "serial")
+    world, blocks, held = Environment(initial_time=serial_s), [], []
+    lock, free, idle = PriorityResource(world), PriorityResource(world, cpus), list(range(cpus))
+    one_thread, count = kind in ("asyncio", "serial"), math.ceil(tasks / costs.chunk)
     # A lock that nobody shares keeps nobody waiting, and is left out.
     shared = lock if one_thread or (kind == "threads" and gil) else None
+    used = [0.0] * (workers + 2)  # of a CPU, by the workers; the last two: the parent, and what all tasks share
+    waiting, handed, asked, done = deque(range(count)), Store(world), Store(world), Store(world)
 
     def note(since, state, worker, task, cpu=None):
-        if world.now > since:
+        if world.now > since and worker < workers:
             blocks.append(Block(worker, 1e3 * since, 1e3 * world.now, state, float(state == "runs"), cpu, task))
         return world.now
 
-    def take(store):
-        """The lowest of its numbers, when there is one: who has waited longest is the first to get one."""
-        request = store.get()
-        request.since = world.now
-        return request
-
-    def compute(left, lock, *who):
+    def compute(left, lock, who, task=None):
         while left > TINY_S:
-            asked, key = world.now, lock and (yield take(lock))
-            taken = note(asked, "lock", *who)
-            cpu = yield take(free)
-            began = note(taken, "cpu", *who)
-            due = math.inf if one_thread else began + SWITCH_S
-            while left > TINY_S and due > world.now + TINY_S:
-                ran = min(left, due - world.now)
+            began, limits = world.now, []  # since when it has what others may want, their queue, for how long it may
+            if lock:
+                yield (key := lock.request())
+                limits.append((world.now, lock.queue, SWITCH_S))
+            taken = note(began, "lock", who, task)
+            yield (place := free.request(priority=used[who]))
+            cpu, began = heappop(idle), note(taken, "cpu", who, task)
+            limits.append((began, free.queue, TURN_S))
+            while left > TINY_S:
+                ends = (max(since, queue[0].time if queue else world.now) + most for since, queue, most in limits)
+                ran = left if one_thread else min(left, min(ends) - world.now)
+                if ran <= TINY_S:
+                    break
                 yield world.timeout(ran)
                 left -= ran
-                wanted = [store.get_queue[0].since for store in (lock, free) if store and store.get_queue]
-                due = max(due, min([*wanted, world.now]) + SWITCH_S)  # not before others have waited for that long
-            note(began, "runs", *who, cpu)
-            free.put(cpu)
+            used[who] += note(began, "runs", who, task, cpu) - began
+            heappush(idle, cpu)
+            free.release(place)
             if lock:
-                held.append((who[0], 1e3 * taken, 1e3 * world.now))
-                lock.put(key)
+                lock.release(key)
+                held.append((who, 1e3 * taken, 1e3 * world.now))
+
+    def parent():
+        """Hand tasks over: all of them, but to processes only as many as their queues hold; then take each result."""
+        half_s = 0 if one_thread else costs.parent_s / 2
+        for _ in range(count if shared else min(count, 2 * workers + 1)):
+            yield from compute(half_s, shared, workers)
+            yield handed.put(waiting.popleft())
+        while True:
+            yield done.get()
+            yield from compute(half_s, shared, workers)
+            if waiting:
+                yield from compute(half_s, shared, workers)
+                yield handed.put(waiting.popleft())
+
+    def answer():
+        """What all tasks share."""
+        while True:
+            batch = [(yield asked.get()), *asked.items]
+            asked.items.clear()
+            yield from compute(len(batch) * costs.chunk * work.shared_s, None, workers + 1)
+            for one in batch:
+                one.succeed()
 
     def worker(number):
-        while queue:
-            task = queue.popleft()
-            yield world.timeout(max(0, (task + 1) * costs.handover_s - world.now) + costs.handover_s)
-            yield from compute(work.bytecode_s * costs.cpu_cost, shared, number, task)
-            yield from compute(work.released_s * costs.cpu_cost, shared if one_thread else None, number, task)
+        while True:
+            task = yield handed.get()
+            bytecode_s, released_s = (costs.chunk * costs.cpu_cost * part_s for part_s in work[:2])
+            alone = one_thread or not shared  # nobody wants the lock while it computes without
+            yield from compute(costs.handover_s + bytecode_s + alone * released_s, shared, number, task)
+            yield from compute((not alone) * released_s, None, number, task)
             since = world.now
-            yield world.timeout(work.waits_s)
+            if work.shared_s:
+                yield asked.put(answered := world.event())
+                yield answered
+            yield world.timeout(costs.chunk * work.waits_s)
             note(since, "waits", number, task)
+            yield done.put(task)
 
-    for number in range(workers):
-        world.process(worker(number))
+    for process in (parent(), answer(), *map(worker, range(workers))):
+        world.process(process)
     world.run()
+    wall_s, work_s = world.now, serial_s + sum(work) * costs.chunk * count
     busy_s = sum(block.end_ms - block.start_ms for block in blocks if block.state == "runs") / 1e3
-    return Run(world.now, sum(work) * tasks / world.now, busy_s / world.now, blocks, held)
+    return Run(wall_s, work_s / wall_s, (serial_s + busy_s) / wall_s, blocks, [row for row in held if row[0] < workers])

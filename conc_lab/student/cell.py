@@ -24,6 +24,7 @@ def experiment_call(name: str) -> Callable[..., Result]:
 
     def call(task=None, /, *, bet=None, timeout_s=run.TIMEOUT_S, python=None, scheduler=None, **params) -> Result:
         params |= {} if task is None else {"task": task}
+        picture.check_bet(bet)
         options = {"timeout_s": timeout_s, "python": python, "scheduler": scheduler}
         return _in_cell(bet, name, params, options) if kernel() else run.run(name, params, **options)
 

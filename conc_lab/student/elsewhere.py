@@ -9,6 +9,7 @@ import html
 import re
 
 from ..drawing import words
+from ..engine import parameters
 from ..engine.machine import machine
 from .bets import Words, lessons
 
@@ -30,7 +31,7 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
 
     facts: those of another machine than this, as `machine` gives them.
     """
-    facts = facts or machine()
+    facts, lesson = facts or machine(), parameters.OneOf(lessons, "").check("lesson", lesson)
     items = {"▸": "", "•": ""}  # those of this machine, and the others
     for place in lessons()[lesson]["elsewhere"]:
         text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(place["text"], quote=False))

@@ -6,7 +6,7 @@ It does what `lab.advise` measured: the same start method, number of workers, ch
 import ast
 import contextlib
 from collections.abc import Iterable
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from string import Template
 
@@ -29,8 +29,9 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     this task: the kind, the number of workers and the chunksize are then those that it advises for so many items.
     items: the number of calls, or the values of which each call gets one; the script makes two more calls to time a
     plain loop, or with --compare as many again. workers: by default as many as there are usable CPUs, for asyncio 64
-    calls at the same time; never more than items. path: by default my_work/TASK_KIND.py. Raises LabError for what
-    cannot be run in this way, or not be written.
+    calls at the same time; never more than items. path: by default my_work/TASK_KIND.py; a file that is there and says
+    something else is kept, and the script's name gets a number. Raises LabError for what cannot be run in this way, or
+    not be written.
     """
     name, values = parameters.TaskName("").check("task", task), _values(items)
     method, most, chunk = kinds.start_methods()[0], None, "max(1, len(items) // (16 * workers))"
@@ -42,7 +43,7 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)
     most = most or {"serial": 1, "asyncio": 64}.get(kind) or machine()["usable_cpus"]
     workers = parameters.Number(1, 256, "").check("workers", most if workers is None else workers)
-    cell, path = find_task.source(name), Path(path or f"my_work/{name}_{kind}.py")
+    cell, path = find_task.source(name), Path(path or f"my_work/{name}_{kind}.py").expanduser()
     try:
         function = [node for node in ast.parse(cell).body if getattr(node, "name", None) == name][-1]
     except (SyntaxError, IndexError):
@@ -52,7 +53,7 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
         raise LabError(f"asyncio cannot run {name}, which is a plain def: asyncio needs an async def")
     if argument and not ast.unparse(function.args):
         raise LabError(f"{name}() takes no argument: give items as a number, or {name} a parameter with a default")
-    fields = {"kind": kind, "file": path.name, "python": python, "method": "", "context": "", "chunks": "", "loop": ""}
+    fields = {"kind": kind, "python": python, "method": "", "context": "", "chunks": "", "loop": ""}
     fields |= {"name": name, "items": values, "workers": min(workers, len(values)), "call": f"{name}({argument})"}
     fields["executor"] = EXECUTORS.get(kind, "ProcessPoolExecutor")
     fields["cell"] = (_filled("one_thread", names=BLAS) + "\n" if find_task.packages(cell) else "") + cell.strip()
@@ -61,7 +62,12 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     if kind in ("processes", *kinds.START_METHODS):
         fields |= {"context": "\n    from multiprocessing import get_context", "chunks": f", chunksize={chunk}"}
         fields["method"] = f', get_context("{method if kind == "processes" else kind}")'
-    return files.write(path, _filled(kind if kind in ("serial", "asyncio", "dask") else "pool", **fields), "the script")
+    script, wanted = kind if kind in ("serial", "asyncio", "dask") else "pool", path
+    for number in count(2):
+        text = _filled(script, **fields | {"file": path.name})
+        if not path.is_file() or path.read_bytes() == text.encode():
+            return files.write(path, text, "the script")
+        path = wanted.with_stem(f"{wanted.stem}_{number}")
 
 
 def _advised(advice, name, items):

@@ -45,6 +45,7 @@ class Panel(Shell):
         self._timeout_s = run.TIMEOUT.check("timeout_s", timeout_s)
         self._python = python_choice(python)
         parameters.checked(self._function, initial, pythons.chosen(python))
+        picture.check_bet(bet)
         self._run, self._save = button("", self._on_run), button("Save result", self._on_save, icon="save")
         self._end_other = button("End the other run", self._on_end_other, icon="stop")
         super().__init__(name=f"Panel: {experiment}", default=self._run, at_once=AT_ONCE)

@@ -126,7 +126,7 @@ def _send_code(client):
 
 
 def _end_threads(before):
-    """End the threads that came since then, and the one that `distributed` keeps for big messages: a fork may be next."""
+    """End the threads that came since then, also what `distributed` keeps for big messages: a fork may follow."""
     utils._offload_executor.shutdown()
     utils._offload_executor = ThreadPoolExecutor(1, "Dask-Offload")
     for thread in set(threading.enumerate()) - before:

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import ipywidgets as widgets
 
@@ -143,9 +142,9 @@ def model_chart(result: Result, cpus, workers=None):
         took, start = (
             words.duration(each_s) for each_s in (costs[kind, at[0]].handover_s, told[0].setup_s / numbers[0])
         )
-        checked = f"off by {median(map(abs, off)):.1%}, at worst {max(off, key=abs):+.0%}"
-        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; the model is {checked}")
-        sentences[-1] += f" ({words.count(len(at), 'point')})"
+        errors, counts = words.listed([f"{error:+.0%}" for error in off]), words.listed(list(map(str, at)))
+        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; ")
+        sentences[-1] += f"the model is off by {errors} (workers: {counts})"
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)
     kit.log(here, "y", "{:g}×".format, NUMBERS, base=2)

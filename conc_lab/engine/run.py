@@ -94,7 +94,8 @@ def checked(experiment: str, params: dict, child: dict | None = None) -> tuple[d
     if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
         wanted = kinds.here(wanted, facts)
     workers = max(given.get("workers", [getattr(measure, "WORKERS", 1)]))
-    kinds.check_kinds(wanted, workers, facts, EXTENSION_BYTES * any(task.extension for task in needed))
+    worker_bytes = max((task.worker_bytes for task in needed), default=0)
+    kinds.check_kinds(wanted, workers, facts, EXTENSION_BYTES * any(task.extension for task in needed), worker_bytes)
     # On Windows the child's watchdog needs psutil, too.
     for package in [task.extension.lower() for task in needed if task.extension] + ["psutil"] * (os.name == "nt"):
         pythons.need(package, facts)

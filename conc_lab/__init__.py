@@ -21,7 +21,8 @@ _HOMES = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _HOME |= {
-    name: f"student.{name}" for name in ("export", "inventory", "model", "panel", "play", "scheduler", "web_server")
+    name: f"student.{name}"
+    for name in ("export", "inventory", "laws", "model", "panel", "play", "scheduler", "web_server")
 }
 _EXPERIMENTS = [entry.name for entry in os.scandir(os.path.join(__path__[0], "experiments")) if entry.is_dir()]
 __all__ = sorted([*_HOME, *(name for name in _EXPERIMENTS if not name.startswith("_"))])

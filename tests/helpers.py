@@ -41,6 +41,7 @@ RUNS |= {
     "memory": {"workers": [2], "rounds": 1},
     "pingpong": {"run_ms": 2, "rounds": 1},
     "races": {"counts": ["shared"], "methods": ["handshake", "deadlock"], "turns": 20, "rounds": 1},
+    "scaling": {"serial_percent": [0, 50], "task_ms": 0.2, "rounds": 1},
     "sharing": {},
     "speedup": {"kinds": ["threads", "processes"], "workers": [2], "task_ms": 0.2, "rounds": 1},
     "startup": {"workers": [1, 2], "starts": 2, "rounds": 1},

@@ -13,7 +13,7 @@ import sys
 from conc_lab.engine import experiment, kinds, result, run
 from conc_lab.engine.errors import LabError
 
-COMPUTING = ("count_primes", "sha256", "zlib", "matmul", "read_file", "mixed")
+COMPUTING = ("count_primes", "sha256", "zlib", "matmul", "read_file", "stream", "mixed")
 RECORDED = {
     "advise": {"count_primes": {"task": "count_primes", "items": 10_000}},
     "faults": {"table": {}},
@@ -22,6 +22,7 @@ RECORDED = {
         "none": {"workers": [1, 2, 4]},
         "ints": {"workers": [1, 2], "kinds": ["fork"], "parent_data": "ints", "touch": ["untouched", "read"]},
     },
+    "scaling": {"count_primes": {}, "sleep": {"task": "sleep", "workers": [2, 8], "kinds": ["threads"]}},
     "sharing": {"table": {"kinds": list(kinds.here(("threads", "spawn", "fork", "forkserver", "interpreters")))}},
     "speedup": {
         **{task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTING},

@@ -347,6 +347,9 @@ def test_the_marks_of_other_bets():
         result.machine.update({"gil": True} | facts)
         return result
 
+    def enough(speed, **how):
+        return made({("processes", 2): 1.9, ("processes", 8): speed}, **how)
+
     for name, result, held in (
         (START, startup.made_startup(rounds=5), [LOST, LOST, HELD]),
         (START, startup.made_startup(startup.QUIET | {("spawn", False): [4, 30]}, rounds=6), [LOST, OPEN, OPEN]),
@@ -367,6 +370,12 @@ def test_the_marks_of_other_bets():
         ("crash", crashed(told="nothing"), [LOST, LOST, LOST, HELD]),
         ("crash", faults.made(faults.row("segfault", "ProcessPoolExecutor", "not here")), [OPEN] * 4),
         ("choose", advise.made({("threads", 2): (1.0, 1.0)}), [OPEN] * 3),
+        ("enough", enough(2.0), [LOST, HELD, LOST]),
+        ("enough", enough(3.0), [HELD, LOST, LOST]),
+        ("enough", enough(1.2), [LOST, LOST, HELD]),
+        ("enough", enough([1.0, 3.0], busy={("processes", 2): 1.9, ("processes", 8): 1.9}), [LOST, HELD, LOST]),
+        ("enough", enough([1.0, 3.0]), [OPEN] * 3),
+        ("enough", made(TWO), [OPEN] * 3),
         ("echo", answered(5100.0), [LOST, LOST, HELD]),
         ("echo", answered(45.0), [HELD, LOST, LOST]),
         ("echo", answered(45.0, gil=False), [OPEN] * 3),

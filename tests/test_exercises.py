@@ -176,6 +176,7 @@ RIGHT = {
     "check_wait_all": [lambda n: waits(n, n)],
     "check_sees_settings": [{"threads", "fork"}],
     "check_pays_from": [pays],
+    "check_ceiling": [lambda serial: 1 / serial],
     "check_stays_shared": [{"bytes", "array.array"}],
     "check_gives_up": [GIVES_UP],
     "check_total": [total, lambda name, size: numpy.int64(total(name, size))],
@@ -192,6 +193,7 @@ OPEN = {
     "check_wait_all": lambda n: ...,
     "check_sees_settings": ...,
     "check_pays_from": lambda setup_s, workers, cpus: ...,
+    "check_ceiling": lambda serial: ...,
     "check_stays_shared": ...,
     "check_gives_up": ...,
     "check_total": lambda name, size: ...,
@@ -237,6 +239,11 @@ WRONG = {
         (lambda s, w, c: str(pays(s, w, c)), "TypeError"),
         (lambda s, w, c: True, "that is where they begin to pay"),
         (lambda s, w, c: None if c == 1 else pays(s, w, c), "float('inf')"),
+    ],
+    "check_ceiling": [
+        (lambda serial: 2, "a twentieth of its time"),
+        (lambda serial: serial, "less than half of its time"),
+        (lambda serial: 1 / serial + (serial == 1), "never faster than 1×"),
     ],
     "check_stays_shared": [
         ({"bytes", "list of ints"}, "references to other objects"),

@@ -48,16 +48,18 @@ def own() -> dict:
     return {"python": platform.python_version(), "start_methods": start_methods(), "packages": packages}
 
 
-def check_kinds(kinds, workers: int, machine: dict, task_bytes: int = 0) -> None:
-    """Refuse kinds that this machine's Python lacks, and more worker processes of one kind than its free memory holds.
+def check_kinds(kinds, workers: int, machine: dict, process_bytes: int = 0, worker_bytes: int = 0) -> None:
+    """Refuse kinds that this machine's Python lacks, and more workers of one kind than its free memory holds.
 
-    task_bytes: what the task needs in each worker. Raises LabError with the number that would fit.
+    process_bytes, worker_bytes: what the task needs in each process, and in each worker. Raises LabError with the
+    number that would fit.
     """
     for kind in kinds:
         if problem := unavailable(kind, machine):
             raise LabError(problem)
-        if kind in WORKER_BYTES:
-            check_memory(workers, f"{kind} processes", WORKER_BYTES[kind] + task_bytes, machine["memory_free_bytes"])
+        process = kind in PROCESSES
+        each_bytes = worker_bytes + (WORKER_BYTES[kind] + process_bytes if process else 0)
+        check_memory(workers, f"{kind}{' processes' * process}", each_bytes, machine["memory_free_bytes"])
 
 
 def check_memory(count: int, what: str, each_bytes: int, free_bytes: int) -> None:

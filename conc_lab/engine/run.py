@@ -102,8 +102,11 @@ def checked(experiment: str, params: dict, child: dict | None = None, scheduler=
     needed = [TASKS[name] for name in [given.get("task"), *given.get("tasks", ())] if name in TASKS]
     if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
         wanted = kinds.here(wanted, facts)
+    if scheduler:  # its workers need no memory here
+        wanted = [kind for kind in wanted if kind != "dask"]
     workers = max(given.get("workers", [getattr(measure, "WORKERS", 1)]))
-    kinds.check_kinds(wanted, workers, facts, EXTENSION_BYTES * any(task.extension for task in needed))
+    worker_bytes = max((task.worker_bytes for task in needed), default=0)
+    kinds.check_kinds(wanted, workers, facts, EXTENSION_BYTES * any(task.extension for task in needed), worker_bytes)
     # On Windows the child's watchdog needs psutil, too.
     for package in [task.extension.lower() for task in needed if task.extension] + ["psutil"] * (os.name == "nt"):
         pythons.need(package, facts)
@@ -119,5 +122,7 @@ def _on_cluster(function, params, facts, scheduler):
         raise LabError(f"{function.__name__} has no workers on a cluster: leave scheduler out")
     if not re.fullmatch(r"\w+://[^/\s]+:\d+", str(scheduler)):
         raise LabError(f"scheduler must be an address such as tcp://127.0.0.1:8786, got {scheduler!r:.100}")
+    if problem := kinds.unavailable("dask", facts):
+        raise LabError(problem)
     asked = params.get("kinds") or kinds.here(parameter.default, facts)
     return params | {"kinds": [*([asked] if isinstance(asked, str) else asked), "dask"]}

@@ -3,6 +3,8 @@
 from itertools import accumulate
 from math import exp, lgamma, log
 
+from .machine import capacity
+
 SURE = 0.93  # the least coverage of an interval, where there are rounds enough for that
 MOSTLY_WAITING = 0.3  # cores busy in serial, below which a task is said to wait
 
@@ -58,3 +60,13 @@ def character(frame) -> str:
     if gave_up < 0.5:
         return "starved"
     return "waits" if busy < MOSTLY_WAITING else "mixed"
+
+
+def at_once(result) -> float:
+    """How many workers the CPUs let do their part at the same time; no more speedup is to be had.
+
+    Work that waits needs a CPU for a part of its time. A quota below 1 slows serial as well.
+    """
+    partly = character(result.frame) in ("waits", "mixed")
+    busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
+    return max(1, capacity(result.machine) / max(busy, 0.001))

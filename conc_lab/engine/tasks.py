@@ -8,17 +8,23 @@ import contextlib
 import math
 import os
 import socket
+import threading
 import time
 from collections import namedtuple
 from functools import cache, partial
 
 NATURES = ("computes in Python", "computes without the GIL", "waits", "computes and waits", "your own")
 COMPUTING, RELEASING, WAITING, MIXED, OWN = NATURES
+_own = threading.local()  # of each worker, gone with it
 
 # prepare(seconds): a context manager that yields the arguments for a call of that length;
-# coroutine: the function's twin for asyncio; extension: a library it uses that refuses subinterpreters.
-Task = namedtuple("Task", "name nature what function prepare coroutine extension", defaults=(None, None))
+# coroutine: the function's twin for asyncio; extension: a library it uses that refuses subinterpreters;
+# worker_bytes: what a call keeps in each worker.
+Task = namedtuple(
+    "Task", "name nature what function prepare coroutine extension worker_bytes", defaults=(None, None, 0)
+)
 EXTENSION_BYTES = 30 << 20  # what such a library takes in each worker process
+STREAM_BYTES = 64 << 20  # more than the caches of most machines hold
 
 
 def count_primes(limit):
@@ -60,6 +66,22 @@ def matmul(products):
 
     matrix = numpy.arange(128 * 128, dtype=float).reshape(128, 128) % 8
     return sum(int(numpy.dot(matrix, matrix).sum()) for _ in range(products))
+
+
+def stream(times):
+    """The bytes copied by copying 64 MiB to another place `times` times; each worker has its own two places.
+
+    A function called through ctypes releases the GIL, even where it only copies.
+    """
+    import ctypes
+
+    if not hasattr(_own, "places"):
+        _own.places = ctypes.create_string_buffer(STREAM_BYTES), ctypes.create_string_buffer(STREAM_BYTES)
+        ctypes.memset(_own.places[0], 1, STREAM_BYTES)
+    source, target = _own.places
+    for _ in range(times):
+        ctypes.memmove(target, source, STREAM_BYTES)
+    return times * STREAM_BYTES * target[-1][0]
 
 
 def sleep(seconds):
@@ -196,6 +218,7 @@ _ALL = (
     Task("zlib", RELEASING, "compress a text", compress, _calibrated(compress)),
     Task("matmul", RELEASING, "multiply matrices with NumPy", matmul, _calibrated(matmul), None, "NumPy"),
     Task("read_file", RELEASING, "read a cached file: a memory copy", read_file, _prepare_file),
+    Task("stream", RELEASING, "copy more than caches hold", stream, _calibrated(stream), None, None, 2 * STREAM_BYTES),
     Task("sleep", WAITING, "a timer", sleep, lambda seconds: contextlib.nullcontext((seconds,)), sleep_async),
     Task("http", WAITING, "GET from a server on this machine", http, _prepare_http, http_async),
     Task("mixed", MIXED, "half computing, half waiting", mixed, _prepare_mixed),

@@ -61,10 +61,20 @@ def _names(lesson, answer):
     yield right <= names, f"at least one is missing. {texts['missing']}"
 
 
+def _cases(lesson, function):
+    """A figure for each case that the lesson's file has."""
+    for case in lessons()[lesson]["exercise"]:
+        answer = _called(function, *case["given"])
+        yield answer is not ..., OPEN
+        yield answer is not None and isclose(answer, float(case["right"])), case["hint"]
+
+
 check_sees_settings = _check(functools.partial(_names, "01_what_is_shared"))
 check_releasing = _check(functools.partial(_names, "02_cpu_bound"))
 check_stays_shared = _check(functools.partial(_names, "06_memory"))
 check_gives_up = _check(functools.partial(_names, "10_switching"))
+check_pays_from = _check(functools.partial(_cases, "05_startup_cost"))
+check_ceiling = _check(functools.partial(_cases, "11_scaling_laws"))
 
 
 @_check
@@ -148,15 +158,6 @@ class _Account:
         self.kept = vars(self).pop("balance", self.kept)
 
     __enter__, __exit__ = acquire, release
-
-
-@_check
-def check_pays_from(function):
-    """Lesson 05: the serial time from which workers pay, from their setup time, their number and the usable CPUs."""
-    for case in lessons()["05_startup_cost"]["exercise"]:
-        answer = _called(function, *case["given"])
-        yield answer is not ..., OPEN
-        yield answer is not None and isclose(answer, float(case["right"])), case["hint"]
 
 
 @_check

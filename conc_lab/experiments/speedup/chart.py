@@ -6,7 +6,7 @@ import pandas
 from ...drawing import kit, verdict, words
 from ...engine import machine, tasks
 from ...engine.result import Result, once
-from ...engine.stats import character, interval, paired, where
+from ...engine.stats import at_once, character, interval, paired, where
 
 NO_GAIN = (0.9, 1.1)
 BUSY = 1.2  # cores busy, above which more than one is
@@ -95,10 +95,7 @@ def _draw(result, axes, bets):
             ax.plot(places, lines[column], **kit.LOOKS[kind], **kit.STRONG, label=words.label(kind, result))
     for *variant, speedup in bets:
         top.legend(handles=top.plot(spots[*variant], speedup, **kit.BET, label="your bet"), **kit.LEGEND)
-    # No more is ideal than the workers, and than keeps every usable CPU busy; a quota below 1 slows serial as well.
-    partly = character(result.frame) in ("waits", "mixed")
-    busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
-    ideal = numpy.minimum(workers, max(1, usable / max(busy, 0.001)))
+    ideal = numpy.minimum(workers, at_once(result))
     on = "" if character(result.frame) == "waits" else f" on {words.count(usable, 'CPU')}"
     top.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal{on}")
     for column, ax in columns:
@@ -232,6 +229,23 @@ def C7_verdict(computing: Result):
         (high <= BUSY, "cannot tell", "something (other programs, a CPU limit) kept two processes from two CPUs"),
         (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
         (low > BUSY < threads_low, "depends", "on the GIL: without one, threads keep several cores busy too"),
+    )
+
+
+def enough_verdict(computing: Result):
+    """The most processes against as many as there are usable CPUs, round by round; cores busy where the clock sways."""
+    cpus, most = computing.machine["usable_cpus"], max(computing.params["workers"])
+    rounds = where(computing.shown, kind="processes").pivot_table(["speedup", "cores_busy"], "round", "workers")
+    ratios = [interval(rounds[column][most] / rounds[column][cpus]) for column in ("speedup", "cores_busy")]
+    low, high, sure = ratios[0]
+    told = [f"{number} {words.times(rounds.speedup[number].median())}" for number in (cpus, most)]
+    return verdict.first(
+        f"speedup by number of processes: {', '.join(told)}",
+        (most <= cpus, "cannot tell", "there were no more processes than usable CPUs"),
+        (sure < 0.9, "cannot tell", verdict.TOO_FEW),
+        (low > 1.1, "faster", ""),
+        (high < 0.8, "slower", ""),
+        (any(least > 0.8 and most < 1.25 for least, most, _ in ratios), "nothing", ""),
     )
 
 

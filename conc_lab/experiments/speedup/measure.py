@@ -47,8 +47,7 @@ def speedup(
     progress(0, f"calibrating {task} to {task_ms:g} ms")
     waits = found.nature == tasks.WAITING
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and not waits else []
-    limited = (machine.cpu_quota() or math.inf) < (len(cpus) or os.cpu_count() or 1)
-    fewest = max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited and not waits else 0)
+    fewest = fewest_tasks(task_ms, waits)
     with found.prepare(task_ms / 1000) as args:
         expected = pools.value(in_worker.call(found.function, args), f"the task {task} raised")
         variants = [("serial", 1, "A"), ("serial", 1, "B"), *((kind, size, None) for kind in kinds for size in workers)]
@@ -66,6 +65,13 @@ def speedup(
                     rows.append({"round": number, "order": None, "repeat": None, "cpu": cpu} | row | {"ran": None})
                 yield from decompose(rows)
                 rows = []
+
+
+def fewest_tasks(task_ms: float, waits: bool) -> int:
+    """The tasks that a run has at least, of work that waits or computes."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limited = (machine.cpu_quota() or math.inf) < cpus and not waits
+    return max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited else 0)
 
 
 def timed(task, args, expected, count, kind, workers):
@@ -131,7 +137,7 @@ def decompose(rows: list[dict]) -> list[dict]:
     alone = [row for row in rows if row["repeat"]]
     wall_s, cost_s = (sum(row[name] / row["tasks"] for row in alone) / len(alone) for name in ("wall_s", "cpu_s"))
     for row in rows:
-        row["speedup"] = wall_s * row["tasks"] / row["wall_s"] if row["cpu"] is None else None
+        row["speedup"] = wall_s * row["tasks"] / row["wall_s"] if row.get("cpu") is None else None
         row["cores_busy"] = row["cpu_s"] / row["wall_s"]
         row["cpu_cost"] = row["cpu_s"] / row["tasks"] / cost_s if cost_s else None
     return rows

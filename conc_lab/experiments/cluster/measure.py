@@ -44,13 +44,13 @@ def cluster(
     tell is None.
     """
     pools_of = [*((kind, WORKERS, 1) for kind in (*kinds, "dask")), ("dask", 1, WORKERS)]
-    wanted = [one for one in pools_of if any(APPLIES[part](*one) for part in parts)]
+    wanted = [one for one in pools_of if any(PARTS[part][1](*one[::2]) for part in parts)]
     for number, _, (kind, workers, threads) in in_rounds(wanted, rounds):
         about = {"round": number, "kind": kind, "workers": workers, "threads": threads}
         with pools.opened(kind, workers, threads=threads) as pool:
-            for part in PARTS:  # the loss comes last
-                if part in parts and APPLIES[part](kind, workers, threads) and not (part == "loss" and number):
-                    yield dict.fromkeys(columns("cluster")) | about | {"part": part} | PARTS[part](pool, calls)
+            for part, (measured, applies) in PARTS.items():  # the loss comes last
+                if part in parts and applies(kind, threads) and not (part == "loss" and number):
+                    yield dict.fromkeys(columns("cluster")) | about | {"part": part} | measured(pool, calls)
 
 
 def check(params, machine):
@@ -101,9 +101,8 @@ def _loss(pool, _):
     return {"tasks": MANY, "results": results, "repeated": repeated, "usable_again": again}
 
 
-PARTS = {"cost": _cost, "threads": _busy, "loss": _loss}
-APPLIES = {  # to (kind, workers, threads)
-    "cost": lambda kind, workers, threads: threads == 1,
-    "threads": lambda kind, workers, threads: kind == "dask",
-    "loss": lambda kind, workers, threads: threads == 1 and kind in PROCESSES,
+PARTS = {  # what measures each, and whether it applies to (kind, threads)
+    "cost": (_cost, lambda kind, threads: threads == 1),
+    "threads": (_busy, lambda kind, threads: kind == "dask"),
+    "loss": (_loss, lambda kind, threads: threads == 1 and kind in PROCESSES),
 }

@@ -51,9 +51,7 @@ def cluster_chart(result: Result, bet):
 
 def _cost(lines):
     each = words.listed(lines.name + " " + lines.figure)
-    pays = words.duration(
-        2 * where(lines, kind="dask")["median"].item()
-    )  # half a task, and the cost, is less
+    pays = words.duration(2 * where(lines, kind="dask")["median"].item())  # half a task, and the cost, is less
     return f"a task that does nothing costs {each}; two Dask workers beat a plain loop where a task takes over {pays}"
 
 

@@ -17,6 +17,7 @@ _HOMES = {
     "claim_table": ("claims",),
     "student.bets": ("bet", "question"),
     "student.class_results": ("gather",),
+    "student.compare": ("compare",),
     "student.elsewhere": ("expect",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,8 +1,8 @@
 """The laboratory's own costs, as ratios taken side by side: `.venv/bin/python tests/benchmark.py`.
 
-Words on the command line name the parts: importing, waiting, computing, cores_busy, stopping, repeating,
-many_rows, claiming, dask. With `advise` it scores the advice instead, with `scripts` its predictions against the
-exported scripts; words after it name the cases.
+Words on the command line name the parts: importing, waiting, computing, cores_busy, without_the_gil, stopping,
+repeating, many_rows, claiming, dask. With `advise` it scores the advice instead, with `scripts` its predictions
+against the exported scripts; words after it name the cases.
 Not a test: the figures depend on the machine. Close other programs first.
 """
 
@@ -116,6 +116,19 @@ def cores_busy():
             f"run {number + 1}, cores busy: two processes {busy['processes']:.2f} (target >= 1.7), "
             f"two threads {busy['threads']:.2f} (target 0.95 to 1.02)"
         )
+
+
+def without_the_gil():
+    """Cores busy of two free-threaded threads, and of two subinterpreters, over those of two processes beside them."""
+    from conc_lab.engine import run
+
+    for python, kind in (("free-threaded", "threads"), ("3.14", "interpreters")):
+        ratios = []
+        for _ in range(REPEATS):
+            params = {"task": "count_primes", "workers": [2], "kinds": [kind, "processes"]}
+            busy = run.run("speedup", params, python=python).shown.pivot_table("cores_busy", "round", "kind")
+            ratios.append((busy[kind] / busy.processes).median())
+        say(f"without the GIL: cores busy, {kind} ({python}) / processes", ratios, ">= 0.9")
 
 
 def repeating():
@@ -383,7 +396,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["advise"], ["scripts"]):
         {"advise": advice, "scripts": scripts}[sys.argv[1]](*sys.argv[2:])
         sys.exit()
-    parts = (importing, waiting, computing, cores_busy, stopping, repeating, many_rows, claiming, dask)
+    parts = (importing, waiting, computing, cores_busy, without_the_gil)
+    parts += (stopping, repeating, many_rows, claiming, dask)
     for part in parts:
         if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
             part()

@@ -35,6 +35,7 @@ RUNS = {name: {"rounds": 1} for name in experiment.names()}
 RUNS |= {
     "advise": {"task_ms": 0.2, "within_s": 1},
     "cluster": {"parts": ["cost", "loss"], "kinds": ["processes"], "calls": 20, "rounds": 1},
+    "contention": {"run_ms": 0.2, "rounds": 1},
     "echo": {"run_ms": 2, "intervals_us": [5000], "rounds": 1},
     "faults": {"faults": ["raise", "segfault", "hang"], "apis": ["Thread", "Pool"], "patience_s": 0.5},
     "interval": {"run_ms": 2, "intervals_us": [5000, 10], "rounds": 1},

@@ -13,7 +13,8 @@ import sys
 from conc_lab.engine import experiment, kinds, result, run
 from conc_lab.engine.errors import LabError
 
-COMPUTING = ("count_primes", "sha256", "zlib", "matmul", "read_file", "stream", "mixed")
+COMPUTING = ("sha256", "zlib", "matmul", "read_file", "stream", "mixed")
+ISOLATED = {"kinds": ["threads", "processes", *kinds.here(("interpreters",))]}
 RECORDED = {
     "advise": {"count_primes": {"task": "count_primes", "items": 10_000}},
     "faults": {"table": {}},
@@ -25,10 +26,12 @@ RECORDED = {
     "scaling": {"count_primes": {}, "sleep": {"task": "sleep", "workers": [2, 8], "kinds": ["threads"]}},
     "sharing": {"table": {"kinds": list(kinds.here(("threads", "spawn", "fork", "forkserver", "interpreters")))}},
     "speedup": {
+        "count_primes": ISOLATED | {"workers": [1, 2, 4], "rounds": 9, "task_ms": 30},
         **{task: {"task": task, "workers": [1, 2, 4], "rounds": 9, "task_ms": 30} for task in COMPUTING},
         "sleep": {"task": "sleep", "workers": [4, 16, 60], "kinds": ["threads", "processes", "asyncio"], "task_ms": 5},
     },
     "startup": {"nothing": {}},
+    "transfer": {"all": ISOLATED},
     "timeline": {"three": {"rounds": 3, "window_ms": 60}},
 }
 

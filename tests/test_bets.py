@@ -316,8 +316,14 @@ def test_the_marks_of_speedups():
     assert marks(BOTH, one_cpu, 0, 1, 2, 3) == [OPEN] * 4
     waits = made({("threads", 60): 45.0}, task="sleep", alone=0.01, waits=True, usable=1)
     assert marks("io_threads", waits, 0, 1, 2) == [LOST, LOST, HELD]
+    free = made({("threads", 2): 1.9})
+    assert marks("without_gil", free, *every) == ["", "", ""]  # it has a GIL, and the bet is about none
+    free.machine["gil"] = False
+    assert marks("without_gil", free, *every) == [LOST, HELD, LOST]
     bet = bets.Bet(CHOICE)
     bet.commit(0)
+    bet.met(hashed(0.98, usable=1), draw, whole=True, whose="The recording")
+    assert "The recording: 2 threads 0.98×" in bet.headline
     bet.met(hashed(0.98, usable=1), draw, whole=True)
     assert "2 threads 0.98×. – not testable here: with one usable CPU" in bet.headline
     right = bet.reasons().children[-1].value.split("<li>")[1]

@@ -177,6 +177,7 @@ RIGHT = {
     "check_sees_settings": [{"threads", "fork"}],
     "check_pays_from": [pays],
     "check_ceiling": [lambda serial: 1 / serial],
+    "check_together": [lambda kind, gil: not gil or kind != "threads"],
     "check_stays_shared": [{"bytes", "array.array"}],
     "check_gives_up": [GIVES_UP],
     "check_total": [total, lambda name, size: numpy.int64(total(name, size))],
@@ -194,6 +195,7 @@ OPEN = {
     "check_sees_settings": ...,
     "check_pays_from": lambda setup_s, workers, cpus: ...,
     "check_ceiling": lambda serial: ...,
+    "check_together": lambda kind, gil: ...,
     "check_stays_shared": ...,
     "check_gives_up": ...,
     "check_total": lambda name, size: ...,
@@ -228,6 +230,11 @@ WRONG = {
         ({"threads"}, "missing"),
         ({"threads", "fork", "spawn"}, "imports the module anew"),
         ({"thread"}, "a set of these names is wanted: threads, spawn, "),
+    ],
+    "check_together": [
+        (lambda kind, gil: True, "two threads of pure Python take turns"),
+        (lambda kind, gil: not gil, "a GIL of its own"),
+        (lambda kind, gil: kind == "processes", "without a GIL no thread"),
     ],
     "check_pays_from": [
         (lambda s, w, c: s, "that is where they begin to pay"),
@@ -304,7 +311,7 @@ WRONG = {
         (CHOSEN | {"sums": ["serial"]}, "TypeError"),
     ],
 }
-OF_FUNCTIONS = ["check_wait_all", "check_pays_from", "check_total", "check_transfer", "check_survive"]
+OF_FUNCTIONS = ["check_wait_all", "check_pays_from", "check_together", "check_total", "check_transfer", "check_survive"]
 
 
 @pytest.fixture(autouse=True)

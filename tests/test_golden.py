@@ -12,7 +12,9 @@ from made.verdicts import OUTCOMES
 from conc_lab import claim_table
 from conc_lab.drawing import picture
 from conc_lab.engine import experiment, result
+from conc_lab.student import compare
 
+COMPARED = {"contention": "all", "memory": "none", "speedup": "count_primes", "startup": "nothing", "transfer": "all"}
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -42,6 +44,15 @@ def test_tables_of_recordings():
     """The table of one recording of each experiment is that of the golden file."""
     recorded = (result.recording(name, python="3.14") for name in experiment.names())
     held("tables", "".join(f"== {one.experiment}\n{picture.table(one).to_csv(index=False)}" for one in recorded))
+
+
+def test_words_of_comparisons():
+    """Alt text and sentence of every experiment's recordings under three Pythons are those of the golden file."""
+    parts = []
+    for name, case in COMPARED.items():
+        results = [result.recording(name, case=case, python=python) for python in ("3.11", "3.13t", "3.14")]
+        parts += [f"== {name}", *compare.compare_chart(results)[1:], ""]
+    held("compare", "\n".join(parts))
 
 
 def test_words_of_verdicts():

@@ -91,14 +91,17 @@ class Bet:
                 draw(result)
         self._refresh()
 
-    def met(self, result: Result, draw, whole: bool = False) -> None:
-        """Show rows by draw(result), now and when the bet changes. Whole ones decide it, if they are about it."""
+    def met(self, result: Result, draw, whole: bool = False, whose: str = "Your machine") -> None:
+        """Show rows by draw(result), now and when the bet changes. Whole ones decide it, if they are about it.
+
+        whose: what the headline says that they are from.
+        """
         with self._lock:
             if self._charts.get(draw) != result:
                 draw(result)
             self._charts = dict([*self._charts.items(), (draw, result)][-4:])  # older ones stay as they are
             if self.seen(result):
-                self.ran, self.result = True, result if whole else self.result
+                self.ran, self.result, self._whose = True, result if whole else self.result, whose
         self._refresh()
 
     def seen(self, result: Result) -> tuple[str, str, list[bool | None]] | None:
@@ -106,7 +109,8 @@ class Bet:
 
         It is None where the rows are not what the bet is about, and an option where they do not decide it.
         """
-        needed, found = self.question.get("measured"), {"experiment": result.experiment} | result.params
+        needed = self.question.get("measured")
+        found = {"experiment": result.experiment} | result.machine | result.params
         if not needed or not needed.items() <= found.items():
             return None
         chart = experiment.part(result.experiment, "chart")
@@ -134,7 +138,7 @@ class Bet:
         said = f"{self.texts['said']} {LETTERS[self.answer]}{changed}{', after the run' * self.late}. "
         if self.result:
             (figure, why, _), mark = self.seen(self.result), self.mark(self.result)
-            said += f"Your machine: {figure}. {mark}{f': {why}' if why and mark == HELD[None] else ''}."
+            said += f"{self._whose}: {figure}. {mark}{f': {why}' if why and mark == HELD[None] else ''}."
         else:
             said += self.texts["stands"].format(RIGHT[self.options[self.answer]["holds"]])
         return said + self.problem

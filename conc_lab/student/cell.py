@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from ..drawing import picture
+from ..drawing import picture, words
 from ..engine import experiment, kinds, parameters, pythons, run
 from ..engine.errors import LabError
 from ..engine.result import Result, recording
@@ -58,14 +58,14 @@ def _in_cell(bet, name, params, options):
     line, chart = (display(HTML(text), display_id=True) for text in (status(progress_text()), frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
 
-    show, drawn = getattr(bet, "met", lambda result, draw, whole=False: draw(result)), []
+    show, drawn = getattr(bet, "met", lambda result, draw, **_: draw(result)), []
 
     def draw(result):
         drawn[:] = shown(result, bet)
         chart.update(HTML("".join(drawn)))
 
     if instead:
-        show(instead, draw, whole=True)
+        show(instead, draw, whole=True, whose="The recording")
         line.update(HTML(status(f"This is a recording, because {lacking}. {picture.whence(instead)}")))
         return instead
     try:
@@ -75,6 +75,8 @@ def _in_cell(bet, name, params, options):
         line.update(HTML(status("")))
         if not drawn:
             chart.update(HTML(""))
+    if options["python"]:
+        line.update(HTML(status(f"Measured with Python {words.python(result.machine)}.")))
     try:
         result.keep()
     except LabError as error:

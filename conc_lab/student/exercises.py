@@ -62,7 +62,7 @@ def _names(lesson, answer):
 
 
 def _cases(lesson, function):
-    """A figure for each case that the lesson's file has."""
+    """A figure, or a truth value, for each case that the lesson's file has."""
     for case in lessons()[lesson]["exercise"]:
         answer = _called(function, *case["given"])
         yield answer is not ..., OPEN
@@ -75,6 +75,7 @@ check_stays_shared = _check(functools.partial(_names, "06_memory"))
 check_gives_up = _check(functools.partial(_names, "10_switching"))
 check_pays_from = _check(functools.partial(_cases, "05_startup_cost"))
 check_ceiling = _check(functools.partial(_cases, "11_scaling_laws"))
+check_together = _check(functools.partial(_cases, "12_without_the_gil"))
 
 
 @_check

@@ -11,8 +11,6 @@ import helpers
 import psutil
 import pytest
 
-from conc_lab.drawing import kit
-
 os.environ["CONC_LAB_PROFILE"] = "quick"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # pools are forked from this process: it must have one thread
 
@@ -22,6 +20,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    from conc_lab.drawing import kit  # which brings NumPy: not before OPENBLAS_NUM_THREADS is set
+
     helpers.become_subreaper()
     kit.DPI = 100  # fewer dots take half of the time
     folder = tempfile.TemporaryDirectory(prefix="real-")

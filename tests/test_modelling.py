@@ -61,9 +61,6 @@ def test_known_answers():
     # A server that all tasks share answers those that came while it was busy, together; a chunk is one message.
     assert simulate(Work(0, 0, 0.01, 0.001), "asyncio", 64, 64, 640).wall_s == pytest.approx(0.64 + 0.082)
     assert simulate(WAITING, "fork", 4, 4, 64, Costs(0.01, 1, 0, 16)).wall_s == pytest.approx(0.17)
-    for workers in (2, 16):  # Amdahl: a fifth of the job is for one alone
-        amdahl = simulate(PURE, "processes", workers, workers, 320, serial_s=0.8)
-        assert amdahl.speedup == pytest.approx(1 / (0.2 + 0.8 / workers))
 
 
 def test_the_rules_hold():

@@ -91,15 +91,14 @@ def fitted(result: Result) -> Fitted:
 
     shares, shared_s = [1.0], 0.0
     two = next((row for row in rows.get("threads", ()) if row.name[1] > 1), None)
-    if two is None or not gil or untold or nature == "waits":
-        pass  # nothing tells, or it decides nothing
-    elif cpus > 1:
+    tells = two is not None and gil and not untold and nature != "waits"  # else nothing tells, or it decides nothing
+    if tells and cpus > 1:
         # By cores busy, not the speedup: what a task costs is another figure.
         busy = [two.cores_busy * (1 + noise) for noise in (0, NOISE, -NOISE)]
         shares = [_least(lambda share, most=most: run(two, work(share)).cores_busy <= most, 1) for most in busy]
         if busy[1] >= measured.xs(two.name[1], level="workers").cores_busy.max():
             shares[:2] = 0.0, 0.0  # no other kind was busier: it was not the lock that held threads up
-    else:
+    elif tells:
         # On one CPU computing takes the same time, with the lock or without. But a thread that needs the lock gives its
         # CPU up for it once a switch interval (1.5 times and more, else 0.2 to 0.75); and waits overlap otherwise.
         gives_up = two.voluntary_switches - alone.voluntary_switches >= alone.cpu_s / SWITCH_S
@@ -141,9 +140,8 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     runs = [known.run(kind, workers, cpus, tasks, work) for work in works]
     speeds = sorted(run.speedup for run in runs)
     speeds = [speeds[0], speeds[-1]] if speeds[-1] > (1 + WORST) * speeds[0] else [runs[0].speedup]
-    refused = known.untold
-    if abs(error) > WORST:
-        refused = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
+    off = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
+    refused = off if abs(error) > WORST else known.untold
     return Prediction(runs[0], speeds, workers * measured.setup_s[kind].median(), error, len(errors), refused)
 
 

@@ -115,11 +115,9 @@ def model_chart(result: Result, cpus, workers=None):
     workers: how many on the right, by default as many as CPUs.
     """
     points, on, costs = fit.points(result), words.count(fit.usable(result), "CPU"), fit.fitted(result).costs
-    numbers = [workers or min(number, WORKERS.high) for number in cpus]
-    each = {
-        kind: [fit.predicted(result, kind, *at) for at in zip(numbers, cpus, strict=True)]
-        for kind in filter(dict(points.keys()).get, kit.LOOKS)
-    }
+    asked = [(workers or min(number, WORKERS.high), number) for number in cpus]
+    kinds = filter(dict(points.keys()).get, kit.LOOKS)  # in the order of the charts
+    each = {kind: [fit.predicted(result, kind, *at) for at in asked] for kind in kinds}
     said = {kind: list(map(_speed, told)) for kind, told in each.items() if not told[0].refused}
     found = "; ".join(f"{kind} {speeds[-1]}" for kind, speeds in said.items()) or "no figures"
     figure = kit.figure(3.8, f"The model, on {words.count(cpus[-1], 'CPU')}: {found}")
@@ -127,31 +125,26 @@ def model_chart(result: Result, cpus, workers=None):
     measured, sentences = [], [_parts(result)]
     for kind, told in each.items():
         look, color = kit.LOOKS[kind], kit.LOOKS[kind]["color"]
-        at, pairs = zip(*((number, pair) for (name, number), pair in points.items() if name == kind), strict=True)
-        here.plot(at, [model for _, model in pairs], color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
-        here.plot(at, [real for real, _ in pairs], **look | kit.STRONG | {"linestyle": ""})
-        off = [model / real - 1 for real, model in pairs]
-        for number, (real, _), error in zip(at, pairs, off, strict=True):
-            measured.append(f"{words.name(kind, number)} {words.times(real)}, the model {error:+.1%}")
+        mine = [(number, *pair) for (name, number), pair in points.items() if name == kind]
+        at, reals, models = zip(*mine, strict=True)
+        here.plot(at, models, color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
+        here.plot(at, reals, **look | kit.STRONG | {"linestyle": ""})
+        for number, real, model in mine:
+            measured.append(f"{words.name(kind, number)} {words.times(real)}, the model {model / real - 1:+.1%}")
         if told[0].refused:
             sentences.append(f"{kind}: no figures, because {told[0].refused}")
             continue
         low, high = ([one.speeds[end] for one in told] for end in (0, -1))
         there.fill_between(cpus, low, high, color=color, alpha=0.2)
         there.plot(cpus, high, **look, label=words.label(kind, result))
-        took, start = (
-            words.duration(each_s) for each_s in (costs[kind, at[0]].handover_s, told[0].setup_s / numbers[0])
-        )
-        errors, counts = words.listed([f"{error:+.0%}" for error in off]), words.listed(list(map(str, at)))
-        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; ")
-        sentences[-1] += f"the model is off by {errors} (workers: {counts})"
+        took, start = map(words.duration, (costs[kind, at[0]].handover_s, told[0].setup_s / asked[0][0]))
+        off = [f"{model / real - 1:+.0%} for {words.name(kind, number)}" for number, real, model in mine]
+        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; the model is off by {words.listed(off)}")
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)
     kit.log(here, "y", "{:g}×".format, NUMBERS, base=2)
-    here.set(xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
-    there.set_xlabel(f"CPUs, for {workers or 'as many'} workers")
-    here.set_title("measured; behind it the model", loc="left", fontsize=11)
-    there.set_title("the model", loc="left", fontsize=11)
+    here.set(title="measured; behind it the model", xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
+    there.set(title="the model", xlabel=f"CPUs, for {workers or 'as many'} workers")
     kit.ends(there)
     alt = f"Speedup of {result.params['task']}. Measured on {on}: {'; '.join(measured)}. The model on "
     alt += f"{', '.join(map(str, cpus))} CPUs: "

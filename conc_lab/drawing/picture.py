@@ -22,10 +22,8 @@ from ..engine.result import ODD, Result, recording
 from . import kit, words
 
 WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
-SWITCHED_ON = (
-    " This Python can run without the GIL, but an extension that was imported (or PYTHON_GIL=1) switched it on: set"
-    " PYTHON_GIL=0 before Python starts, or use a version of the extension that is built for free threading."
-)
+SWITCHED_ON = " This Python can run without the GIL, but an imported extension (or PYTHON_GIL=1) switched it on: "
+SWITCHED_ON += "set PYTHON_GIL=0 before Python starts, or use a version of the extension built for free threading."
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
@@ -70,7 +68,7 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     check_bet(bet)
     try:
         picture, recorded = drawn(known[chart], result, bet), recorded or _recorded_beside(result)
-        beside = _of_recording(recorded, chart) if recorded else None
+        beside = recorded and _said(drawn(charts(recorded)[chart], recorded, None), before=whence(recorded))
     except ODD as error:
         odd = f"these are not the rows of a whole {result.experiment} run ({error!r:.100})"
         raise LabError(odd, traceback.format_exc()) from error
@@ -114,10 +112,6 @@ def _recorded_beside(result):
     needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
     found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task")) if needed else None
     return found if found and set(params.get("tasks", ())) <= set(found.params.get("tasks", ())) else None
-
-
-def _of_recording(recorded, chart):
-    return _said(drawn(charts(recorded)[chart], recorded, None), before=whence(recorded))  # nothing stands beside it
 
 
 def whence(recorded: Result) -> str:

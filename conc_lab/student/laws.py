@@ -4,11 +4,11 @@ import numpy
 import pandas
 
 from ..drawing import kit, picture, words
-from ..engine import experiment
 from ..engine.errors import LabError
 from ..engine.parameters import Number, Several
 from ..engine.result import Result, recording
 from ..engine.stats import at_once
+from ..experiments.speedup.chart import summary
 from ..modelling import fit
 from ..modelling.laws import fitted, karp_flatt, universal
 
@@ -30,8 +30,7 @@ def laws(result: Result, cpus=None) -> picture.Picture:
         raise LabError("lab.laws draws what lab.speedup(…) returned, or a recording of it")
     if cpus is not None:
         return picture.drawn(_drawn, result, "model", *_modelled(result, CPUS.check("cpus", cpus)))
-    chart = experiment.part("speedup", "chart")
-    return picture.drawn(_drawn, result, "measured", chart.summary(result), at_once(result))
+    return picture.drawn(_drawn, result, "measured", summary(result), at_once(result))
 
 
 def _modelled(result, cpus):

@@ -69,8 +69,7 @@ def speedup(
 
 def fewest_tasks(task_ms: float, waits: bool) -> int:
     """The tasks that a run has at least, of work that waits or computes."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limited = (machine.cpu_quota() or math.inf) < cpus and not waits
+    limited = (machine.cpu_quota() or math.inf) < machine.usable_cpus(None) and not waits
     return max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited else 0)
 
 

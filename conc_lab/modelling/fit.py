@@ -77,8 +77,8 @@ def fitted(result: Result) -> Fitted:
 
     def costs(row, times=PARENTS):
         """The costs at this point; what computing costs there is as measured, less what a hand-over takes."""
-        more_s = max(0.0, row.cpu_s - alone.cpu_s) if nature == "waits" else 0.0  # where nobody noted who ran when
-        each_s = handovers.get(row.name[0], more_s)
+        # Where nobody noted who ran when, a task that waits tells it by its CPU time.
+        each_s = handovers.get(row.name[0], max(0.0, row.cpu_s - alone.cpu_s) if nature == "waits" else 0.0)
         cpu_s = max(0.0, row.cpu_s - each_s / row.chunk)
         return Costs(each_s, float(cpu_s / alone.cpu_s) if alone.cpu_s else 1, times * each_s, int(row.chunk))
 

@@ -77,8 +77,7 @@ class Model(Shell):
             said += f" Measured on {words.count(on, 'CPU')}: {words.times(measured[0])}."
         rows = self._result.shown.query("kind == @at[0] and workers == @at[1] <= @MOST_LANES")
         runs = rows.ran.dropna() if "ran" in rows else ()
-        below = [track(*at[:2], "last round", ran, True) for ran in runs]
-        self._player.tracks = [_modelled(told.run, *at), *below]
+        self._player.tracks = [_modelled(told.run, *at), *(track(*at[:2], "last round", ran, True) for ran in runs)]
         self.say(said + self._note)
 
     def _ipython_display_(self):

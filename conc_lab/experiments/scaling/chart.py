@@ -40,8 +40,7 @@ def scaling_chart(result, bet):
         for (kind, workers), line in variants:
             own, look = where(runs, kind=kind, workers=workers), kit.LOOKS[kind]
             ax.plot(100 * own.alone / own.tasks, own[column], **look | kit.SMALL)
-            strong = look | kit.STRONG | {"linestyle": ""}
-            ax.plot(line.percent, line[column], **strong, label=words.label(kind, result))
+            ax.plot(line.percent, line[column], **look, **kit.STRONG, linestyle="", label=words.label(kind, result))
             at = line[["percent", column]].iloc[0]
             ax.annotate(workers, at, (8, 3), textcoords="offset points", color=look["color"], fontsize=10)
         ax.set(ylabel=LABELS[column], ylim=(0, 1.1 * ax.get_ylim()[1]), xlim=(-3, 103))

@@ -176,8 +176,7 @@ def needs_recording(result: Result) -> bool:
 def _verdict(line, waits):
     """What one line of the summary says."""
     size, span = f"{words.times(line.speedup)} as fast as serial ({_span(line)})", f" ({_span(line)})"
-    more = {"no gain": f", {size}", "faster": "", "slower": ""}.get(line.direction, span)
-    told = _said(line, size, UNSURE) + more
+    told = _said(line, size, UNSURE) + {"no gain": f", {size}", "faster": "", "slower": ""}.get(line.direction, span)
     why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 

@@ -12,7 +12,6 @@ from collections import namedtuple
 from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
 
 from ..engine.errors import LabError
 from ..engine.machine import capacity
@@ -36,17 +35,13 @@ UNTOLD = "the workers had no second CPU to themselves (others used it, or there 
 Prediction = namedtuple("Prediction", "run speeds setup_s error points refused")
 
 
-class Fitted(NamedTuple):
-    """The model with the figures of one result: its task, and {(kind, workers): the costs there}.
+class Fitted(namedtuple("Fitted", "works costs gil untold", defaults=(True, None))):
+    """The model with the figures of one result.
 
-    works: the task, then with the least, and with the greatest share under the lock that the rows allow;
-    untold: why the result tells nothing of several CPUs, or None; then all computing counts as bytecode.
+    works: its task, as a list of `Work`: as it is, with the least, and with the greatest share under the lock that the
+    rows allow; costs: {(kind, workers): the `Costs` there}; gil: whether there is one; untold: why the result tells
+    nothing of several CPUs, or None; then all computing counts as bytecode.
     """
-
-    works: list[Work]
-    costs: dict
-    gil: bool = True
-    untold: str | None = None
 
     def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None, work: Work | None = None) -> Run:
         """What so many workers do on so many CPUs, by default with as many tasks as `speedup` gives them.

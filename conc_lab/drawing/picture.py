@@ -9,7 +9,7 @@ import html
 import io
 import threading
 import traceback
-from dataclasses import dataclass, replace
+from collections import namedtuple
 from pathlib import Path
 
 import numpy
@@ -29,15 +29,8 @@ _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in th
 CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(namedtuple("Picture", "png dark alt sentence beside", defaults=[None])):
     """A drawn chart: `png` bytes on white paper and `dark` ones, alt text, the sentence, and one to stand beside it."""
-
-    png: bytes
-    dark: bytes
-    alt: str
-    sentence: str
-    beside: "Picture | None" = None
 
     def _repr_html_(self) -> str:
         width, height = Image.open(io.BytesIO(self.png)).size
@@ -77,7 +70,7 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
         picture = _said(picture, after=f" Your bet: {answer}.")
     if result.machine["gil"] and result.machine.get("free_threaded"):
         picture = _said(picture, after=SWITCHED_ON)
-    return replace(picture, beside=beside)
+    return picture._replace(beside=beside)
 
 
 def check_bet(bet) -> None:
@@ -88,7 +81,7 @@ def check_bet(bet) -> None:
 
 def _said(picture, before="", after=""):
     """The picture with more words."""
-    return replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
+    return picture._replace(alt=before + picture.alt + after, sentence=before + picture.sentence + after)
 
 
 def headline(result: Result, bet=None) -> list[tuple]:

@@ -1,7 +1,6 @@
 """`lab.model`: what the model, fitted to a result, says of other machines: a chart, and a run that plays."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -46,7 +45,7 @@ class Model(Shell):
         self._chart = picture.drawn(model_chart, self._result, cpus)
         if recorded and fit.usable(self._result) == 1:
             self._note = TEXTS["beside"]
-            self._chart = replace(self._chart, beside=picture.drawn(model_chart, recorded, cpus))
+            self._chart = self._chart._replace(beside=picture.drawn(model_chart, recorded, cpus))
         fold = folded(TEXTS["fold"], f"<ul><li>{'</li><li>'.join(TEXTS['assumed'])}</li></ul>")
         chart, fold = (widgets.HTML(text) for text in (self._chart._repr_html_(), fold))
         controls = widgets.HBox(self._controls, layout={"flex_flow": "row wrap"})
@@ -82,7 +81,7 @@ class Model(Shell):
 
     def _ipython_display_(self):
         here, instead = self._chart, picture.drawn(still, self._player.tracks)
-        show(self, replace(here, beside=replace(here.beside, beside=instead) if here.beside else instead))
+        show(self, here._replace(beside=here.beside._replace(beside=instead) if here.beside else instead))
 
 
 model = Model  # conc_lab's public name

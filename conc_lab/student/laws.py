@@ -13,7 +13,6 @@ from ..modelling import fit
 from ..modelling.laws import fitted, karp_flatt, universal
 
 CPUS = Several(Number(1, 256, ""), "cpus")
-NOT_COUNTED = {"fillstyle": "none", "linestyle": "", "markersize": 8}
 RECORDED = "this run had no second CPU to itself, so the model is fitted to a recording from two CPUs"
 SURE = "all ranges of a kind hold with 95 % confidence, together"
 
@@ -66,8 +65,8 @@ def _drawn(result, what, lines, limit, *notes):
     ax.plot(many, numpy.minimum(many, limit), **kit.REFERENCE, label="ideal")
     for kind, rows in lines.groupby("kind", sort=False):
         look, counts, label = kit.LOOKS[kind], rows.workers <= limit, f"{words.label(kind, result)}, {what}"
-        ax.plot(rows.workers[counts], rows.speedup[counts], **look | kit.STRONG | {"linestyle": ""}, label=label)
-        ax.plot(rows.workers[~counts], rows.speedup[~counts], **look | NOT_COUNTED)
+        ax.plot(rows.workers[counts], rows.speedup[counts], **look, **kit.STRONG, linestyle="", label=label)
+        ax.plot(rows.workers[~counts], rows.speedup[~counts], **look, linestyle="", fillstyle="none", markersize=8)
         if kind in known:
             upto = many[many <= rows.workers[counts].max()]
             ax.plot(upto, universal(upto, *known[kind][:2]), color=look["color"], linewidth=1.5)

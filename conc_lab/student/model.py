@@ -120,7 +120,7 @@ def model_chart(result: Result, cpus):
         mine = [(number, *pair) for (name, number), pair in points.items() if name == kind]
         at, reals, models = zip(*mine, strict=True)
         here.plot(at, models, color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
-        here.plot(at, reals, **look | kit.STRONG | {"linestyle": ""})
+        here.plot(at, reals, **look, **kit.STRONG, linestyle="")
         for number, real, model in mine:
             measured.append(f"{words.name(kind, number)} {words.times(real)}, the model {model / real - 1:+.1%}")
         if told[0].refused:

@@ -36,8 +36,7 @@ def scaling(
     count = max(TASKS, TASKS_PER_WORKER * max(workers), fewest_tasks(task_ms, found.nature == tasks.WAITING))
     with found.prepare(task_ms / 1000) as args:
         expected = pools.value(in_worker.call(found.function, args), f"the task {task} raised")
-        variants = [("serial", 1, None, "A"), ("serial", 1, None, "B")]
-        variants += [(*variant, None) for variant in product(kinds, workers, serial_percent)]
+        variants = [*product(["serial"], [1], [None], "AB"), *product(kinds, workers, serial_percent, [None])]
         rows = []
         for number, place, (kind, size, percent, repeat) in in_rounds(variants, rounds):
             alone = round(count * (percent or 0) / 100)

@@ -37,7 +37,7 @@ def main():
     places = [(lane, at) for lane in range(LANES) for at in range(BLOCKS)]
     blocks = [(lane, at, at + 0.9, "runs", 0.3 + 0.7 * (at % 2), at % 8, at) for lane, at in places]
     track = player.Track("many", [(f"thread {lane + 1}", "threads") for lane in range(LANES)], blocks)
-    tracks = json.loads(json.dumps([vars(track)]))
+    tracks = json.loads(json.dumps([track._asdict()]))
     source, style = (Path(player.__file__).with_name(f"player.{kind}").read_text() for kind in ("js", "css"))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=lab_page.CHROMIUM, args=["--no-sandbox"])

@@ -363,7 +363,7 @@ def test_a_player_needs_nothing_but_a_page(chromium):
     assert len(source.encode()) <= 40_000
     context = chromium.new_context(offline=True, reduced_motion="reduce")
     page = context.new_page()
-    page.evaluate(BARE, [source, json.loads(json.dumps([vars(MODEL)]))])
+    page.evaluate(BARE, [source, json.loads(json.dumps([MODEL._asdict()]))])
     said = page.get_by_role("status")
     page.get_by_role("button", name="Step").click()
     expect(said).to_have_text("0 ms: thread 1 takes the lock and runs on CPU 0; thread 2 waits for the lock.")

@@ -166,7 +166,7 @@ def test_a_task_of_any_name():
     for task in ("<script>alert(1)</script>", 'x" onerror="alert(1)', "$\\frac$"):
         shown = picture.show(made(TWO, task=task), "speedup")._repr_html_()
         assert "<script" not in shown and '" onerror' not in shown and "<img" in shown, task
-    drawn = dataclasses.replace(picture.show(made(TWO)), alt="<i>", sentence="<i>")
+    drawn = picture.show(made(TWO))._replace(alt="<i>", sentence="<i>")
     assert "<i>" not in drawn._repr_html_()
 
 

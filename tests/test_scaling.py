@@ -10,9 +10,9 @@ from made.scaling import made as made_job
 
 import conc_lab as lab
 from conc_lab.drawing import picture
-from conc_lab.engine import kinds, run, tasks
+from conc_lab.engine import in_worker, kinds, run, tasks
 from conc_lab.engine.errors import LabError
-from conc_lab.experiments.scaling import chart, worker
+from conc_lab.experiments.scaling import chart
 from conc_lab.modelling.laws import amdahl, fitted, gustafson, karp_flatt, universal
 from conc_lab.modelling.simulation import Work, simulate
 
@@ -76,7 +76,7 @@ def test_rows():
         [("serial", None, 0, 40)] * 2 + [(kind, *each, 40) for kind in shown for each in ((0, 0), (50, 20))], key=str
     )
     assert all(row["results_equal"] and row["speedup"] > 0 for row in rows)
-    assert worker.in_turn(threading.get_ident, (), 3) == [threading.get_ident()] * 3
+    assert [value for value, _ in in_worker.in_turn(threading.get_ident, (), 3)] == [threading.get_ident()] * 3
 
 
 def test_chart():

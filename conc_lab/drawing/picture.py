@@ -9,7 +9,7 @@ import html
 import io
 import threading
 import traceback
-from dataclasses import dataclass, replace
+from collections import namedtuple
 from pathlib import Path
 
 import numpy
@@ -22,24 +22,15 @@ from ..engine.result import ODD, Result, recording
 from . import kit, words
 
 WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
-SWITCHED_ON = (
-    " This Python can run without the GIL, but an extension that was imported (or PYTHON_GIL=1) switched it on: set"
-    " PYTHON_GIL=0 before Python starts, or use a version of the extension that is built for free threading."
-)
+SWITCHED_ON = " This Python can run without the GIL, but an imported extension (or PYTHON_GIL=1) switched it on: "
+SWITCHED_ON += "set PYTHON_GIL=0 before Python starts, or use a version of the extension built for free threading."
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(namedtuple("Picture", "png dark alt sentence beside", defaults=[None])):
     """A drawn chart: `png` bytes on white paper and `dark` ones, alt text, the sentence, and one to stand beside it."""
-
-    png: bytes
-    dark: bytes
-    alt: str
-    sentence: str
-    beside: "Picture | None" = None
 
     def _repr_html_(self) -> str:
         width, height = Image.open(io.BytesIO(self.png)).size
@@ -70,7 +61,7 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     check_bet(bet)
     try:
         picture, recorded = drawn(known[chart], result, bet), recorded or _recorded_beside(result)
-        beside = _of_recording(recorded, chart) if recorded else None
+        beside = recorded and _said(drawn(charts(recorded)[chart], recorded, None), before=whence(recorded))
     except ODD as error:
         odd = f"these are not the rows of a whole {result.experiment} run ({error!r:.100})"
         raise LabError(odd, traceback.format_exc()) from error
@@ -79,7 +70,7 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
         picture = _said(picture, after=f" Your bet: {answer}.")
     if result.machine["gil"] and result.machine.get("free_threaded"):
         picture = _said(picture, after=SWITCHED_ON)
-    return replace(picture, beside=beside)
+    return picture._replace(beside=beside)
 
 
 def check_bet(bet) -> None:
@@ -90,7 +81,7 @@ def check_bet(bet) -> None:
 
 def _said(picture, before="", after=""):
     """The picture with more words."""
-    return replace(picture, alt=before + picture.alt + after, sentence=before + picture.sentence + after)
+    return picture._replace(alt=before + picture.alt + after, sentence=before + picture.sentence + after)
 
 
 def headline(result: Result, bet=None) -> list[tuple]:
@@ -114,10 +105,6 @@ def _recorded_beside(result):
     needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
     found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task")) if needed else None
     return found if found and set(params.get("tasks", ())) <= set(found.params.get("tasks", ())) else None
-
-
-def _of_recording(recorded, chart):
-    return _said(drawn(charts(recorded)[chart], recorded, None), before=whence(recorded))  # nothing stands beside it
 
 
 def whence(recorded: Result) -> str:

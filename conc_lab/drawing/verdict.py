@@ -5,7 +5,7 @@ that claims.json names for it, and crash_verdict one on the bet of that name. No
 cannot tell, the verdict says why.
 """
 
-from typing import NamedTuple
+from collections import namedtuple
 
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
@@ -14,16 +14,10 @@ NOISE = "the rounds differ too much"
 ONE_CPU = "with one usable CPU all workers together get one CPU's time at most, whatever their kind"
 
 
-class Verdict(NamedTuple):
-    """What the rows say of a claim: `word` is "holds", "depends", "does not hold", "cannot tell" or "not measured yet".
-
-    Of a bet: "cannot tell", or what the option that the rows bear out has as "rows" in the lesson's file. why: what it
-    depends on, or why it is so or cannot be told; figure: what decided it.
-    """
-
-    word: str
-    why: str
-    figure: str = ""
+# What the rows say of a claim: word is "holds", "depends", "does not hold", "cannot tell" or "not measured yet"; of a
+# bet, "cannot tell", or what the option that the rows bear out has as "rows" in the lesson's file. why: what it depends
+# on, or why it is so or cannot be told; figure: what decided it.
+Verdict = namedtuple("Verdict", "word why figure", defaults=[""])
 
 
 def first(figure: str, *rules: tuple) -> Verdict:

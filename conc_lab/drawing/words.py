@@ -1,8 +1,7 @@
 """How figures and names are said in words: numbers with units, lists, kinds of worker, sentences."""
 
 ONE = {"threads": "thread", "processes": "process", "asyncio": "asyncio task", "interpreters": "interpreter"}
-ONE["dask"] = "Dask worker"
-ONE |= {method: f"{method} process" for method in ("fork", "forkserver", "spawn")}
+ONE |= {"dask": "Dask worker", **{method: f"{method} process" for method in ("fork", "forkserver", "spawn")}}
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 

@@ -12,7 +12,6 @@ from collections import namedtuple
 from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
 
 from ..engine.errors import LabError
 from ..engine.machine import capacity
@@ -36,17 +35,13 @@ UNTOLD = "the workers had no second CPU to themselves (others used it, or there 
 Prediction = namedtuple("Prediction", "run speeds setup_s error points refused")
 
 
-class Fitted(NamedTuple):
-    """The model with the figures of one result: its task, and {(kind, workers): the costs there}.
+class Fitted(namedtuple("Fitted", "works costs gil untold", defaults=(True, None))):
+    """The model with the figures of one result.
 
-    works: the task, then with the least, and with the greatest share under the lock that the rows allow;
-    untold: why the result tells nothing of several CPUs, or None; then all computing counts as bytecode.
+    works: its task, as a list of `Work`: as it is, with the least, and with the greatest share under the lock that the
+    rows allow; costs: {(kind, workers): the `Costs` there}; gil: whether there is one; untold: why the result tells
+    nothing of several CPUs, or None; then all computing counts as bytecode.
     """
-
-    works: list[Work]
-    costs: dict
-    gil: bool = True
-    untold: str | None = None
 
     def run(self, kind: str, workers: int, cpus: int, tasks: int | None = None, work: Work | None = None) -> Run:
         """What so many workers do on so many CPUs, by default with as many tasks as `speedup` gives them.
@@ -77,8 +72,8 @@ def fitted(result: Result) -> Fitted:
 
     def costs(row, times=PARENTS):
         """The costs at this point; what computing costs there is as measured, less what a hand-over takes."""
-        more_s = max(0.0, row.cpu_s - alone.cpu_s) if nature == "waits" else 0.0  # where nobody noted who ran when
-        each_s = handovers.get(row.name[0], more_s)
+        # Where nobody noted who ran when, a task that waits tells it by its CPU time.
+        each_s = handovers.get(row.name[0], max(0.0, row.cpu_s - alone.cpu_s) if nature == "waits" else 0.0)
         cpu_s = max(0.0, row.cpu_s - each_s / row.chunk)
         return Costs(each_s, float(cpu_s / alone.cpu_s) if alone.cpu_s else 1, times * each_s, int(row.chunk))
 
@@ -91,15 +86,14 @@ def fitted(result: Result) -> Fitted:
 
     shares, shared_s = [1.0], 0.0
     two = next((row for row in rows.get("threads", ()) if row.name[1] > 1), None)
-    if two is None or not gil or untold or nature == "waits":
-        pass  # nothing tells, or it decides nothing
-    elif cpus > 1:
+    tells = two is not None and gil and not untold and nature != "waits"  # else nothing tells, or it decides nothing
+    if tells and cpus > 1:
         # By cores busy, not the speedup: what a task costs is another figure.
         busy = [two.cores_busy * (1 + noise) for noise in (0, NOISE, -NOISE)]
         shares = [_least(lambda share, most=most: run(two, work(share)).cores_busy <= most, 1) for most in busy]
         if busy[1] >= measured.xs(two.name[1], level="workers").cores_busy.max():
             shares[:2] = 0.0, 0.0  # no other kind was busier: it was not the lock that held threads up
-    else:
+    elif tells:
         # On one CPU computing takes the same time, with the lock or without. But a thread that needs the lock gives its
         # CPU up for it once a switch interval (1.5 times and more, else 0.2 to 0.75); and waits overlap otherwise.
         gives_up = two.voluntary_switches - alone.voluntary_switches >= alone.cpu_s / SWITCH_S
@@ -141,9 +135,8 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     runs = [known.run(kind, workers, cpus, tasks, work) for work in works]
     speeds = sorted(run.speedup for run in runs)
     speeds = [speeds[0], speeds[-1]] if speeds[-1] > (1 + WORST) * speeds[0] else [runs[0].speedup]
-    refused = known.untold
-    if abs(error) > WORST:
-        refused = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
+    off = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
+    refused = off if abs(error) > WORST else known.untold
     return Prediction(runs[0], speeds, workers * measured.setup_s[kind].median(), error, len(errors), refused)
 
 

@@ -6,7 +6,7 @@ https://doi.org/10.1145/42411.42415 (1988); Karp and Flatt, https://doi.org/10.1
 Universal Scalability Law, https://arxiv.org/abs/0808.1431 (2008).
 """
 
-from typing import NamedTuple
+from collections import namedtuple
 
 from ..engine.errors import LabError
 
@@ -38,13 +38,8 @@ def karp_flatt(workers, speedup):
     return (1 / speedup - 1 / workers) / (1 - 1 / workers)
 
 
-class Fit(NamedTuple):
-    """σ and κ of the Universal Scalability Law; the ranges hold both of them with 95 % confidence."""
-
-    contention: float
-    coherency: float
-    contention_range: tuple[float, float]
-    coherency_range: tuple[float, float]
+# σ and κ of the Universal Scalability Law; the ranges, (low, high), hold both of them with 95 % confidence.
+Fit = namedtuple("Fit", "contention coherency contention_range coherency_range")
 
 
 def fitted(speedups: dict[int, float], cpus: float) -> Fit:
@@ -64,10 +59,8 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
     weights = speeds / workers
     terms, wanted = (numpy.array([workers - 1, workers * (workers - 1)]) * weights).T, 1 - weights
     free = numpy.linalg.lstsq(terms, wanted)[0]
-    best = free
-    if free.min() < 0:  # then one of them is zero
-        alone = numpy.diag((terms.T @ wanted / (terms**2).sum(axis=0)).clip(0))
-        best = min(alone, key=lambda values: ((terms @ values - wanted) ** 2).sum())
+    alone = numpy.diag((terms.T @ wanted / (terms**2).sum(axis=0)).clip(0))  # where the other one is zero
+    best = free if free.min() >= 0 else min(alone, key=lambda values: ((terms @ values - wanted) ** 2).sum())
     more = len(known) - 2
     variance = ((terms @ free - wanted) ** 2).sum() / more
     if ((terms @ best - wanted) ** 2).mean() > WORST**2:

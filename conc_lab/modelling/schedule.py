@@ -1,24 +1,18 @@
 """Two threads that update one count, in an order that somebody chooses step by step. A model: no thread runs."""
 
-from typing import NamedTuple
+from collections import namedtuple
 
 UPDATES = 3  # of each thread
 # The steps of one update, by rule: between two steps the other thread may have its turn.
 RULES = {"call": ("read call", "add write"), "plain": ("read add write",), "free-threaded": ("read", "add", "write")}
 
 
-class State(NamedTuple):
+class State(namedtuple("State", "steps made own count holder", defaults=((0, 0), (None, None), 0, None))):
     """Where the two threads, 0 and 1, stand.
 
-    steps: all that each of them has to make; made: how many each has made; own: its copy of the count, within an
-    update; holder: the one that has the lock.
+    steps: all that each of them has to make; made: how many each has made; own: of each, its copy of the count, None
+    but within an update; holder: the one that has the lock, or None.
     """
-
-    steps: tuple[str, ...]
-    made: tuple[int, int] = (0, 0)
-    own: tuple[int | None, int | None] = (None, None)
-    count: int = 0
-    holder: int | None = None
 
     def next(self, number: int) -> str:
         """The thread's next step, or why it can make none now: "ended" or "waits"."""

@@ -35,16 +35,14 @@ Block = namedtuple("Block", "worker start_ms end_ms state share cpu task")
 Run = namedtuple("Run", "wall_s speedup cores_busy blocks held")
 
 
-def simulate(
-    work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=NO_COSTS, gil=True, serial_s: float = 0
-) -> Run:
-    """Let so many workers of a kind do the tasks on so many CPUs, after a part of the job for one alone (serial_s).
+def simulate(work: Work, kind: str, workers: int, cpus: int, tasks: int, costs=NO_COSTS, gil=True) -> Run:
+    """Let so many workers of a kind do the tasks on so many CPUs.
 
     Threads share one lock, where there is a GIL; every other kind of worker has an interpreter for itself. Coroutines
     share their one thread instead, which plays the lock, and leave it only to wait. The tasks of a message (see
     `Costs`) count as one large task.
     """
-    world, blocks, held = Environment(initial_time=serial_s), [], []
+    world, blocks, held = Environment(), [], []
     lock, free, idle = PriorityResource(world), PriorityResource(world, cpus), list(range(cpus))
     one_thread, count = kind in ("asyncio", "serial"), math.ceil(tasks / costs.chunk)
     # A lock that nobody shares keeps nobody waiting, and is left out.
@@ -121,6 +119,6 @@ def simulate(
     for process in (parent(), answer(), *map(worker, range(workers))):
         world.process(process)
     world.run()
-    wall_s, work_s = world.now, serial_s + sum(work) * costs.chunk * count
+    wall_s, work_s = world.now, sum(work) * costs.chunk * count
     busy_s = sum(block.end_ms - block.start_ms for block in blocks if block.state == "runs") / 1e3
-    return Run(wall_s, work_s / wall_s, (serial_s + busy_s) / wall_s, blocks, [row for row in held if row[0] < workers])
+    return Run(wall_s, work_s / wall_s, busy_s / wall_s, blocks, [row for row in held if row[0] < workers])

@@ -25,8 +25,7 @@ class Card(Shell):
         super().__init__(name=f"{bet.texts['title']}: {bet.question['title']}", default=commit)
         title = widgets.HTML(f"<b>{bet.texts['title']}.</b> {html.escape(bet.question['question'])}")
         self._radios = widgets.RadioButtons(options=_options(bet), index=bet.answer, description=bet.texts["title"])
-        above = [title, self._radios, commit] if asks else []
-        self.show([*above, self.status, self._below])
+        self.show([title, self._radios, commit, self.status, self._below] if asks else [self.status, self._below])
         self.refresh()
 
     def refresh(self) -> None:

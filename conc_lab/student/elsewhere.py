@@ -6,9 +6,9 @@ there.
 """
 
 import html
-import re
 
 from ..drawing import words
+from ..drawing.shell.style import marked_up
 from ..engine import parameters
 from ..engine.machine import machine
 from .bets import Words, lessons
@@ -34,9 +34,8 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
     facts, lesson = facts or machine(), parameters.OneOf(lessons, "").check("lesson", lesson)
     items = {"▸": "", "•": ""}  # those of this machine, and the others
     for place in lessons()[lesson]["elsewhere"]:
-        text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(place["text"], quote=False))
         mark = "▸" if not place["when"] or words_of(facts) & set(place["when"]) else "•"
-        items[mark] += f"<li><b>{html.escape(place['where'])}</b>: {text}</li>"
+        items[mark] += f"<li><b>{html.escape(place['where'])}</b>: {marked_up(place['text'])}</li>"
     here, others = (f"<ul style=\"list-style-type: '{mark} '\">{text}</ul>" for mark, text in items.items())
     cpus, start_method = words.count(facts["usable_cpus"], "usable CPU"), facts["start_methods"][0]
     python = f"Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL"

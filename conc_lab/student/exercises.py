@@ -32,8 +32,7 @@ def _check(examine):
             findings = [(False, OPEN)] if answer is ... else examine(answer)
             said = next((otherwise for met, otherwise in findings if not met), RIGHT)
         except (Exception, SystemExit) as error:  # whatever a student's answer does when it is used
-            doing = getattr(error, "__notes__", ["checking it"])[-1]
-            said = f"{doing} raised {type(error).__name__}: {error}"
+            said = f"{getattr(error, '__notes__', ['checking it'])[-1]} raised {type(error).__name__}: {error}"
         return Words(said if said in (OPEN, RIGHT) else f"✗ Not yet: {html.escape(said)}")
 
     return checked

@@ -4,13 +4,12 @@ inventory.json has each question in two forms, "a" and "b": the same situation i
 asking is not the first again. my_work/inventory.json keeps one student's letters, and a code instead of a name.
 """
 
-import html
 import json
 import re
 import zlib
 from pathlib import Path
 
-from ..drawing.shell.style import KEYS
+from ..drawing.shell.style import KEYS, marked_up
 from ..engine import files
 from ..engine.errors import LabError
 from ..engine.result import UNREADABLE, now, read
@@ -117,7 +116,7 @@ class Inventory:
             mine, holds = self.asked["answers"].get(item, UNKNOWN), one["holds"]
             mark = "✓ right" if mine == holds else "? not known yet" if mine == UNKNOWN else "✗ not right"
             answers = (f"{letter} {one['options'][letter]}" for letter in (mine, holds))
-            texts = map(_marked_up, (one["idea"], one["question"], *answers, one["reason"]))
+            texts = map(marked_up, (one["idea"], one["question"], *answers, one["reason"]))
             rows += DATA["told"].format(KEYS, mark, *texts)
         return f'<ol class="conc-lab">{rows}</ol>'
 
@@ -131,10 +130,6 @@ inventory = Inventory  # conc_lab's public name
 
 def _numbers(items):
     return ", ".join(str(number) for number, item in enumerate(ITEMS, 1) if item in items) or "none"
-
-
-def _marked_up(text):
-    return re.sub("`(.*?)`", r"<code>\1</code>", html.escape(text))
 
 
 def _cards(inventory):
@@ -154,7 +149,7 @@ def _cards(inventory):
         shell.say(repr(inventory))
 
     def card(number, item, one):
-        text = widgets.HTML(f"<b>Question {number} of 12.</b> {_marked_up(one['question'])}")
+        text = widgets.HTML(f"<b>Question {number} of 12.</b> {marked_up(one['question'])}")
         options = [(f"{letter}. {text}", letter) for letter, text in one["options"].items()]
         options[-1] = one["options"][UNKNOWN], UNKNOWN
         chosen = inventory.asked["answers"].get(item)

@@ -4,16 +4,15 @@ import numpy
 import pandas
 
 from ..drawing import kit, picture, words
-from ..engine import experiment
 from ..engine.errors import LabError
 from ..engine.parameters import Number, Several
 from ..engine.result import Result, recording
 from ..engine.stats import at_once
+from ..experiments.speedup.chart import summary
 from ..modelling import fit
 from ..modelling.laws import fitted, karp_flatt, universal
 
 CPUS = Several(Number(1, 256, ""), "cpus")
-NOT_COUNTED = {"fillstyle": "none", "linestyle": "", "markersize": 8}
 RECORDED = "this run had no second CPU to itself, so the model is fitted to a recording from two CPUs"
 SURE = "all ranges of a kind hold with 95 % confidence, together"
 
@@ -30,8 +29,7 @@ def laws(result: Result, cpus=None) -> picture.Picture:
         raise LabError("lab.laws draws what lab.speedup(…) returned, or a recording of it")
     if cpus is not None:
         return picture.drawn(_drawn, result, "model", *_modelled(result, CPUS.check("cpus", cpus)))
-    chart = experiment.part("speedup", "chart")
-    return picture.drawn(_drawn, result, "measured", chart.summary(result), at_once(result))
+    return picture.drawn(_drawn, result, "measured", summary(result), at_once(result))
 
 
 def _modelled(result, cpus):
@@ -67,8 +65,8 @@ def _drawn(result, what, lines, limit, *notes):
     ax.plot(many, numpy.minimum(many, limit), **kit.REFERENCE, label="ideal")
     for kind, rows in lines.groupby("kind", sort=False):
         look, counts, label = kit.LOOKS[kind], rows.workers <= limit, f"{words.label(kind, result)}, {what}"
-        ax.plot(rows.workers[counts], rows.speedup[counts], **look | kit.STRONG | {"linestyle": ""}, label=label)
-        ax.plot(rows.workers[~counts], rows.speedup[~counts], **look | NOT_COUNTED)
+        ax.plot(rows.workers[counts], rows.speedup[counts], **look, **kit.STRONG, linestyle="", label=label)
+        ax.plot(rows.workers[~counts], rows.speedup[~counts], **look, linestyle="", fillstyle="none", markersize=8)
         if kind in known:
             upto = many[many <= rows.workers[counts].max()]
             ax.plot(upto, universal(upto, *known[kind][:2]), color=look["color"], linewidth=1.5)

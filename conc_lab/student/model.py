@@ -1,7 +1,6 @@
 """`lab.model`: what the model, fitted to a result, says of other machines: a chart, and a run that plays."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -11,12 +10,12 @@ from ..drawing.player.player import MOST_LANES, Player, Track, show, still
 from ..drawing.shell.shell import Shell
 from ..drawing.shell.style import folded
 from ..engine.errors import LabError
-from ..engine.parameters import Number, OneOf, Several
+from ..engine.parameters import Number, Several
 from ..engine.result import Result, recording
 from ..modelling import fit
 from .play import lanes, track
 
-CPUS, WORKERS = (Number(1, most, "") for most in (1024, 256))
+CPUS, MOST = Several(Number(1, 1024, ""), "cpus"), 256  # workers at most
 NUMBERS = [2**power for power in range(9)]  # of workers, or of CPUs
 TEXTS = json.loads(Path(__file__).with_name("model.json").read_text(encoding="utf-8"))
 SMALL = 0.005  # a part of a task that is less is not worth a word
@@ -26,30 +25,27 @@ class Model(Shell):
     """What workers would do on other numbers of CPUs: a chart, below it a run in the player, and how far to believe it.
 
     result: of a speedup or an advise, to which the model is fitted (see `modelling.fit`); its last round is played
-    under the model where the same workers were measured. cpus: one number or several, for the chart; with one, the
-    player starts with it. kind, workers: what is chosen at first; workers: in the chart, too, which has as many workers
-    as CPUs by default. Raises LabError for what cannot be modelled.
+    under the model where the same workers were measured. cpus: one number or several, for the chart, which has as many
+    workers; with one, the player starts with it. Raises LabError for what cannot be modelled.
     """
 
-    def __init__(self, result: Result, cpus=(1, 2, 4, 16, 64), kind: str | None = None, workers: int | None = None):
+    def __init__(self, result: Result, cpus=(1, 2, 4, 16, 64)):
         super().__init__(name="The model")
-        cpus, untold = sorted(Several(CPUS, "cpus").check("cpus", cpus)), fit.fitted(result).untold
-        workers = None if workers is None else WORKERS.check("workers", workers)
+        cpus, untold = sorted(CPUS.check("cpus", cpus)), fit.fitted(result).untold
         recorded = recording("speedup", task=result.params["task"], gil=result.machine["gil"])
         self._result, self._note = (recorded, TEXTS["recorded"]) if untold else (result, "")
         if not self._result:
             raise LabError(f"there is nothing to fit the model to: {untold}")
         self._points, self._player = fit.points(self._result), Player()
         kinds = sorted({kind for kind, _ in self._points}, key=[*kit.LOOKS].index)
-        kind = OneOf(lambda: kinds, "").check("kind", kind or kinds[0])
-        few = [number for name, number in self._points if name == kind and number <= MOST_LANES]
-        chosen = workers or max(few, default=2), cpus[0] if len(cpus) == 1 else fit.usable(self._result)
-        self._controls = [self._control("Kind", kinds, kind), self._control("Workers", NUMBERS, chosen[0])]
-        self._controls.append(self._control("CPUs", [*NUMBERS, *cpus], chosen[1]))
-        self._chart = picture.drawn(model_chart, self._result, cpus, workers)
+        few = [number for name, number in self._points if name == kinds[0] and number <= MOST_LANES]
+        on = cpus[0] if len(cpus) == 1 else fit.usable(self._result)
+        chosen = {"Kind": (kinds, kinds[0]), "Workers": (NUMBERS, max(few, default=2)), "CPUs": (NUMBERS + cpus, on)}
+        self._controls = [self._control(name, *each) for name, each in chosen.items()]
+        self._chart = picture.drawn(model_chart, self._result, cpus)
         if recorded and fit.usable(self._result) == 1:
             self._note = TEXTS["beside"]
-            self._chart = replace(self._chart, beside=picture.drawn(model_chart, recorded, cpus, workers))
+            self._chart = self._chart._replace(beside=picture.drawn(model_chart, recorded, cpus))
         fold = folded(TEXTS["fold"], f"<ul><li>{'</li><li>'.join(TEXTS['assumed'])}</li></ul>")
         chart, fold = (widgets.HTML(text) for text in (self._chart._repr_html_(), fold))
         controls = widgets.HBox(self._controls, layout={"flex_flow": "row wrap"})
@@ -80,13 +76,12 @@ class Model(Shell):
             said += f" Measured on {words.count(on, 'CPU')}: {words.times(measured[0])}."
         rows = self._result.shown.query("kind == @at[0] and workers == @at[1] <= @MOST_LANES")
         runs = rows.ran.dropna() if "ran" in rows else ()
-        below = [track(*at[:2], "last round", ran, True) for ran in runs]
-        self._player.tracks = [_modelled(told.run, *at), *below]
+        self._player.tracks = [_modelled(told.run, *at), *(track(*at[:2], "last round", ran, True) for ran in runs)]
         self.say(said + self._note)
 
     def _ipython_display_(self):
         here, instead = self._chart, picture.drawn(still, self._player.tracks)
-        show(self, replace(here, beside=replace(here.beside, beside=instead) if here.beside else instead))
+        show(self, here._replace(beside=here.beside._replace(beside=instead) if here.beside else instead))
 
 
 model = Model  # conc_lab's public name
@@ -109,17 +104,12 @@ def _speed(told):
     return " to ".join(map(words.times, told.speeds))
 
 
-def model_chart(result: Result, cpus, workers=None):
-    """On the left the model at what was measured, the points over it; on the right what it says of numbers of CPUs.
-
-    workers: how many on the right, by default as many as CPUs.
-    """
+def model_chart(result: Result, cpus):
+    """On the left the model at what was measured, the points over it; on the right what it says of as many CPUs."""
     points, on, costs = fit.points(result), words.count(fit.usable(result), "CPU"), fit.fitted(result).costs
-    numbers = [workers or min(number, WORKERS.high) for number in cpus]
-    each = {
-        kind: [fit.predicted(result, kind, *at) for at in zip(numbers, cpus, strict=True)]
-        for kind in filter(dict(points.keys()).get, kit.LOOKS)
-    }
+    asked = [(min(number, MOST), number) for number in cpus]
+    kinds = filter(dict(points.keys()).get, kit.LOOKS)  # in the order of the charts
+    each = {kind: [fit.predicted(result, kind, *at) for at in asked] for kind in kinds}
     said = {kind: list(map(_speed, told)) for kind, told in each.items() if not told[0].refused}
     found = "; ".join(f"{kind} {speeds[-1]}" for kind, speeds in said.items()) or "no figures"
     figure = kit.figure(3.8, f"The model, on {words.count(cpus[-1], 'CPU')}: {found}")
@@ -127,31 +117,26 @@ def model_chart(result: Result, cpus, workers=None):
     measured, sentences = [], [_parts(result)]
     for kind, told in each.items():
         look, color = kit.LOOKS[kind], kit.LOOKS[kind]["color"]
-        at, pairs = zip(*((number, pair) for (name, number), pair in points.items() if name == kind), strict=True)
-        here.plot(at, [model for _, model in pairs], color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
-        here.plot(at, [real for real, _ in pairs], **look | kit.STRONG | {"linestyle": ""})
-        off = [model / real - 1 for real, model in pairs]
-        for number, (real, _), error in zip(at, pairs, off, strict=True):
-            measured.append(f"{words.name(kind, number)} {words.times(real)}, the model {error:+.1%}")
+        mine = [(number, *pair) for (name, number), pair in points.items() if name == kind]
+        at, reals, models = zip(*mine, strict=True)
+        here.plot(at, models, color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
+        here.plot(at, reals, **look, **kit.STRONG, linestyle="")
+        for number, real, model in mine:
+            measured.append(f"{words.name(kind, number)} {words.times(real)}, the model {model / real - 1:+.1%}")
         if told[0].refused:
             sentences.append(f"{kind}: no figures, because {told[0].refused}")
             continue
         low, high = ([one.speeds[end] for one in told] for end in (0, -1))
         there.fill_between(cpus, low, high, color=color, alpha=0.2)
         there.plot(cpus, high, **look, label=words.label(kind, result))
-        took, start = (
-            words.duration(each_s) for each_s in (costs[kind, at[0]].handover_s, told[0].setup_s / numbers[0])
-        )
-        errors, counts = words.listed([f"{error:+.0%}" for error in off]), words.listed(list(map(str, at)))
-        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; ")
-        sentences[-1] += f"the model is off by {errors} (workers: {counts})"
+        took, start = map(words.duration, (costs[kind, at[0]].handover_s, told[0].setup_s / asked[0][0]))
+        off = [f"{model / real - 1:+.0%} for {words.name(kind, number)}" for number, real, model in mine]
+        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; the model is off by {words.listed(off)}")
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)
     kit.log(here, "y", "{:g}×".format, NUMBERS, base=2)
-    here.set(xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
-    there.set_xlabel(f"CPUs, for {workers or 'as many'} workers")
-    here.set_title("measured; behind it the model", loc="left", fontsize=11)
-    there.set_title("the model", loc="left", fontsize=11)
+    here.set(title="measured; behind it the model", xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
+    there.set(title="the model", xlabel="CPUs, for as many workers")
     kit.ends(there)
     alt = f"Speedup of {result.params['task']}. Measured on {on}: {'; '.join(measured)}. The model on "
     alt += f"{', '.join(map(str, cpus))} CPUs: "

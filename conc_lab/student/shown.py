@@ -21,7 +21,7 @@ def shown(result: Result, bet=None) -> tuple[str, str]:
     items = [_item(*item, points.get(item[1])) for item in picture.headline(result, bet)]
     head = f'<div class="conc-lab-headline">{"".join(items)}</div>' if items else ""
     recorded = chart.beside._repr_html_() if chart.beside else ""
-    return f'{STYLE}<div class="conc-lab">{head}{dataclasses.replace(chart, beside=None)._repr_html_()}</div>', recorded
+    return f'{STYLE}<div class="conc-lab">{head}{chart._replace(beside=None)._repr_html_()}</div>', recorded
 
 
 def _item(kind, *texts):

@@ -4,7 +4,7 @@ A track is a few lanes (a worker each) and their blocks; player.js draws and pla
 the player works while the kernel is busy. Where no widget can run, a still picture stands in its place.
 """
 
-from dataclasses import dataclass
+from collections import namedtuple
 from pathlib import Path
 
 import anywidget
@@ -17,8 +17,7 @@ MOST_LANES = 8
 HATCHES = {"lock": "////", "cpu": "...."}  # of a still, by what a block waits for
 
 
-@dataclass(frozen=True)
-class Track:
+class Track(namedtuple("Track", "title lanes blocks modelled lock note", defaults=(False, (), ""))):
     """One run: lanes under a title, and what each of them does, block by block.
 
     lanes: (name, kind) of each worker, MOST_LANES at most; blocks: (lane, start_ms, end_ms, state, share, cpu, task):
@@ -27,13 +26,6 @@ class Track:
     of its CPU or None, task the number of its task or None; lock: (lane, start_ms, end_ms) of who holds the lock, in a
     model; note: a sentence to stand under the picture.
     """
-
-    title: str
-    lanes: list
-    blocks: list
-    modelled: bool = False
-    lock: list | tuple = ()
-    note: str = ""
 
     @property
     def label(self) -> str:
@@ -52,7 +44,7 @@ class Player(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("player.js")
     _css = Path(__file__).with_name("player.css")
     hues = traitlets.Dict(kit.HUES).tag(sync=True)
-    tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [vars(track) for track in tracks])
+    tracks = traitlets.List().tag(sync=True, to_json=lambda tracks, _: [track._asdict() for track in tracks])
 
     def _ipython_display_(self):
         show(self, picture.drawn(still, self.tracks))

@@ -1,6 +1,7 @@
 """The looks and the folds of our own HTML on the page: colours by JupyterLab's theme, keys that stay in the output."""
 
 import html
+import re
 from pathlib import Path
 
 CSS = Path(__file__).with_name("shell.css")
@@ -14,6 +15,11 @@ KEYS = "data-lm-suppress-shortcuts"
 def folded(title: str, content: str, opened: bool = False) -> str:
     """HTML that is folded under its title, a text; no key that is pressed on the title edits the notebook."""
     return f"<details{' open' * opened}><summary {KEYS}>{html.escape(title)}</summary>{content}</details>"
+
+
+def marked_up(text: str) -> str:
+    """A text as HTML, with what stands between `these` as code."""
+    return re.sub("`(.*?)`", r"<code>\1</code>", html.escape(text))
 
 
 def scrolling(content: str, name: str) -> str:

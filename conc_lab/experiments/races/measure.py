@@ -80,8 +80,7 @@ def _race(method, kind, count, lock, turns):
         given = worker.keep, (shared, *barrier)
         executor = ThreadPoolExecutor(2, "", *given) if threads else ProcessPoolExecutor(2, source, *given)
     with executor:
-        pool = pools.WorkerPool(executor, kind, 2, barrier)
-        seen = pool.together(worker.work, method, turns)
+        seen = pools.WorkerPool(executor, kind, 2, barrier).together(worker.work, method, turns)
     counted = sum(seen) if count == "own" else cell.value
     return {"what": "updates", "expected": 2 * turns, "counted": counted, "seen_by_parent": cell.value}
 

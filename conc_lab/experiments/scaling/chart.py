@@ -4,9 +4,9 @@ import numpy
 
 from ...drawing import kit, words
 from ...engine.result import once
-from ...engine.stats import at_once, character, interval, where
+from ...engine.stats import at_once, character, where
 from ...modelling.laws import amdahl
-from ..speedup.chart import COST_LIMIT
+from ..speedup.chart import COST_LIMIT, medians
 
 WIDE = 0.1  # rounds that differ by more than this much of their median
 LABELS = {"speedup": "speedup of the job\n(serial = 1)", "cores_busy": "cores\nbusy"}
@@ -19,13 +19,8 @@ def summary(result):
     kind, workers, percent (of the tasks, as they were dealt out); speedup, low, high (median and `interval` of the
     paired ratios), bound (by Amdahl's law), cores_busy and cpu_cost (medians), name and figure.
     """
-    by, waits = ["kind", "workers", "percent"], character(result.frame) == "waits"  # what CPU it uses decides nothing
-    frame = result.shown.assign(percent=100 * result.frame.alone / result.frame.tasks)
-    frame = frame.assign(cpu_cost=numpy.nan if waits else frame.cpu_cost.astype(float))[frame.kind != "serial"]
-    groups = kit.ordered(frame, by, kind=kit.LOOKS).groupby(by, sort=False)
-    lines = groups[["speedup", "cores_busy", "cpu_cost"]].median()
-    lines[["low", "high", "coverage"]] = groups.speedup.apply(interval).tolist()
-    lines = lines.reset_index()
+    rows = result.shown.assign(percent=100 * result.frame.alone / result.frame.tasks)
+    lines = medians(result, rows, ["kind", "workers", "percent"]).drop(columns="rounds")
     lines["bound"] = amdahl(numpy.minimum(lines.workers, at_once(result)), lines.percent / 100)
     lines["name"] = [f"{words.name(one.kind, one.workers)}, {one.percent:g}% serial" for one in lines.itertuples()]
     return lines.assign(figure=lines.speedup.map(words.times))
@@ -45,8 +40,7 @@ def scaling_chart(result, bet):
         for (kind, workers), line in variants:
             own, look = where(runs, kind=kind, workers=workers), kit.LOOKS[kind]
             ax.plot(100 * own.alone / own.tasks, own[column], **look | kit.SMALL)
-            strong = look | kit.STRONG | {"linestyle": ""}
-            ax.plot(line.percent, line[column], **strong, label=words.label(kind, result))
+            ax.plot(line.percent, line[column], **look, **kit.STRONG, linestyle="", label=words.label(kind, result))
             at = line[["percent", column]].iloc[0]
             ax.annotate(workers, at, (8, 3), textcoords="offset points", color=look["color"], fontsize=10)
         ax.set(ylabel=LABELS[column], ylim=(0, 1.1 * ax.get_ylim()[1]), xlim=(-3, 103))

@@ -8,11 +8,9 @@ serial.
 from itertools import product
 
 from ...engine import find_task, in_worker, kinds, pools, tasks
-from ...engine.errors import LabError
 from ...engine.experiment import ROUNDS, Rows, in_rounds, progress
 from ...engine.parameters import Kinds, Number, Several, TaskName, by_profile
-from ..speedup.measure import TASKS_PER_WORKER, decompose, fewest_tasks, on_fresh_pool
-from .worker import in_turn
+from ..speedup.measure import TASKS_PER_WORKER, decompose, fewest_tasks, timed
 
 TASKS = 40  # so that a twentieth of the job is a whole number of them
 
@@ -38,21 +36,12 @@ def scaling(
     count = max(TASKS, TASKS_PER_WORKER * max(workers), fewest_tasks(task_ms, found.nature == tasks.WAITING))
     with found.prepare(task_ms / 1000) as args:
         expected = pools.value(in_worker.call(found.function, args), f"the task {task} raised")
-        variants = [("serial", 1, None, "A"), ("serial", 1, None, "B")]
-        variants += [(*variant, None) for variant in product(kinds, workers, serial_percent)]
+        variants = [*product(["serial"], [1], [None], "AB"), *product(kinds, workers, serial_percent, [None])]
         rows = []
         for number, place, (kind, size, percent, repeat) in in_rounds(variants, rounds):
             alone = round(count * (percent or 0) / 100)
-
-            def work(pool, alone=alone):
-                first = pool.ask(in_turn, found.function, args, alone) if alone else []
-                outcomes = pool.map(found, [args] * (count - alone))
-                return [*first, *(pools.value(outcome, f"the task {task} raised") for outcome in outcomes)]
-
-            row, values = on_fresh_pool(kind, size, found, args, work)
-            if not all(tasks.alike(value, expected) for value in values):
-                raise LabError(f"{task} returned something else in a worker ({kind}) than before: no time is shown")
-            row |= {"serial_percent": percent, "alone": alone, "tasks": count, "results_equal": True}
+            row = timed(found, args, expected, count, kind, size, alone) | {"serial_percent": percent, "alone": alone}
+            del row["ran"]
             rows.append({"round": number, "order": place, "repeat": repeat} | row)
             if place == len(variants) - 1:
                 yield from decompose(rows)

@@ -34,12 +34,8 @@ def summary(result: Result) -> pandas.DataFrame:
     only cause of the magnitude, or None. Work that waits most of the time has no cpu_cost (NaN) and no doubt: what
     little CPU it uses decides nothing.
     """
-    nature = character(result.frame)
-    frame = result.shown.assign(cpu_cost=numpy.nan if nature == "waits" else result.frame.cpu_cost.astype(float))
-    variants = by_variant(frame[frame.kind != "serial"])
-    lines = variants[["speedup", "cores_busy", "cpu_cost"]].median().assign(rounds=variants.size())
-    lines[["low", "high", "coverage"]] = variants.speedup.apply(interval).tolist()
-    alone = where(frame, kind="serial").cores_busy.median()
+    nature, lines = character(result.frame), medians(result, result.shown, ["kind", "workers"])
+    alone = where(result.frame, kind="serial").cores_busy.median()
     directions = {  # the first that is so
         "too few": lines.coverage < 0.9,
         "no gain": (lines.low >= NO_GAIN[0]) & (lines.high <= NO_GAIN[1]),
@@ -47,15 +43,23 @@ def summary(result: Result) -> pandas.DataFrame:
         "slower": lines.high < 1,
         "as busy": (nature in ("computes", "mixed")) & (lines.cores_busy / (alone or 1) <= NO_GAIN[1]),
     }
-    lines = lines.assign(direction=numpy.select([*directions.values()], [*directions], "unclear")).reset_index()
+    lines["direction"] = numpy.select([*directions.values()], [*directions], "unclear")
     doubts = [_doubt(result, nature, alone, line) for line in lines.itertuples()]
     lines["name"] = list(map(words.name, lines.kind, lines.workers))
     return lines.assign(doubt=pandas.Series(doubts, dtype=object))
 
 
-def by_variant(rows):
-    """The rows by kind of worker, in the order of the charts, and number of workers."""
-    return kit.ordered(rows, ["kind", "workers"], kind=kit.LOOKS).groupby(["kind", "workers"], sort=False)
+def medians(result, rows, by):
+    """A line for each value of `by`, but serial: medians of speedup (with its `interval`), cores_busy and cpu_cost.
+
+    rows: those shown. Of work that waits, what CPU time it uses decides nothing: its cpu_cost is NaN.
+    """
+    cost = numpy.nan if character(result.frame) == "waits" else rows.cpu_cost.astype(float)
+    rows = kit.ordered(rows.assign(cpu_cost=cost)[rows.kind != "serial"], by, kind=kit.LOOKS)
+    variants = rows.groupby(by, sort=False)
+    lines = variants[["speedup", "cores_busy", "cpu_cost"]].median().assign(rounds=variants.size())
+    lines[["low", "high", "coverage"]] = variants.speedup.apply(interval).tolist()
+    return lines.reset_index()
 
 
 def _doubt(result, nature, alone, line):
@@ -86,7 +90,7 @@ def _draw(result, axes, bets):
     usable, workers = machine.capacity(result.machine), sorted(result.params["workers"])
     spots = {(kind, number): place + BESIDE.get(kind, 0) for place, number in enumerate(workers) for kind in kit.LOOKS}
     top, columns = axes[0], list(zip(LABELS, axes, strict=False))
-    for (kind, number), rows in by_variant(result.shown[result.shown.kind != "serial"]):
+    for (kind, number), rows in result.shown[result.shown.kind != "serial"].groupby(["kind", "workers"]):
         top.plot([spots[kind, number]] * len(rows), rows.speedup, **kit.LOOKS[kind] | kit.SMALL)
     for kind, lines in summary(result).groupby("kind", sort=False):
         places = [spots[kind, number] for number in lines.workers]
@@ -95,9 +99,8 @@ def _draw(result, axes, bets):
             ax.plot(places, lines[column], **kit.LOOKS[kind], **kit.STRONG, label=words.label(kind, result))
     for *variant, speedup in bets:
         top.legend(handles=top.plot(spots[*variant], speedup, **kit.BET, label="your bet"), **kit.LEGEND)
-    ideal = numpy.minimum(workers, at_once(result))
     on = "" if character(result.frame) == "waits" else f" on {words.count(usable, 'CPU')}"
-    top.plot(range(len(workers)), ideal, **kit.REFERENCE, label=f"ideal{on}")
+    top.plot(range(len(workers)), numpy.minimum(workers, at_once(result)), **kit.REFERENCE, label=f"ideal{on}")
     for column, ax in columns:
         ax.axhline(usable if column == "cores_busy" else 1, color="#555555", linewidth=0.6)
         if column == "speedup" and ax.get_ylim()[1] > 5:
@@ -173,8 +176,7 @@ def needs_recording(result: Result) -> bool:
 def _verdict(line, waits):
     """What one line of the summary says."""
     size, span = f"{words.times(line.speedup)} as fast as serial ({_span(line)})", f" ({_span(line)})"
-    more = {"no gain": f", {size}", "faster": "", "slower": ""}.get(line.direction, span)
-    told = _said(line, size, UNSURE) + more
+    told = _said(line, size, UNSURE) + {"no gain": f", {size}", "faster": "", "slower": ""}.get(line.direction, span)
     why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
     return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
 

@@ -69,16 +69,20 @@ def speedup(
 
 def fewest_tasks(task_ms: float, waits: bool) -> int:
     """The tasks that a run has at least, of work that waits or computes."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limited = (machine.cpu_quota() or math.inf) < cpus and not waits
+    limited = (machine.cpu_quota() or math.inf) < machine.usable_cpus(None) and not waits
     return max(FEWEST_TASKS, math.ceil(1000 * LIMITED_S / task_ms) if limited else 0)
 
 
-def timed(task, args, expected, count, kind, workers):
-    """The row of `count` tasks on a fresh pool; raises LabError where one returns something else than `expected`."""
+def timed(task, args, expected, count, kind, workers, alone=0):
+    """The row of `count` tasks on a fresh pool, of which one worker does the first ones `alone`, before all others.
+
+    Raises LabError where one returns something else than `expected`.
+    """
 
     def work(pool):
-        return perf_counter_ns(), list(pool.map(task, [args] * count, noted=True))
+        start_ns = perf_counter_ns()
+        first = pool.ask(in_worker.in_turn, task.function, args, alone) if alone else []
+        return start_ns, [*first, *pool.map(task, [args] * (count - alone), noted=True)]
 
     row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work)
     values, notes = zip(*(pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes), strict=True)

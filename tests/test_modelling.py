@@ -176,6 +176,9 @@ def test_the_panel():
     assert shown._player.tracks[0].title == "4 processes on two CPUs"  # the nearest that was measured
     starved = result_of(fit.Fitted([Work(0.01)], {}), at=[("threads", 1), ("threads", 2)])
     assert lab.model(starved).status.said.endswith("fitted to a recording from two CPUs.")
+    off = result_of(fit.Fitted([Work(0.01)], {}), {variant: 0.8 for variant in MEASURED[1:]}.items())
+    note = "In your run the model is 25% too high where processes were measured. So the model is fitted to a recording"
+    assert note in lab.model(off).status.said and "a recording" in lab.laws(off, cpus=[1, 2]).sentence
     for how, error in (
         *(({"cpus": number}, rf"^cpus must .* between 1 and 1024, got {number}$") for number in (0, 10_000)),
         ({"cpus": [4, "many"]}, r"^cpus must be .*, got 'many'$"),

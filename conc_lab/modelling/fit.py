@@ -15,7 +15,7 @@ from statistics import median
 
 from ..engine.errors import LabError
 from ..engine.machine import capacity
-from ..engine.result import Result, once
+from ..engine.result import Result, once, recording
 from ..engine.stats import character, where
 from .simulation import NO_COSTS, SWITCH_S, Costs, Run, Work, simulate
 
@@ -138,6 +138,20 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     off = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
     refused = off if abs(error) > WORST else known.untold
     return Prediction(runs[0], speeds, workers * measured.setup_s[kind].median(), error, len(errors), refused)
+
+
+def believed(result: Result) -> tuple[Result, str | None]:
+    """(the result, None); where the model is refused for every kind of it, a recording of its task, and why.
+
+    Raises LabError where there is no such recording.
+    """
+    refused = [predicted(result, kind, workers, usable(result)).refused for kind, workers in points(result)]
+    if None in refused:
+        return result, None
+    instead = recording("speedup", task=result.params["task"], gil=result.machine["gil"])
+    if not instead:
+        raise LabError(f"there is nothing to fit the model to: {refused[0]}")
+    return instead, refused[0]
 
 
 def usable(result: Result) -> int:

@@ -6,14 +6,14 @@ import pandas
 from ..drawing import kit, picture, words
 from ..engine.errors import LabError
 from ..engine.parameters import Number, Several
-from ..engine.result import Result, recording
+from ..engine.result import Result
 from ..engine.stats import at_once
 from ..experiments.speedup.chart import summary
 from ..modelling import fit
 from ..modelling.laws import fitted, karp_flatt, universal
 
 CPUS = Several(Number(1, 256, ""), "cpus")
-RECORDED = "this run had no second CPU to itself, so the model is fitted to a recording from two CPUs"
+RECORDED = "in this run {why}, so the model is fitted to a recording from two CPUs"
 SURE = "all ranges of a kind hold with 95 % confidence, together"
 
 
@@ -34,12 +34,8 @@ def laws(result: Result, cpus=None) -> picture.Picture:
 
 def _modelled(result, cpus):
     """(lines with kind, workers, speedup and doubt, the most workers that count, notes)."""
-    untold, notes = fit.fitted(result).untold, ()
-    if untold:
-        result, notes = recording("speedup", task=result.params["task"], gil=result.machine["gil"]), (RECORDED,)
-    if not result:
-        raise LabError(f"there is nothing to fit the model to: {untold}")
-    lines = []
+    result, why = fit.believed(result)
+    lines, notes = [], (RECORDED.format(why=why),) if why else ()
     for kind in sorted({kind for kind, _ in fit.points(result)}, key=[*kit.LOOKS].index):
         each = {number: fit.predicted(result, kind, number, number) for number in sorted(cpus)}
         if refused := next((one.refused for one in each.values() if one.refused), None):

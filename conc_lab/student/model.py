@@ -9,7 +9,6 @@ from ..drawing import kit, picture, words
 from ..drawing.player.player import MOST_LANES, Player, Track, show, still
 from ..drawing.shell.shell import Shell
 from ..drawing.shell.style import folded
-from ..engine.errors import LabError
 from ..engine.parameters import Number, Several
 from ..engine.result import Result, recording
 from ..modelling import fit
@@ -31,11 +30,9 @@ class Model(Shell):
 
     def __init__(self, result: Result, cpus=(1, 2, 4, 16, 64)):
         super().__init__(name="The model")
-        cpus, untold = sorted(CPUS.check("cpus", cpus)), fit.fitted(result).untold
-        recorded = recording("speedup", task=result.params["task"], gil=result.machine["gil"])
-        self._result, self._note = (recorded, TEXTS["recorded"]) if untold else (result, "")
-        if not self._result:
-            raise LabError(f"there is nothing to fit the model to: {untold}")
+        cpus = sorted(CPUS.check("cpus", cpus))
+        self._result, why = fit.believed(result)
+        self._note = TEXTS["recorded"].format(why=why) if why else ""
         self._points, self._player = fit.points(self._result), Player()
         kinds = sorted({kind for kind, _ in self._points}, key=[*kit.LOOKS].index)
         few = [number for name, number in self._points if name == kinds[0] and number <= MOST_LANES]
@@ -43,6 +40,7 @@ class Model(Shell):
         chosen = {"Kind": (kinds, kinds[0]), "Workers": (NUMBERS, max(few, default=2)), "CPUs": (NUMBERS + cpus, on)}
         self._controls = [self._control(name, *each) for name, each in chosen.items()]
         self._chart = picture.drawn(model_chart, self._result, cpus)
+        recorded = recording("speedup", task=result.params["task"], gil=result.machine["gil"])
         if recorded and fit.usable(self._result) == 1:
             self._note = TEXTS["beside"]
             self._chart = self._chart._replace(beside=picture.drawn(model_chart, recorded, cpus))

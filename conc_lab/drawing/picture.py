@@ -16,7 +16,7 @@ import numpy
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from ..engine import experiment
+from ..engine import experiment, pythons
 from ..engine.errors import LabError
 from ..engine.result import ODD, Result, recording
 from . import kit, words
@@ -103,7 +103,9 @@ def _recorded_beside(result):
     module, params = _module(result), result.params
     one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
     needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
-    found = recording(result.experiment, gil=result.machine["gil"], task=params.get("task")) if needed else None
+    like = {"gil": result.machine["gil"], "task": params.get("task")}
+    same = needed and recording(result.experiment, python=pythons.name(result.machine), **like)
+    found = same or (needed and recording(result.experiment, **like)) or None
     return found if found and set(params.get("tasks", ())) <= set(found.params.get("tasks", ())) else None
 
 

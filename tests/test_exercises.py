@@ -184,7 +184,7 @@ RIGHT = {
     "check_transfer": [transfer, by_acquire, lambda *given: transfer(*given) or ...],
     "check_survive": [survives],
     "check_chooses": [CHOSEN],
-    "check_batch": [2000, 2000.0],
+    "check_batch": [lambda row_us, task_s: task_s * 1e6 / row_us],
 }
 
 # an exercise as the notebook leaves it
@@ -202,7 +202,7 @@ OPEN = {
     "check_transfer": lambda *_: ...,
     "check_survive": lambda function, items: ...,
     "check_chooses": CHOSEN | {"sums": ...},
-    "check_batch": ...,
+    "check_batch": lambda row_us, task_s: ...,
 }
 
 # answer: what is said to be wrong with it; what all checks of names say is under the first of them
@@ -258,8 +258,9 @@ WRONG = {
         ({"bytearray"}, "a set of these names is wanted: list of ints, "),
     ],
     "check_batch": [
-        (100, "100 rows of 50 µs take 5 ms, and a tenth of a second is wanted"),
-        ("2000", "TypeError"),
+        (lambda row_us, task_s: task_s / row_us, "100,000 µs, and a row takes 50"),
+        (lambda row_us, task_s: task_s * 2e4, "a twentieth of the rows"),
+        (lambda row_us, task_s: 1e5 / row_us, "room for ten times the rows"),
     ],
     "check_gives_up": [
         (GIVES_UP | {"sum"}, "which is involuntary"),

@@ -11,7 +11,6 @@ from math import isclose
 from multiprocessing.shared_memory import SharedMemory
 from unittest import mock
 
-from ..drawing import words
 from ..engine.machine import machine
 from .bets import Words, lessons
 from .fragile import square_or_crash
@@ -75,6 +74,7 @@ check_gives_up = _check(functools.partial(_names, "10_switching"))
 check_pays_from = _check(functools.partial(_cases, "05_startup_cost"))
 check_ceiling = _check(functools.partial(_cases, "11_scaling_laws"))
 check_together = _check(functools.partial(_cases, "12_without_the_gil"))
+check_batch = _check(functools.partial(_cases, "13_many_machines"))
 
 
 @_check
@@ -86,13 +86,6 @@ def check_chooses(answer):
     yield {*answer.values()} <= {"serial", "threads", "processes"}, "choose among serial, threads and processes."
     for job, (kind, hint) in jobs.items():
         yield answer[job] == kind, hint
-
-
-@_check
-def check_batch(answer):
-    """Lesson 13: how many rows of 50 µs fill a task of a tenth of a second."""
-    takes = words.duration(answer * 50e-6)
-    yield answer == 2000, f"{answer:,} rows of 50 µs take {takes}, and a tenth of a second is wanted."
 
 
 @_check

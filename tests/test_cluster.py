@@ -86,8 +86,11 @@ def test_what_is_refused(monkeypatch):
 
     monkeypatch.setattr(dask_pool, "Client", lambda *args, **named: Other())
     assert "different versions of python (3.12.1 and 3.14.1)" in refusal(dask_pool.connected, "tcp://a:1")
-    for name, why in pools.LOST.items():
-        with pytest.raises(LabError, match=why), pools.WorkerPool(None, "dask", 2)._failures_told():
+    for name in pools.LOST:
+        with (
+            pytest.raises(LabError, match=r"^Dask lost its scheduler, or"),
+            pools.WorkerPool(None, "dask", 2)._failures_told(),
+        ):
             raise type(name, (Exception,), {})
 
 

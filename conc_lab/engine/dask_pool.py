@@ -2,7 +2,7 @@
 
 Imported only where the kind is "dask": `distributed` takes half a second and brings NumPy along. The workers of a
 cluster on this machine are spawned, so they know this process's module search path; one elsewhere is sent a zip file
-of conc_lab's modules and of what this process has imported from the student's folder.
+of what this process has imported of conc_lab and from the student's folder.
 """
 
 import hashlib
@@ -17,15 +17,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-import dask
 from distributed import Client, LocalCluster, utils
 from distributed.cfexecutor import ClientExecutor
 
 from .errors import LabError
 
 ANSWER_S = 10  # a scheduler that is there answers in milliseconds, one that is being started in seconds
-START_S = 60  # for a worker's start, however busy the machine
-PACKAGE, CODE = Path(__file__).parents[1], ("engine", "experiments")
+PACKAGE = Path(__file__).parents[1]
 LOOPBACK = "127.0.0.1"
 SAME = ("python", "distributed", "dask", "cloudpickle")  # what all must have in the same version: the others may differ
 
@@ -33,25 +31,25 @@ SAME = ("python", "distributed", "dask", "cloudpickle")  # what all must have in
 class DaskExecutor(ClientExecutor):
     """The client's executor with a `map` that gathers all results together, and calls on each of its workers."""
 
-    def __init__(self, client: Client, workers: int, elsewhere: bool):
+    def __init__(self, client: Client, workers: int):
         super().__init__(client, pure=False)  # equal calls are calls, not one
-        self._workers, self._elsewhere, self.addresses = workers, elsewhere, []
+        self._workers, self.addresses = workers, []
         self.here()
 
     def here(self) -> list[str]:
         """The addresses of its workers, as far as they live; one that was started again has a new one."""
-        present = list(self._client.nthreads())
-        lasting = [address for address in self.addresses if address in present]
-        self.addresses = [*lasting, *(each for each in present if each not in lasting)][: self._workers]
+        present = sorted(self._client.nthreads(), key=lambda address: address not in self.addresses)
+        self.addresses = present[: self._workers]
         return self.addresses
 
     def on_each(self, function, args) -> list[Future]:
-        """The futures of function(*args), called once on each worker."""
-        return [self.submit(function, *args, workers=[each], allow_other_workers=False) for each in self.here()]
+        """The futures of function(*args), called once on each worker; where one is lost meanwhile, on another."""
+        return [self.submit(function, *args, workers=[each], allow_other_workers=True) for each in self.here()]
 
     def map(self, function, calls, chunksize=1):
         # A cluster elsewhere may have more workers than were asked for; another helps out when none of these is left.
-        some = {"workers": self.addresses, "allow_other_workers": True} if self._elsewhere else {}
+        more = len(self._client.nthreads()) > self._workers
+        some = {"workers": self.addresses, "allow_other_workers": True} if more else {}
         return self._client.gather(self._client.map(function, calls, pure=False, **some))
 
     def shutdown(self, wait=True, *, cancel_futures=False):
@@ -75,21 +73,17 @@ def executor(workers: int, threads: int, scheduler: str | None, closing: ExitSta
             raise LabError(f"{there}: start more with `dask worker {scheduler}`") from None
         _send_code(client)
     else:
-        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True))
-        closing.enter_context(dask.config.set({"temporary-directory": folder}))
-        quiet = {"silence_logs": logging.CRITICAL, "worker_dashboard_address": f"{LOOPBACK}:0"}
-        quiet |= {"dashboard_address": f"{LOOPBACK}:0", "host": LOOPBACK}
+        quiet = {"silence_logs": logging.CRITICAL, "host": LOOPBACK}
+        quiet |= dict.fromkeys(("dashboard_address", "worker_dashboard_address"), f"{LOOPBACK}:0")
         cluster = closing.enter_context(LocalCluster(n_workers=workers, threads_per_worker=threads, **quiet))
         client = closing.enter_context(Client(cluster))
-        client.wait_for_workers(workers, START_S)
-    return DaskExecutor(client, workers, bool(scheduler))
+    return DaskExecutor(client, workers)
 
 
 def connected(scheduler: str) -> Client:
     """A client of the cluster at this address, which has the versions that this Python has; else a LabError."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on other versions: the sentence below
+        with warnings.catch_warnings(action="ignore"):  # on other versions: the sentence below
             client = Client(scheduler, timeout=ANSWER_S)
     except (OSError, ValueError) as error:
         start = "start one with `dask scheduler` and workers with `dask worker ADDRESS`"
@@ -105,15 +99,14 @@ def connected(scheduler: str) -> Client:
 
 
 def _send_code(client):
-    """Send conc_lab's modules, and what this process has imported from its folder: the student's own tasks."""
-    here, sources = os.getcwd(), {PACKAGE / "__init__.py": "conc_lab/__init__.py"}
-    sources |= {path: str(path.relative_to(PACKAGE.parent)) for part in CODE for path in (PACKAGE / part).rglob("*.py")}
+    """Send what this process has imported of conc_lab, and from its folder: the student's own tasks."""
+    here, content = os.getcwd(), {"conc_lab/__init__.py": b""}  # ours looks for folders, which a zip file has not
     for name, module in list(sys.modules.items()):
         path = Path(getattr(module, "__file__", None) or os.devnull)
-        installed = path.is_relative_to(PACKAGE) or "site-packages" in path.parts
-        if path.suffix == ".py" and path.is_relative_to(here) and not installed:
-            sources[path] = name.replace(".", "/") + "/__init__" * hasattr(module, "__path__") + ".py"
-    content = {name: b"" if name == "conc_lab/__init__.py" else path.read_bytes() for path, name in sources.items()}
+        students = path.is_relative_to(here) and "site-packages" not in path.parts
+        if path.suffix == ".py" and (students or path.is_relative_to(PACKAGE)):
+            file = name.replace(".", "/") + "/__init__" * hasattr(module, "__path__") + ".py"
+            content.setdefault(file, path.read_bytes())
     # A package without __init__.py, as my_work is, is found by the entries of its folders.
     content |= {f"{folder}/": b"" for name in content for folder in list(PurePosixPath(name).parents)[:-1]}
     with tempfile.TemporaryDirectory() as folder:

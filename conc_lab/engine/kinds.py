@@ -14,7 +14,8 @@ PROCESSES = (*START_METHODS, "dask")  # whose workers are processes
 # What one idle worker adds to the machine, rounded up from its PSS (conc_lab's own memory measurements on Linux,
 # CPython 3.11 and 3.13). Used to refuse what cannot fit, never shown as a result.
 WORKER_BYTES = {"fork": 5 << 20, "forkserver": 12 << 20, "spawn": 12 << 20, "dask": 60 << 20}
-scheduler = None  # the address of the cluster that "dask" means; the child is told. By default one is started here
+# The address of the cluster that "dask" means, and its workers; the child is told. By default one is started here.
+scheduler, on_cluster = None, 0
 WINDOWS_MOST_PROCESSES = 61  # WaitForMultipleObjects; ProcessPoolExecutor refuses more
 
 

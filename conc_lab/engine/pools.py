@@ -21,8 +21,7 @@ from .errors import LabError, cannot_start, died, limit_reached
 from .kinds import PROCESSES, START_METHODS, unavailable
 
 # Dask's errors by their names: without the kind nothing of it is imported.
-LOST = {"KilledWorker": "each of several Dask workers in turn ended while it ran the same task"}
-LOST |= dict.fromkeys(("FutureCancelledError", "FuturesCancelledError"), "the Dask scheduler was lost")
+LOST = "KilledWorker", "FutureCancelledError", "FuturesCancelledError"
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,9 @@ class WorkerPool:
 
     def usages(self, function=None, args=()) -> list[in_worker.Usage]:
         """One `Usage` from each worker, after each has run `function` once if one is given."""
-        return self.together(in_worker.usage, self.scope, function, args)
+        found = self.together(in_worker.usage, self.scope, function, args)
+        # Where a worker of Dask's is lost meanwhile, another one answers in its place.
+        return list({use.pid: use for use in found}.values()) if self.kind == "dask" else found
 
     def ask(self, function, *args):
         """What function(*args) returns in a worker; a LabError with the worker's traceback where it fails there."""
@@ -94,16 +95,15 @@ class WorkerPool:
             yield
         except BrokenExecutor as error:
             raise LabError(died(f"a worker ({self.kind})", self._exit_code())) from error
-        except TypeError as error:
+        except Exception as error:
+            if type(error).__name__ in LOST:
+                lost = "Dask lost its scheduler, or one worker after another that ran the same task"
+                raise LabError(f"{lost}, so this run has no result") from error
             if type(error).__name__ != "NotShareableError":  # a class that came with 3.14
                 raise
             detail = str(error.__cause__ or error)
             why = next((line for line in detail.splitlines() if line.partition(":")[0].endswith("Error")), error)
             raise LabError(f"a subinterpreter cannot run this task ({why}); choose another kind", detail) from error
-        except Exception as error:
-            if why := LOST.get(type(error).__name__):
-                raise LabError(f"{why}, so this run has no result") from error
-            raise
 
     def _exit_code(self):
         """That of the process that died by itself: the executor ends the others by SIGTERM."""
@@ -183,16 +183,6 @@ def opened(kind: str, workers: int, started: bool = True, threads: int = 1) -> I
             what = f"{workers} {kind}{' processes' * (kind in START_METHODS)}{' workers' * (kind == 'dask')}"
             raise LabError(limit_reached(error, what) or cannot_start(what, error)) from error
         yield pool
-
-
-def on_cluster() -> int:
-    """How many workers the cluster has that a scheduler was named of, 0 where none was."""
-    if not kinds.scheduler:
-        return 0
-    from . import dask_pool
-
-    with dask_pool.connected(kinds.scheduler) as client:
-        return len(client.nthreads())
 
 
 def _made(kind, workers, threads, closing):

@@ -32,20 +32,12 @@ ONE_THREAD = dict.fromkeys(BLAS, "1")
 class Run:
     """One experiment in one child: `wait` reads its events until it ends, `stop` ends it from any thread."""
 
-    def __init__(
-        self,
-        experiment: str,
-        params: dict,
-        timeout_s: float,
-        pause_s: float = 0,
-        python: str | None = None,
-        scheduler: str | None = None,
-    ):
+    def __init__(self, experiment: str, params: dict, timeout_s: float, pause_s=0.0, python=None, scheduler=None):
         self._timeout_s, self._deadline = timeout_s, time.monotonic() + timeout_s
         self._events, self._printed, self._process, self._stopped = queue.SimpleQueue(), b"", None, False
         try:
-            spec = {"name": experiment, "params": params, "folder": os.getcwd(), "pause_s": pause_s}
-            spec |= {"scheduler": scheduler} if scheduler else {}
+            spec = {"name": experiment, "params": params, "pause_s": pause_s, "scheduler": scheduler}
+            spec["folder"] = os.getcwd()
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
             # The name is short because a socket's path may have no more than 104 characters on macOS.
             self._scratch = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)

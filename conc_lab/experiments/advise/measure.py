@@ -16,7 +16,7 @@ from collections import namedtuple
 from multiprocessing import resource_tracker
 from time import perf_counter, thread_time
 
-from ...engine import find_task, in_worker, machine, pools, tasks
+from ...engine import find_task, in_worker, kinds, machine, pools, tasks
 from ...engine.errors import LabError
 from ...engine.experiment import Rows, columns, progress
 from ...engine.kinds import KINDS, START_METHODS, WINDOWS_MOST_PROCESSES
@@ -116,7 +116,7 @@ def _numbers(kind, item):
     cpus = machine.usable_cpus(machine.cpu_quota())
     cpus = min(cpus, WINDOWS_MOST_PROCESSES) if os.name == "nt" else cpus
     if kind == "dask":  # its workers take long to start
-        return [pools.on_cluster() or max(2, cpus)]
+        return [kinds.on_cluster or max(2, cpus)]
     computing = max(item.cpu_s / item.seconds, 0.001)
     most = max(2, cpus, min(MORE.get(kind, WORKERS), round(cpus / computing)))
     return sorted({2, round(math.sqrt(2 * most)), most})

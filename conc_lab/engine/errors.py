@@ -20,6 +20,10 @@ class RunStopped(LabError):
     """The run was stopped by the student: by Stop, or by interrupting the cell."""
 
 
+class Lacking(LabError):
+    """What the run needs is not installed here: a cell shows a recording in its place."""
+
+
 class Busy(LabError):
     """Another experiment is running in this kernel."""
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from . import this_python
-from .errors import LabError
+from .errors import LabError, Lacking
 
 THIS = os.path.abspath(sys.executable)  # the one that runs here
 NAMED = "CONC_LAB_PYTHONS"  # paths of more Pythons, in the environment
@@ -23,10 +23,6 @@ OLDEST, ANSWER_S = (3, 11), 5
 # What is in the environment for the Python that runs here and would mislead, or end, another.
 OF_THIS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHON_GIL", "__PYVENV_LAUNCHER__")
 ODD = (ValueError, LookupError, TypeError)  # what comes of an answer that is none
-
-
-class NotFound(LabError):
-    """No Python of this name was found."""
 
 
 def name(facts: dict) -> str:
@@ -61,7 +57,7 @@ def found() -> dict[str, str]:
     They are looked for in CONC_LAB_PYTHONS, on PATH (python3.N, python3.Nt) and by uv; what does not answer is left
     out. Each is asked once.
     """
-    return dict(_found(os.environ.get(NAMED, ""), os.environ.get("PATH", "")))
+    return _found(os.environ.get(NAMED, ""), os.environ.get("PATH", ""))
 
 
 @cache
@@ -74,9 +70,7 @@ def _found(named, folders):
             return facts(os.path.abspath(path)) if path and os.path.realpath(path) != os.path.realpath(THIS) else None
 
     with ThreadPoolExecutor() as pool:  # each takes 50 ms
-        known_to_uv = pool.submit(_known_to_uv)
-        answers = [*pool.map(asked, [*named.split(os.pathsep), *map(shutil.which, commands)])]
-        answers += pool.map(asked, known_to_uv.result())
+        answers = [*pool.map(asked, [*named.split(os.pathsep), *map(shutil.which, commands), *_known_to_uv()])]
     pythons = {name(facts()): THIS}
     for one in sorted(filter(None, answers), key=lambda one: _version(one["python"]), reverse=True):
         pythons.setdefault(name(one), one["path"])
@@ -97,18 +91,15 @@ def _version(python):
 def _printed(*command):
     """What a program prints, "" where it cannot be started or takes too long."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    try:
-        program = subprocess.Popen(command, text=True, env=environment(), start_new_session=True, **pipes)
-    except OSError:
-        return ""
-    with program.stdout:
+    pipes |= {"text": True, "env": environment(), "start_new_session": True}
+    odd = OSError, ValueError, subprocess.TimeoutExpired  # not started, no text, too late
+    with contextlib.suppress(*odd), subprocess.Popen(command, **pipes) as program:
         try:
             return program.communicate(timeout=ANSWER_S)[0]
-        except (subprocess.TimeoutExpired, ValueError):  # too late, or no text
-            # With what it has started, which holds the pipe.
+        except odd:  # end it with what it has started, which holds the pipe
             os.killpg(program.pid, 9) if hasattr(os, "killpg") else program.kill()
-            program.wait()
-            return ""
+            raise
+    return ""
 
 
 def environment(free_threaded: bool = False) -> dict[str, str]:
@@ -120,18 +111,18 @@ def environment(free_threaded: bool = False) -> dict[str, str]:
 def chosen(python: str | os.PathLike | None = None) -> dict:
     """The facts of the Python that is asked for: by its name, by its path, or as FREE_THREADED.
 
-    Raises NotFound for a name that none has, and what `facts` raises.
+    Raises LabError for a name that none has, Lacking where none is FREE_THREADED, and what `facts` raises.
     """
     if not python:
         return facts()
-    known, python = found(), str(python)
+    known, python, error = found(), str(python), LabError
     if python == FREE_THREADED:
-        python = max((each for each in known if each.endswith("t")), key=_version, default="3.14t")
+        error, python = Lacking, max((each for each in known if each.endswith("t")), key=_version, default="3.14t")
     if re.fullmatch(r"[\d.]+t?", python) and python not in known:
         if _version(python) < OLDEST:
             raise LabError(f"conc_lab needs Python 3.11 or newer, got {python}")
         cure = f"install it with `uv python install {python}`, or set {NAMED}=/path/to/python{python}"
-        raise NotFound(f"no Python {python} was found, only {', '.join(known)}: {cure}")
+        raise error(f"no Python {python} was found, only {', '.join(known)}: {cure}")
     path = known.get(python) or shutil.which(os.path.expanduser(python)) or python
     return facts(os.path.abspath(path))
 

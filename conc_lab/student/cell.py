@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 
 from ..drawing import picture, words
-from ..engine import experiment, kinds, parameters, pythons, run
-from ..engine.errors import LabError
+from ..engine import experiment, parameters, pythons, run
+from ..engine.errors import LabError, Lacking
 from ..engine.result import Result, recording
 from .shown import room, shown
 
@@ -42,18 +42,7 @@ def _in_cell(bet, name, params, options):
     """Run with a line of progress and a chart in the running cell's output, each updated in place; keep the result."""
     from IPython.display import HTML, display
 
-    child = lacking = instead = None
-    try:
-        child = pythons.chosen(options["python"])
-    except pythons.NotFound as error:
-        lacking = error
-    given = parameters.checked(experiment.function(name), params, child)
-    if lacking and options["python"] == pythons.FREE_THREADED:
-        instead = recording(name, given.get("task"), gil=False)
-    elif problem := kinds.unavailable(getattr(experiment.part(name, "measure"), "NEEDS", ""), child):
-        lacking, instead = LabError(problem), recording(name)
-    if lacking and not instead:
-        raise lacking
+    given = parameters.checked(experiment.function(name), params)
     frame = room(name, given, "The chart comes here.")
     line, chart = (display(HTML(text), display_id=True) for text in (status(progress_text()), frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
@@ -64,19 +53,23 @@ def _in_cell(bet, name, params, options):
         drawn[:] = shown(result, bet)
         chart.update(HTML("".join(drawn)))
 
-    if instead:
-        show(instead, draw, whole=True, whose="The recording")
-        line.update(HTML(status(f"This is a recording, because {lacking}. {picture.whence(instead)}")))
-        return instead
+    said = ""
     try:
         result = run.run(name, params, **options, on_round=lambda result: show(result, draw), **events)
         show(result, draw, whole=True)  # rows may have come after the last round, and some experiments have none
+        said = f"Measured with Python {words.python(result.machine)}." if options["python"] else ""
+    except Lacking as error:
+        free_threaded = options["python"] == pythons.FREE_THREADED
+        recorded = recording(name, given.get("task"), gil=False if free_threaded else None)
+        if not recorded:
+            raise
+        show(recorded, draw, whole=True, whose="The recording")
+        said = f"This is a recording, because {error}. {picture.whence(recorded)}"
+        return recorded
     finally:
-        line.update(HTML(status("")))
+        line.update(HTML(status(said)))
         if not drawn:
             chart.update(HTML(""))
-    if options["python"]:
-        line.update(HTML(status(f"Measured with Python {words.python(result.machine)}.")))
     try:
         result.keep()
     except LabError as error:

@@ -14,14 +14,13 @@ from concurrent.futures import BrokenExecutor
 from time import perf_counter
 
 from ...engine import in_worker, pools, tasks
-from ...engine.errors import LabError
+from ...engine.errors import Lacking
 from ...engine.experiment import ROUNDS, Rows, columns, in_rounds
 from ...engine.kinds import PROCESSES, START_METHODS, unavailable
 from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 from ..faults.worker import mark
 from . import worker
 
-NEEDS = "dask"  # the kind without which nothing is measured
 WORKERS = 2
 SOON_S = 60  # for what is sure to happen, however busy the machine
 BUSY_MS, BUSY_TASKS = 10, 24
@@ -55,8 +54,8 @@ def cluster(
 
 def check(params, machine):
     """Refuse a Python without `distributed`."""
-    if problem := unavailable(NEEDS, machine):
-        raise LabError(problem)
+    if problem := unavailable("dask", machine):
+        raise Lacking(problem)
 
 
 def _cost(pool, count):

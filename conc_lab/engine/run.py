@@ -44,7 +44,7 @@ def run(
     child = pythons.chosen(python)
     given, facts = checked(experiment, params, child, scheduler)
     processes = parameters.processes(experiments.function(experiment), params, facts)
-    timeout_s = TIMEOUT.check("timeout_s", timeout_s)
+    timeout_s, pause_s = TIMEOUT.check("timeout_s", timeout_s), PAUSE_S if on_round else 0
     rows, started, begun = [], now(), time.monotonic()
 
     def handle(event):
@@ -62,9 +62,7 @@ def run(
         why = "another experiment is running in this notebook, and two would disturb each other's times"
         raise Busy(f"{why}: wait for it, press Stop there or end it with lab.stop()")
     try:
-        with closing(
-            Run(experiment, given, timeout_s, PAUSE_S if on_round else 0, child.get("path"), scheduler)
-        ) as _current:
+        with closing(Run(experiment, given, timeout_s, pause_s, child.get("path"), scheduler)) as _current:
             if on_start:
                 on_start(_current)
             gil = _current.wait(handle)["gil"]
@@ -92,18 +90,22 @@ def checked(experiment: str, params: dict, child: dict | None = None, scheduler=
 
     Raises LabError for a parameter that is not allowed, or for some that do not go together or exceed this machine.
     """
-    here, child = machine(), child or {}
-    facts = here | child  # with its packages, and its path
-    if scheduler is not None:
-        params = _on_cluster(experiments.function(experiment), params, facts, scheduler)
-    given = parameters.checked(experiments.function(experiment), params, facts)
+    here, function = machine(), experiments.function(experiment)
+    facts = here | (child or {})  # with its packages, and its path
+    given = parameters.checked(function, params, facts)
     measure, wanted = experiments.part(experiment, "measure"), given.get("kinds", ())
     # The student's own tasks are looked at by the child.
     needed = [TASKS[name] for name in [given.get("task"), *given.get("tasks", ())] if name in TASKS]
     if getattr(measure, "SKIPS_KINDS", False):  # the experiment says itself what it cannot show
         wanted = kinds.here(wanted, facts)
-    if scheduler:  # its workers need no memory here
-        wanted = [kind for kind in wanted if kind != "dask"]
+    if scheduler is not None:
+        if "kinds" not in given or "dask" not in function.__annotations__["kinds"].of.options():
+            raise LabError(f"{experiment} has no workers on a cluster: leave scheduler out")
+        if not re.fullmatch(r"\w+://[^/\s]+:\d+", str(scheduler)):
+            raise LabError(f"scheduler must be an address such as tcp://127.0.0.1:8786, got {scheduler!r:.100}")
+        kinds.check_kinds(["dask"], 0, facts)
+        wanted = [kind for kind in wanted if kind != "dask"]  # which need no memory here
+        given["kinds"] = list(dict.fromkeys([*given["kinds"], "dask"]))
     workers = max(given.get("workers", [getattr(measure, "WORKERS", 1)]))
     worker_bytes = max((task.worker_bytes for task in needed), default=0)
     kinds.check_kinds(wanted, workers, facts, EXTENSION_BYTES * any(task.extension for task in needed), worker_bytes)
@@ -113,16 +115,3 @@ def checked(experiment: str, params: dict, child: dict | None = None, scheduler=
     if check := getattr(measure, "check", None):
         check(given, facts)
     return given, {name: facts[name] for name in here}
-
-
-def _on_cluster(function, params, facts, scheduler):
-    """The parameters with "dask" among the kinds; LabError where the experiment has no such kind, or for no address."""
-    parameter = parameters.described(function).get("kinds")
-    if not parameter or "dask" not in parameter.annotation.of.options():
-        raise LabError(f"{function.__name__} has no workers on a cluster: leave scheduler out")
-    if not re.fullmatch(r"\w+://[^/\s]+:\d+", str(scheduler)):
-        raise LabError(f"scheduler must be an address such as tcp://127.0.0.1:8786, got {scheduler!r:.100}")
-    if problem := kinds.unavailable("dask", facts):
-        raise LabError(problem)
-    asked = params.get("kinds") or kinds.here(parameter.default, facts)
-    return params | {"kinds": [*([asked] if isinstance(asked, str) else asked), "dask"]}

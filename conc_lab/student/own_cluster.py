@@ -30,9 +30,11 @@ def own_cluster(workers: int = 2) -> Iterator[str | None]:
     commands = [("scheduler", *listens, f"{HERE}:{dashboard}", *ALONE)]
     commands += [("worker", address, "--host", HERE, "--nthreads", "1", *ORPHAN)] * workers
     with tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True) as folder, contextlib.ExitStack() as ends:
+        how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        how |= {"env": os.environ | {"DASK_TEMPORARY_DIRECTORY": folder}, "cwd": folder, "start_new_session": True}
         for words in commands:
             print("dask", *words)
-            ends.enter_context(_program(words, folder))
+            ends.callback(_end, subprocess.Popen([sys.executable, "-m", "dask", *words], **how))
         print(f"dashboard: http://{HERE}:{dashboard}/status")
         yield address
 
@@ -42,17 +44,11 @@ def _free_port():
         return str(one.getsockname()[1])
 
 
-@contextlib.contextmanager
-def _program(words, folder):
-    """One of Dask's commands in a session of its own, all of which is ended: a worker has a process that watches it."""
-    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    quiet |= {"env": os.environ | {"DASK_TEMPORARY_DIRECTORY": folder}, "cwd": folder, "start_new_session": True}
-    with subprocess.Popen([sys.executable, "-m", "dask", *words], **quiet) as program:
-        try:
-            yield
-        finally:
-            program.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                program.wait(5)
-            for process in session.alive(program.pid):
-                process.kill()
+def _end(program):
+    """End all of a program's session: a worker has a process that watches it."""
+    program.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        program.wait(5)
+    for process in session.alive(program.pid):
+        process.kill()
+    program.wait()

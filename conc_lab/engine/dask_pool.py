@@ -33,14 +33,11 @@ class DaskExecutor(ClientExecutor):
 
     def __init__(self, client: Client, workers: int):
         super().__init__(client, pure=False)  # equal calls are calls, not one
-        self._workers, self.addresses = workers, []
-        self.here()
+        self._workers = workers
 
     def here(self) -> list[str]:
         """The addresses of its workers, as far as they live; one that was started again has a new one."""
-        present = sorted(self._client.nthreads(), key=lambda address: address not in self.addresses)
-        self.addresses = present[: self._workers]
-        return self.addresses
+        return sorted(self._client.nthreads())[: self._workers]
 
     def on_each(self, function, args) -> list[Future]:
         """The futures of function(*args), called once on each worker; where one is lost meanwhile, on another."""
@@ -49,7 +46,7 @@ class DaskExecutor(ClientExecutor):
     def map(self, function, calls, chunksize=1):
         # A cluster elsewhere may have more workers than were asked for; another helps out when none of these is left.
         more = len(self._client.nthreads()) > self._workers
-        some = {"workers": self.addresses, "allow_other_workers": True} if more else {}
+        some = {"workers": self.here(), "allow_other_workers": True} if more else {}
         return self._client.gather(self._client.map(function, calls, pure=False, **some))
 
     def shutdown(self, wait=True, *, cancel_futures=False):

@@ -28,17 +28,10 @@ def machine() -> dict:
     """
     import psutil
 
-    quota = cpu_quota()
-    return dict(
-        usable_cpus=usable_cpus(quota),
-        cpu_quota=quota,
-        logical_cpus=psutil.cpu_count(),
-        memory_free_bytes=memory_free(),
-        cpu=_cpu_name(),
-        system=system(),
-        **this_python.facts(),
-        binder="BINDER_SERVICE_HOST" in os.environ or "BINDER_LAUNCH_HOST" in os.environ,
-    )
+    quota, binder = cpu_quota(), "BINDER_SERVICE_HOST" in os.environ or "BINDER_LAUNCH_HOST" in os.environ
+    facts = {"usable_cpus": usable_cpus(quota), "cpu_quota": quota, "logical_cpus": psutil.cpu_count()}
+    facts |= {"memory_free_bytes": memory_free(), "cpu": _cpu_name(), "system": system()}
+    return facts | this_python.facts() | {"binder": binder}
 
 
 def system() -> str:

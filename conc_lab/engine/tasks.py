@@ -20,9 +20,8 @@ _own = threading.local()  # of each worker, gone with it
 # prepare(seconds): a context manager that yields the arguments for a call of that length;
 # coroutine: the function's twin for asyncio; extension: a library it uses that refuses subinterpreters;
 # worker_bytes: what a call keeps in each worker.
-Task = namedtuple(
-    "Task", "name nature what function prepare coroutine extension worker_bytes", defaults=(None, None, 0)
-)
+FIELDS = "name nature what function prepare coroutine extension worker_bytes"
+Task = namedtuple("Task", FIELDS, defaults=(None, None, 0))
 EXTENSION_BYTES = 30 << 20  # what such a library takes in each worker process
 STREAM_BYTES = 64 << 20  # more than the caches of most machines hold
 

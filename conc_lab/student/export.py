@@ -34,10 +34,9 @@ def export(task, kind: str | Result, items: int | Iterable, *, workers: int | No
     not be written.
     """
     name, values = parameters.TaskName("").check("task", task), _values(items)
-    method, most, chunk = kinds.start_methods()[0], None, "max(1, len(items) // (16 * workers))"
-    another = isinstance(kind, Result) and kind.home != KEPT
-    python = f"python{pythons.name(kind.machine)}" if another else "python"
+    method, most, python, chunk = kinds.start_methods()[0], None, "python", "max(1, len(items) // (16 * workers))"
     if isinstance(kind, Result):
+        python += pythons.name(kind.machine) * (kind.home != KEPT)
         method = kind.processes or method
         kind, most, chunk = _advised(kind, name, len(values))
     parameters.OneOf(lambda: KINDS, "").check("kind", kind)

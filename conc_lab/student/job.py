@@ -21,12 +21,11 @@ class Job:
         self._on_change, self._lock = on_change, threading.RLock()
         self._run, self._stopping = None, False
 
-    def start(self, experiment: str, params: dict, timeout_s: float = run.TIMEOUT_S, **options) -> None:
-        """Start a run (options: as for `run.run`) and return immediately. Does nothing while one is running."""
+    def start(self, *what, **options) -> None:
+        """Start a run, of what and with which options as for `run.run`; return immediately, also while one runs."""
         with self._lock:  # what the run tells waits until all of this is done
             if self.state != "running":  # else Run was pressed twice
                 self._run, self._stopping = None, False
-                what = experiment, params, timeout_s
                 threading.Thread(target=self._work, args=what, kwargs=options, daemon=True).start()
                 self._change(state="running", error=None, progress=(0.0, "starting", None))
 

@@ -42,13 +42,14 @@ def cluster(
     repeated (tasks that began more than once), usable_again (whether the pool did another task). What a part does not
     tell is None.
     """
-    pools_of = [*((kind, WORKERS, 1) for kind in (*kinds, "dask")), ("dask", 1, WORKERS)]
-    wanted = [one for one in pools_of if any(PARTS[part][1](*one[::2]) for part in parts)]
-    for number, _, (kind, workers, threads) in in_rounds(wanted, rounds):
+    variants = [*((kind, WORKERS, 1) for kind in (*kinds, "dask")), *[("dask", 1, WORKERS)] * ("threads" in parts)]
+    for number, _, (kind, workers, threads) in in_rounds(variants, rounds):
         about = {"round": number, "kind": kind, "workers": workers, "threads": threads}
+        applies = {"cost": threads == 1, "threads": kind == "dask"}
+        applies["loss"] = threads == 1 and kind in PROCESSES and number == 0
         with pools.opened(kind, workers, threads=threads) as pool:
-            for part, (measured, applies) in PARTS.items():  # the loss comes last
-                if part in parts and applies(kind, threads) and not (part == "loss" and number):
+            for part, measured in PARTS.items():
+                if part in parts and applies[part]:
                     yield dict.fromkeys(columns("cluster")) | about | {"part": part} | measured(pool, calls)
 
 
@@ -100,8 +101,4 @@ def _loss(pool, _):
     return {"tasks": MANY, "results": results, "repeated": repeated, "usable_again": again}
 
 
-PARTS = {  # what measures each, and whether it applies to (kind, threads)
-    "cost": (_cost, lambda kind, threads: threads == 1),
-    "threads": (_busy, lambda kind, threads: kind == "dask"),
-    "loss": (_loss, lambda kind, threads: threads == 1 and kind in PROCESSES),
-}
+PARTS = {"cost": _cost, "threads": _busy, "loss": _loss}  # the loss comes last

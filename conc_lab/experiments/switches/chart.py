@@ -37,13 +37,10 @@ def C9_verdict(counted):
     # A handful come with starting and ending.
     more = [work for work in WORKS if medians.threads[work] > 1.5 * medians.processes[work] + 10]
     on = f"on the work, not on sharing: threads share memory in all, and switched more when {' and '.join(more)}"
+    no = "but for a few at the start, threads switched no more than processes, and they share all memory"
     return verdict.first(
         f"voluntary switches of a thread against a process: {', '.join(parts)}",
         (len(more) == len(WORKS), "holds", "threads switched more, whatever they did"),
         (more, "depends", on),
-        (
-            True,
-            "does not hold",
-            "but for a few at the start, threads switched no more than processes, and they share all memory",
-        ),
+        (True, "does not hold", no),
     )

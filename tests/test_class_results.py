@@ -55,7 +55,7 @@ def test_the_good_are_kept_and_the_broken_refused_by_name(folder):
         "broken truncated.json": "is not a whole result",
         "broken schema.json": "schema version 7",
         "broken other.json": "conc_lab did not save it",
-        "broken rows.json": "row 0 does not have the columns round, order",
+        "broken rows.json": "in row 0 is None, not ",
         "speedup-0.json": "the same result as broken <script>.json",
     }
     assert gathered.refused.keys() == reasons.keys()

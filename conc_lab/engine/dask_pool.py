@@ -6,14 +6,12 @@ of what this process has imported of conc_lab and from the student's folder.
 """
 
 import hashlib
-import logging
 import os
 import sys
 import tempfile
 import threading
-import warnings
 import zipfile
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
@@ -24,12 +22,11 @@ from .errors import LabError
 
 ANSWER_S = 10  # a scheduler that is there answers in milliseconds, one that is being started in seconds
 PACKAGE = Path(__file__).parents[1]
-LOOPBACK = "127.0.0.1"
 SAME = ("python", "distributed", "dask", "cloudpickle")  # what all must have in the same version: the others may differ
 
 
 class DaskExecutor(ClientExecutor):
-    """The client's executor with a `map` that gathers all results together, and calls on each of its workers."""
+    """The client's executor with a `map` that gathers all results together, and its workers' addresses."""
 
     def __init__(self, client: Client, workers: int):
         super().__init__(client, pure=False)  # equal calls are calls, not one
@@ -38,10 +35,6 @@ class DaskExecutor(ClientExecutor):
     def here(self) -> list[str]:
         """The addresses of its workers, as far as they live; one that was started again has a new one."""
         return sorted(self._client.nthreads())[: self._workers]
-
-    def on_each(self, function, args) -> list[Future]:
-        """The futures of function(*args), called once on each worker; where one is lost meanwhile, on another."""
-        return [self.submit(function, *args, workers=[each], allow_other_workers=True) for each in self.here()]
 
     def map(self, function, calls, chunksize=1):
         # A cluster elsewhere may have more workers than were asked for; another helps out when none of these is left.
@@ -70,8 +63,8 @@ def executor(workers: int, threads: int, scheduler: str | None, closing: ExitSta
             raise LabError(f"{there}: start more with `dask worker {scheduler}`") from None
         _send_code(client)
     else:
-        quiet = {"silence_logs": logging.CRITICAL, "host": LOOPBACK}
-        quiet |= dict.fromkeys(("dashboard_address", "worker_dashboard_address"), f"{LOOPBACK}:0")
+        quiet = {"silence_logs": "CRITICAL", "host": "127.0.0.1"}
+        quiet |= dict.fromkeys(("dashboard_address", "worker_dashboard_address"), "127.0.0.1:0")
         cluster = closing.enter_context(LocalCluster(n_workers=workers, threads_per_worker=threads, **quiet))
         client = closing.enter_context(Client(cluster))
     return DaskExecutor(client, workers)
@@ -80,8 +73,7 @@ def executor(workers: int, threads: int, scheduler: str | None, closing: ExitSta
 def connected(scheduler: str) -> Client:
     """A client of the cluster at this address, which has the versions that this Python has; else a LabError."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # on other versions: the sentence below
-            client = Client(scheduler, timeout=ANSWER_S)
+        client = Client(scheduler, timeout=ANSWER_S)
     except (OSError, ValueError) as error:
         start = "start one with `dask scheduler` and workers with `dask worker ADDRESS`"
         raise LabError(f"no Dask scheduler answers at {scheduler} within {ANSWER_S} s; {start}") from error

@@ -16,12 +16,9 @@ PROCESSES = (*START_METHODS, "dask")  # whose workers are processes
 WORKER_BYTES = {"fork": 5 << 20, "forkserver": 12 << 20, "spawn": 12 << 20, "dask": 60 << 20}
 # The address of the cluster that "dask" means, and its workers; the child is told. By default one is started here.
 scheduler, on_cluster = None, 0
+# The start methods of this platform; the first is this Python's default, which "processes" stands for.
+start_methods = multiprocessing.get_all_start_methods
 WINDOWS_MOST_PROCESSES = 61  # WaitForMultipleObjects; ProcessPoolExecutor refuses more
-
-
-def start_methods() -> list[str]:
-    """The start methods of this platform; the first is this Python's default, which "processes" stands for."""
-    return multiprocessing.get_all_start_methods()
 
 
 def here(kinds=KINDS, facts: dict | None = None) -> tuple[str, ...]:

@@ -47,8 +47,9 @@ class WorkerPool:
 
     def meet(self, function, args) -> list[Future]:
         """The futures of `together`; every call has begun, or failed on its way."""
-        if self.kind == "dask":
-            return self.executor.on_each(function, args)
+        if self.kind == "dask":  # where a worker is lost meanwhile, another one does its call
+            submit = partial(self.executor.submit, function, *args, allow_other_workers=True)
+            return [submit(workers=[address]) for address in self.executor.here()]
         if not self.barrier:
             return [self.executor.submit(function, *args)]
         calls, (arrived, go) = [], self.barrier
@@ -68,7 +69,7 @@ class WorkerPool:
     def usages(self, function=None, args=()) -> list[in_worker.Usage]:
         """One `Usage` from each worker, after each has run `function` once if one is given."""
         found = self.together(in_worker.usage, self.scope, function, args)
-        # Where a worker of Dask's is lost meanwhile, another one answers in its place.
+        # Who answered in the place of a lost worker of Dask's answers once.
         return list({use.pid: use for use in found}.values()) if self.kind == "dask" else found
 
     def ask(self, function, *args):

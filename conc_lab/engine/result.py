@@ -125,16 +125,14 @@ def _check(result):
     for name in result.params.keys() - known:
         del result.params[name]
     columns = experiments.columns(result.experiment)
-    needed = {name for name, kind in columns.items() if not kind.endswith("?")}
+    allowed = {name: {*TYPES[kind.rstrip("?")], *[type(None)] * kind.endswith("?")} for name, kind in columns.items()}
     for number, row in enumerate(result.rows):
-        if not isinstance(row, dict) or not needed <= row.keys():
+        if not isinstance(row, dict):
             raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
         result.rows[number] = {name: row.get(name) for name in columns}
-    for name, kind in columns.items():
-        allowed = {*TYPES[kind.rstrip("?")], *[type(None)] * kind.endswith("?")}
-        if {type(row[name]) for row in result.rows} - allowed:
-            number, value = next((n, row[name]) for n, row in enumerate(result.rows) if type(row[name]) not in allowed)
-            raise ValueError(f"{name} in row {number} is {value!r:.40}, not {kind}")
+        for name, value in result.rows[number].items():
+            if type(value) not in allowed[name]:
+                raise ValueError(f"{name} in row {number} is {value!r:.40}, not {columns[name]}")
 
 
 def renamed(content: dict) -> dict:

@@ -36,8 +36,7 @@ class Run:
         self._timeout_s, self._deadline = timeout_s, time.monotonic() + timeout_s
         self._events, self._printed, self._process, self._stopped = queue.SimpleQueue(), b"", None, False
         try:
-            spec = {"name": experiment, "params": params, "pause_s": pause_s, "scheduler": scheduler}
-            spec["folder"] = os.getcwd()
+            spec = dict(name=experiment, params=params, folder=os.getcwd(), pause_s=pause_s, scheduler=scheduler)
             # A child that is killed cannot remove its temporary files: a task's data, forkserver's socket.
             # The name is short because a socket's path may have no more than 104 characters on macOS.
             self._scratch = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)

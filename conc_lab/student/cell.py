@@ -60,8 +60,7 @@ def _in_cell(bet, name, params, options):
         said = f"Measured with Python {words.python(result.machine)}." if options["python"] else ""
     except Lacking as error:
         free_threaded = options["python"] == pythons.FREE_THREADED
-        recorded = recording(name, given.get("task"), gil=False if free_threaded else None)
-        if not recorded:
+        if not (recorded := recording(name, given.get("task"), gil=False if free_threaded else None)):
             raise
         show(recorded, draw, whole=True, whose="The recording")
         said = f"This is a recording, because {error}. {picture.whence(recorded)}"

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from ..engine import kinds, session
 
 HERE = "127.0.0.1"
-ALONE = "--idle-timeout", "10m"  # the end of a scheduler that nobody ends, because the notebook was
-ORPHAN = "--death-timeout", "10", "--no-dashboard"  # of a worker, after its scheduler
 
 
 @contextlib.contextmanager
@@ -27,8 +25,10 @@ def own_cluster(workers: int = 2) -> Iterator[str | None]:
         return
     port, dashboard = _free_port(), _free_port()
     address, listens = f"tcp://{HERE}:{port}", ("--host", HERE, "--port", port, "--dashboard-address")
-    commands = [("scheduler", *listens, f"{HERE}:{dashboard}", *ALONE)]
-    commands += [("worker", address, "--host", HERE, "--nthreads", "1", *ORPHAN)] * workers
+    # A scheduler that nobody ends, because the notebook was killed, ends by itself, and its workers after it.
+    commands = [("scheduler", *listens, f"{HERE}:{dashboard}", "--idle-timeout", "10m")]
+    one_thread = "--host", HERE, "--nthreads", "1", "--no-dashboard"
+    commands += [("worker", address, *one_thread, "--death-timeout", "10")] * workers
     with tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True) as folder, contextlib.ExitStack() as ends:
         how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         how |= {"env": os.environ | {"DASK_TEMPORARY_DIRECTORY": folder}, "cwd": folder, "start_new_session": True}

@@ -84,16 +84,16 @@ def _loss(pool, _):
         for call in calls[:VICTIM]:
             call.result(SOON_S)
         there = getattr(pool.executor, "here", list)()
-        mark(folder, worker.FIRED)
+        mark(folder, "fire")
         if pool.kind == "dask":
             while set(pool.executor.here()) == set(there):
                 time.sleep(0.02)
         else:
             calls[VICTIM].exception(SOON_S)
-        mark(folder, worker.NOTICED)
+        mark(folder, "noticed")
         results = sum(call.exception(SOON_S) is None for call in calls)
-        began = [name.removeprefix(worker.BEGAN).partition("-")[0] for name in os.listdir(folder)]
-    repeated = sum(began.count(str(number)) > 1 for number in range(MANY))
+        began = [name.rpartition("-")[0] for name in os.listdir(folder)]
+    repeated = sum(began.count(f"began-{number}") > 1 for number in range(MANY))
     try:
         again = pool.executor.submit(worker.nothing, 1).result(SOON_S) == 1
     except BrokenExecutor:

@@ -45,11 +45,10 @@ def in_rounds(variants: Sequence, rounds: int) -> Iterator[tuple]:
     if not variants:
         raise LabError("none of the values asked for go together, so there is nothing to measure")
     for number in range(rounds):
-        doing = f"round {number + 1} of {rounds}"
         for place, variant in enumerate(random.sample(variants, len(variants))):
             yield number, place, variant
             done = (place + 1) / len(variants)
-            progress((number + done) / rounds, doing, round_done=done == 1)
+            progress((number + done) / rounds, f"round {number + 1} of {rounds}", round_done=done == 1)
 
 
 def names() -> list[str]:

@@ -3,7 +3,6 @@
 import importlib.util
 import multiprocessing
 import platform
-from operator import itemgetter
 
 from .errors import LabError
 
@@ -29,12 +28,11 @@ def here(kinds=KINDS, facts: dict | None = None) -> tuple[str, ...]:
 def unavailable(kind: str, facts: dict | None = None) -> str | None:
     """Why the Python with these facts, by default this one, lacks this kind of worker, in one sentence, or None."""
     facts = own() | (facts or {})
-    python, methods, packages = itemgetter("python", "start_methods", "packages")(facts)
-    if kind == "interpreters" and tuple(map(int, python.split(".")[:2])) < (3, 14):
-        return f"interpreters need Python 3.14; this is {python}"
-    if kind in START_METHODS and kind not in methods:
-        return f"start method {kind!r} does not exist on this platform; one of: {', '.join(methods)}"
-    if kind == "dask" and "distributed" not in packages:
+    if kind == "interpreters" and tuple(map(int, facts["python"].split(".")[:2])) < (3, 14):
+        return f"interpreters need Python 3.14; this is {facts['python']}"
+    if kind in START_METHODS and kind not in facts["start_methods"]:
+        return f"start method {kind!r} does not exist on this platform; one of: {', '.join(facts['start_methods'])}"
+    if kind == "dask" and "distributed" not in facts["packages"]:
         cure = f"{facts['path']} -m pip install distributed" if "path" in facts else "pip install -e '.[cluster]'"
         return f"dask needs distributed, which is not installed: install it with `{cure}`"
     return None

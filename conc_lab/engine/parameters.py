@@ -124,8 +124,7 @@ def checked(experiment: Callable, given: dict, facts: dict | None = None) -> dic
     if unknown := [name for name in given if name not in parameters]:
         known = ", ".join(parameters)
         raise LabError(f"{experiment.__name__} has no parameter {unknown[0]!r}; its parameters are: {known}")
-    values = {name: given.get(name, parameter.default) for name, parameter in parameters.items()}
-    values = {name: parameters[name].annotation.check(name, value) for name, value in values.items()}
+    values = {name: item.annotation.check(name, given.get(name, item.default)) for name, item in parameters.items()}
     for name, parameter in parameters.items():
         if isinstance(parameter.annotation, Kinds):
             named = [facts["start_methods"][0] if kind == "processes" else kind for kind in values[name]]

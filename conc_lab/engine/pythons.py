@@ -42,12 +42,11 @@ def facts(path: str = THIS) -> dict:
         raise LabError(f"there is no Python at {path}: give the path of its program, such as /usr/bin/python3.14")
     try:
         said = json.loads(_printed(path, this_python.__file__).splitlines()[-1]) | {"path": path}
-        too_old = _version(said["python"]) < OLDEST
+        if _version(said["python"]) < OLDEST:
+            raise LabError(f"{path} is Python {said['python']}: conc_lab needs 3.11 or newer")
     except ODD:
         why = f"it did not answer within {ANSWER_S} s as Python does"
         raise LabError(f"{path} is no Python, or one that does not work: {why}") from None
-    if too_old:
-        raise LabError(f"{path} is Python {said['python']}: conc_lab needs 3.11 or newer")
     return said
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +26,7 @@ SAME = ("python", "distributed", "dask", "cloudpickle")  # what all must have in
 
 
 class DaskExecutor(ClientExecutor):
-    """The client's executor with a `map` that gathers all results together, and its workers' addresses."""
+    """The client's executor with a `map` that gathers all results together, and calls on each of its workers."""
 
     def __init__(self, client: Client, workers: int):
         super().__init__(client, pure=False)  # equal calls are calls, not one
@@ -35,6 +35,10 @@ class DaskExecutor(ClientExecutor):
     def here(self) -> list[str]:
         """The addresses of its workers, as far as they live; one that was started again has a new one."""
         return sorted(self._client.nthreads())[: self._workers]
+
+    def on_each(self, function, args) -> list[Future]:
+        """The futures of function(*args), called once on each worker; where one is lost meanwhile, on another."""
+        return [self.submit(function, *args, workers=[each], allow_other_workers=True) for each in self.here()]
 
     def map(self, function, calls, chunksize=1):
         # A cluster elsewhere may have more workers than were asked for; another helps out when none of these is left.

@@ -47,9 +47,8 @@ class WorkerPool:
 
     def meet(self, function, args) -> list[Future]:
         """The futures of `together`; every call has begun, or failed on its way."""
-        if self.kind == "dask":  # where a worker is lost meanwhile, another one does its call
-            submit = partial(self.executor.submit, function, *args, allow_other_workers=True)
-            return [submit(workers=[address]) for address in self.executor.here()]
+        if self.kind == "dask":
+            return self.executor.on_each(function, args)
         if not self.barrier:
             return [self.executor.submit(function, *args)]
         calls, (arrived, go) = [], self.barrier

@@ -1,8 +1,12 @@
 """A Dask cluster: what its chart says, what is refused, and one whose scheduler and workers are separate programs."""
 
+import subprocess
+import sys
+
 import helpers
 import psutil
 import pytest
+from helpers import LIVENESS_S
 from made.results import MACHINE
 
 from conc_lab.drawing import picture
@@ -55,6 +59,17 @@ def test_what_the_chart_says():
         assert chart.dask_rate_verdict(made(row("cost", "dask", wall_s=wall_s))).word == word
 
 
+# In a program of its own, because a client that never was one leaves a thread.
+NOBODY_THERE = """
+from conc_lab.engine import dask_pool, errors
+dask_pool.ANSWER_S = 0.2
+try:
+    dask_pool.connected("tcp://127.0.0.1:9")
+except errors.LabError as error:
+    print(error)
+"""
+
+
 def test_what_is_refused(monkeypatch):
     """One sentence each: no address, no such kind, no `distributed`, no scheduler, another version, a lost one."""
     dask_pool = pytest.importorskip("conc_lab.engine.dask_pool")
@@ -71,8 +86,8 @@ def test_what_is_refused(monkeypatch):
     lacks = {"packages": ["psutil"]}
     assert "`pip install -e '.[cluster]'`" in refusal(run.checked, "speedup", {"kinds": ["dask"]}, lacks)
     assert "`/python -m pip install distributed`" in refusal(run.checked, "cluster", {}, lacks | {"path": "/python"})
-    monkeypatch.setattr(dask_pool, "ANSWER_S", 0.2)
-    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in refusal(dask_pool.connected, "tcp://127.0.0.1:9")
+    alone = subprocess.run([sys.executable, "-c", NOBODY_THERE], capture_output=True, text=True, timeout=LIVENESS_S)
+    assert alone.stdout.startswith("no Dask scheduler answers at tcp://127.0.0.1:9 within"), alone.stderr
 
     class Other:
         def get_versions(self):

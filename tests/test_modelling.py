@@ -178,7 +178,7 @@ def test_the_panel():
     assert lab.model(starved).status.said.endswith("fitted to a recording from two CPUs.")
     off = result_of(fit.Fitted([Work(0.01)], {}), {variant: 0.8 for variant in MEASURED[1:]}.items())
     note = "In your run the model is 25% too high where processes were measured. So the model is fitted to a recording"
-    assert note in lab.model(off).status.said and "a recording" in lab.laws(off, cpus=[1, 2]).sentence
+    assert note in lab.model(off).status.said
     for how, error in (
         *(({"cpus": number}, rf"^cpus must .* between 1 and 1024, got {number}$") for number in (0, 10_000)),
         ({"cpus": [4, "many"]}, r"^cpus must be .*, got 'many'$"),

@@ -61,11 +61,9 @@ def test_a_picture_of_laws(monkeypatch):
     waits = lab.laws(made(speeds, alone=0.01, waits=True, usable=1, task="sleep")).sentence
     assert "Threads: as if 10% of the work were serial (σ, 10% to 10%)" in waits and "95 % confidence" in waits
     assert "no law" in lab.laws(made(speeds)).sentence  # the same speeds, computing on two CPUs
-    modelled = lab.laws(made({**TWO, ("processes", 1): 1.0, ("threads", 1): 1.0}), cpus=[1, 2, 4, 8, 16])
-    assert "16 processes " in modelled.alt and ", model, " in modelled.alt and "no law" not in modelled.sentence
-    for wrong, cpus in ((helpers.real("scaling"), None), (made(TWO), [0]), (made(TWO), [10_000])):
+    for wrong in (helpers.real("scaling"), None):
         with pytest.raises(LabError):
-            lab.laws(wrong, cpus)
+            lab.laws(wrong)
 
 
 def test_rows():

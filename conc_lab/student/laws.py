@@ -1,51 +1,29 @@
 """`lab.laws`: speedups of several numbers of workers next to the laws of scaling, as far as they tell of one."""
 
 import numpy
-import pandas
 
 from ..drawing import kit, picture, words
 from ..engine.errors import LabError
-from ..engine.parameters import Number, Several
 from ..engine.result import Result
 from ..engine.stats import at_once
 from ..experiments.speedup.chart import summary
-from ..modelling import fit
 from ..modelling.laws import fitted, karp_flatt, universal
 
-CPUS = Several(Number(1, 256, ""), "cpus")
-RECORDED = "in this run {why}, so the model is fitted to a recording from two CPUs"
 SURE = "all ranges of a kind hold with 95 % confidence, together"
 
 
-def laws(result: Result, cpus=None) -> picture.Picture:
+def laws(result: Result) -> picture.Picture:
     """Draw the speedups of what `lab.speedup` returned, with the Universal Scalability Law fitted to each kind.
 
     Only workers that the usable CPUs let work at the same time count. Where they are too few for a fit, the words say
-    so, and what the most of them tell. cpus: draw what the model, fitted to the result, says of as many workers on each
-    of these numbers of CPUs, instead of what was measured. Raises LabError for the result of another experiment, and
-    where there is nothing to fit the model to.
+    so, and what the most of them tell. Raises LabError for the result of another experiment.
     """
     if getattr(result, "experiment", None) != "speedup":
         raise LabError("lab.laws draws what lab.speedup(…) returned, or a recording of it")
-    if cpus is not None:
-        return picture.drawn(_drawn, result, "model", *_modelled(result, CPUS.check("cpus", cpus)))
-    return picture.drawn(_drawn, result, "measured", summary(result), at_once(result))
+    return picture.drawn(_drawn, result, summary(result), at_once(result))
 
 
-def _modelled(result, cpus):
-    """(lines with kind, workers, speedup and doubt, the most workers that count, notes)."""
-    result, why = fit.believed(result)
-    lines, notes = [], (RECORDED.format(why=why),) if why else ()
-    for kind in sorted({kind for kind, _ in fit.points(result)}, key=[*kit.LOOKS].index):
-        each = {number: fit.predicted(result, kind, number, number) for number in sorted(cpus)}
-        if refused := next((one.refused for one in each.values() if one.refused), None):
-            notes += (f"{kind}: no figures, because {refused}",)
-        else:
-            lines += [(kind, number, one.speeds[0], None) for number, one in each.items()]
-    return pandas.DataFrame(lines, columns=["kind", "workers", "speedup", "doubt"]), max(cpus), *notes
-
-
-def _drawn(result, what, lines, limit, *notes):
+def _drawn(result, lines, limit):
     """The figure, its alt text and the sentence of these lines, of which those with more workers do not count."""
     known, said = {}, []
     for kind, rows in lines[lines.workers <= limit].groupby("kind", sort=False):
@@ -56,24 +34,23 @@ def _drawn(result, what, lines, limit, *notes):
             said.append(f"{kind}: {_few(rows, refused)}")
     shares = [f"{_percent(law.contention)} for {kind}" for kind, law in known.items()]
     title = f"serial share by the law: {words.listed(shares)}" if shares else "no law is fitted"
-    ax = kit.figure(4, f"{what}, {result.params['task']}: {title}").add_subplot(ylabel="speedup (serial = 1)")
+    ax = kit.figure(4, f"{result.params['task']}: {title}").add_subplot(ylabel="speedup (serial = 1)")
     many = numpy.linspace(1, max([2, *lines.workers]), 200)
     ax.plot(many, numpy.minimum(many, limit), **kit.REFERENCE, label="ideal")
     for kind, rows in lines.groupby("kind", sort=False):
-        look, counts, label = kit.LOOKS[kind], rows.workers <= limit, f"{words.label(kind, result)}, {what}"
+        look, counts, label = kit.LOOKS[kind], rows.workers <= limit, words.label(kind, result)
         ax.plot(rows.workers[counts], rows.speedup[counts], **look, **kit.STRONG, linestyle="", label=label)
         ax.plot(rows.workers[~counts], rows.speedup[~counts], **look, linestyle="", fillstyle="none", markersize=8)
         if kind in known:
             upto = many[many <= rows.workers[counts].max()]
             ax.plot(upto, universal(upto, *known[kind][:2]), color=look["color"], linewidth=1.5)
-    on = "workers, each with a CPU of its own" if what == "model" else "workers"
-    on += " (hollow: more than there are CPUs for)" * bool((lines.workers > limit).any())
+    on = "workers" + " (hollow: more than there are CPUs for)" * bool((lines.workers > limit).any())
     ax.set(ylim=(0, None), xlim=(0, None), xlabel=on)
     ax.grid(True, axis="y")
     ax.legend(ncols=3, **kit.LEGEND)
     each = [f"{words.name(row.kind, row.workers)} {words.times(row.speedup)}" for row in lines.itertuples()]
-    told = words.sentence(*said, *[SURE] * bool(shares), *notes)
-    alt = f"Speedup by number of workers, {what}, of {result.params['task']}: {', '.join(each)}. "
+    told = words.sentence(*said, *[SURE] * bool(shares))
+    alt = f"Speedup by number of workers, of {result.params['task']}: {', '.join(each)}. "
     return ax.figure, alt + told, told
 
 

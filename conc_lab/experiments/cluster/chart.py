@@ -19,7 +19,7 @@ def summary(result: Result) -> pandas.DataFrame:
     """A line for each part and pool: `BY`, median, low, high and runs (of seconds a task costs, of cores busy, or of
     results that came back), lost (tasks without a result), panel and figure (both in words), name (of the pool).
     """
-    rows = result.frame.astype(dict.fromkeys(("cores_busy", "results", "wall_s"), float))
+    rows = result.shown.astype(dict.fromkeys(("cores_busy", "results", "wall_s"), float))
     value = (rows.wall_s / rows.tasks).where(rows.part == "cost", rows.cores_busy).fillna(rows.results)
     lines = kit.ordered(spread(rows.assign(value=value), "value", *BY), BY[:3], part=PARTS, kind=kit.LOOKS)
     lines["lost"] = (lines.tasks - lines["median"]).where(lines.part == "loss")

@@ -21,10 +21,8 @@ _HOMES = {
     "student.elsewhere": ("expect",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_HOME |= {
-    name: f"student.{name}"
-    for name in ("export", "inventory", "laws", "model", "panel", "play", "scheduler", "web_server")
-}
+_STUDENT = "export", "inventory", "laws", "model", "panel", "play", "scheduler", "web_server"
+_HOME |= {name: f"student.{name}" for name in _STUDENT}
 _EXPERIMENTS = [entry.name for entry in os.scandir(os.path.join(__path__[0], "experiments")) if entry.is_dir()]
 __all__ = sorted([*_HOME, *(name for name in _EXPERIMENTS if not name.startswith("_"))])
 

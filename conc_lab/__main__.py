@@ -13,12 +13,10 @@ INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended, as shells g
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status: 0; 1 after one sentence on stderr; 130 after Ctrl-C."""
     try:
-        try:
-            options = vars(_parser().parse_args(arguments))
-            options.pop("command")(**options)
-            return 0
-        finally:
-            sys.stdout.flush()
+        options = vars(_parser().parse_args(arguments))
+        options.pop("command")(**options)
+        sys.stdout.flush()
+        return 0
     except BrokenPipeError:  # whoever reads the output, such as `head`, has enough
         return 1
     except KeyboardInterrupt:

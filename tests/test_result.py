@@ -178,7 +178,7 @@ def test_missing_or_wrong_parts(tmp_path):
             assert repr(name) in refused(written(tmp_path / "part.json", content))
     for name, value, words in (
         ("rows", [], "it has no rows"),
-        ("rows", [MADE.rows[0], 3], "row 1 does not have the columns round, order, "),
+        ("rows", [MADE.rows[0], 3], "in row 1 is 3, not "),
         ("experiment", "switching", "unknown experiment 'switching'; one of: advise, "),
     ):
         assert words in refused(written(tmp_path / "part.json", CONTENT | {name: value}))

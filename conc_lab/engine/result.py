@@ -127,9 +127,7 @@ def _check(result):
     columns = experiments.columns(result.experiment)
     allowed = {name: {*TYPES[kind.rstrip("?")], *[type(None)] * kind.endswith("?")} for name, kind in columns.items()}
     for number, row in enumerate(result.rows):
-        if not isinstance(row, dict):
-            raise ValueError(f"row {number} does not have the columns {', '.join(columns)}")
-        result.rows[number] = {name: row.get(name) for name in columns}
+        result.rows[number] = {name: row.get(name) if isinstance(row, dict) else row for name in columns}
         for name, value in result.rows[number].items():
             if type(value) not in allowed[name]:
                 raise ValueError(f"{name} in row {number} is {value!r:.40}, not {columns[name]}")

@@ -67,6 +67,6 @@ def at_once(result) -> float:
 
     Work that waits needs a CPU for a part of its time. A quota below 1 slows serial as well.
     """
-    partly = character(result.frame) in ("waits", "mixed")
-    busy = where(result.frame, kind="serial").cores_busy.median() if partly else 1
+    alone = where(result.frame, kind="serial").cores_busy.median()
+    busy = alone if character(result.frame) in ("waits", "mixed") else 1
     return max(1, capacity(result.machine) / max(busy, 0.001))

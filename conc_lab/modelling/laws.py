@@ -11,7 +11,6 @@ from collections import namedtuple
 from ..engine.errors import LabError
 
 FEWEST = 5  # different numbers of workers that a fit of two figures takes
-DOUBT = 0.05  # of 100 intervals so many may miss
 WORST = 0.15  # points further off the curve than this, on average, follow another law
 
 
@@ -65,7 +64,7 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
     variance = ((terms @ free - wanted) ** 2).sum() / more
     if ((terms @ best - wanted) ** 2).mean() > WORST**2:
         raise LabError("no law is fitted, because these speedups follow another one")
-    twice_f = more * (DOUBT ** (-2 / more) - 1)  # F's quantile for two figures has this closed form
+    twice_f = more * (0.05 ** (-2 / more) - 1)  # F's quantile for two figures has this closed form
     half = numpy.sqrt(twice_f * variance * numpy.diag(numpy.linalg.inv(terms.T @ terms)))
     low, high = numpy.minimum(free - half, best).clip(0), numpy.maximum(free + half, best)
     return Fit(*map(float, best), *((float(least), float(most)) for least, most in zip(low, high, strict=True)))

@@ -14,16 +14,14 @@ from ..experiments.memory.chart import megabytes
 # Of an experiment's summary: the column that is compared, what it is, how it is said, which lines, and their names.
 FEWEST, LARGEST = "workers == workers.min()", "size_bytes == size_bytes.max()"
 BARE = f"{FEWEST} and main_imports == 'nothing'"
-SERIAL = "speedup (serial in the same Python = 1)"
 COMPARED = {
     "contention": ("done", OF_ONE, words.times, "workers == @most", "{work}, {name}"),
     "memory": ("each_bytes", "MB added by one worker more", megabytes, FEWEST, "{name}"),
-    "speedup": ("speedup", SERIAL, words.times, "workers == @most", "{name}"),
+    "speedup": ("speedup", "speedup (serial in the same Python = 1)", words.times, "workers == @most", "{name}"),
     "startup": ("answer_s", "time until the workers have answered", words.duration, BARE, "{way}"),
     "transfer": ("handover_s", "time for the largest object", words.duration, LARGEST, "{channel} to {kind}"),
 }
 MOST = 4  # panels
-FAR = 50  # times as much: from there on the axis is logarithmic, with a line for each power of ten
 
 
 def compare(*results: Result) -> picture.Picture:
@@ -55,7 +53,7 @@ def compare_chart(results):
     _, label, say, *_ = COMPARED[results[0].experiment]
     lines = pandas.concat(frames)
     names = kit.ordered(lines.drop_duplicates("name"), ["kind"], kind=kit.LOOKS).name.tolist()
-    far = bool(lines["median"].max() > FAR * lines["median"].min())
+    far = bool(lines["median"].max() > 50 * lines["median"].min())  # then the axis has a line for each power of ten
     figure, told = kit.figure(1.4 + 0.36 * len(names), label + "; each line is ten times the one before" * far), []
     axes = figure.subplots(1, len(results), sharex=True, sharey=True)
     for ax, python, each in zip(axes, pythons, frames, strict=True):

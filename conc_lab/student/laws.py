@@ -9,8 +9,6 @@ from ..engine.stats import at_once
 from ..experiments.speedup.chart import summary
 from ..modelling.laws import fitted, karp_flatt, universal
 
-SURE = "all ranges of a kind hold with 95 % confidence, together"
-
 
 def laws(result: Result) -> picture.Picture:
     """Draw the speedups of what `lab.speedup` returned, with the Universal Scalability Law fitted to each kind.
@@ -44,14 +42,12 @@ def _drawn(result, lines, limit):
         if kind in known:
             upto = many[many <= rows.workers[counts].max()]
             ax.plot(upto, universal(upto, *known[kind][:2]), color=look["color"], linewidth=1.5)
-    on = "workers" + " (hollow: more than there are CPUs for)" * bool((lines.workers > limit).any())
-    ax.set(ylim=(0, None), xlim=(0, None), xlabel=on)
+    ax.set(ylim=(0, None), xlim=(0, None), xlabel="workers (hollow: more than there are CPUs for)")
     ax.grid(True, axis="y")
     ax.legend(ncols=3, **kit.LEGEND)
     each = [f"{words.name(row.kind, row.workers)} {words.times(row.speedup)}" for row in lines.itertuples()]
-    told = words.sentence(*said, *[SURE] * bool(shares))
-    alt = f"Speedup by number of workers, of {result.params['task']}: {', '.join(each)}. "
-    return ax.figure, alt + told, told
+    told = words.sentence(*said, *["all ranges of a kind hold with 95 % confidence, together"] * bool(shares))
+    return ax.figure, f"Speedup by number of workers, of {result.params['task']}: {', '.join(each)}. {told}", told
 
 
 def _percent(share):

@@ -115,12 +115,11 @@ def model_chart(result: Result, cpus):
     measured, sentences = [], [_parts(result)]
     for kind, told in each.items():
         look, color = kit.LOOKS[kind], kit.LOOKS[kind]["color"]
-        mine = [(number, *pair) for (name, number), pair in points.items() if name == kind]
-        at, reals, models = zip(*mine, strict=True)
+        mine = [(number, words.name(kind, number), *pair) for (name, number), pair in points.items() if name == kind]
+        at, _, reals, models = zip(*mine, strict=True)
         here.plot(at, models, color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
         here.plot(at, reals, **look, **kit.STRONG, linestyle="")
-        for number, real, model in mine:
-            measured.append(f"{words.name(kind, number)} {words.times(real)}, the model {model / real - 1:+.1%}")
+        measured += [f"{name} {words.times(real)}, the model {model / real - 1:+.1%}" for _, name, real, model in mine]
         if told[0].refused:
             sentences.append(f"{kind}: no figures, because {told[0].refused}")
             continue
@@ -128,7 +127,7 @@ def model_chart(result: Result, cpus):
         there.fill_between(cpus, low, high, color=color, alpha=0.2)
         there.plot(cpus, high, **look, label=words.label(kind, result))
         took, start = map(words.duration, (costs[kind, at[0]].handover_s, told[0].setup_s / asked[0][0]))
-        off = [f"{model / real - 1:+.0%} for {words.name(kind, number)}" for number, real, model in mine]
+        off = [f"{model / real - 1:+.0%} for {name}" for _, name, real, model in mine]
         sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; the model is off by {words.listed(off)}")
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)

@@ -21,10 +21,9 @@ from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 from ..faults.worker import mark
 from . import worker
 
-WORKERS = 2
 SOON_S = 60  # for what is sure to happen, however busy the machine
 BUSY_MS, BUSY_TASKS = 10, 24
-MANY, VICTIM = 8, 4
+WORKERS, MANY, VICTIM = 2, 8, 4
 NOTHING = tasks.Task("nothing", tasks.OWN, "", worker.nothing, None)
 
 

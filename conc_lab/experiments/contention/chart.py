@@ -27,9 +27,8 @@ def summary(result) -> pandas.DataFrame:
     lines = kit.ordered(lines.assign(kind="threads"), ["work", "workers", "sharing"], work=PANELS, sharing=SHARING)
     lines["name"] = list(map(words.name, lines.kind, lines.workers))
     lines["name"] += ", " + lines.sharing.map(LISTS).where(lines.workers > 1, lines.sharing.map(ALONE))
-    return lines.assign(
-        figure=[words.between(line.low, line.done, line.high, words.times) for line in lines.itertuples()]
-    )
+    lines["figure"] = [words.between(line.low, line.done, line.high, words.times) for line in lines.itertuples()]
+    return lines
 
 
 def contention_chart(result, bet):

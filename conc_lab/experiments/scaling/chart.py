@@ -8,7 +8,6 @@ from ...engine.stats import at_once, character, where
 from ...modelling.laws import amdahl
 from ..speedup.chart import COST_LIMIT, medians
 
-WIDE = 0.1  # rounds that differ by more than this much of their median
 LABELS = {"speedup": "speedup of the job\n(serial = 1)", "cores_busy": "cores\nbusy"}
 
 
@@ -79,5 +78,5 @@ def _doubts(result, lines, waits):
         yield f"other programs, or a CPU limit, left even serial only {alone:.2f} of a core"
     if (dear := lines.cpu_cost.max()) > COST_LIMIT:
         yield f"a task took up to {dear:.2f} times the CPU time it takes alone, of which the law knows nothing"
-    if (differ := ((lines.high - lines.low) / lines.speedup).max()) > WIDE:
+    if (differ := ((lines.high - lines.low) / lines.speedup).max()) > 0.1:
         yield f"the rounds differ by up to {differ:.0%}{'' if waits else ': cores busy is the steadier figure'}"

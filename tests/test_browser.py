@@ -426,9 +426,8 @@ def test_a_player_leaves_a_picture_behind(chromium, server):
         page = Notebook(context.new_page(), server, "player/player.ipynb").page
         expect(page.get_by_text("model not found")).to_have_count(1)
         expect(page.get_by_text("model not found")).to_be_hidden()
-        still = page.locator(".conc-still img").first
+        still = page.locator(".conc-still img:visible")  # one of two, by the theme
         expect(still).to_have_attribute("alt", re.compile("measured, 2 threads, count_primes"))
-        expect(still).to_be_visible()
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ LONG = {name: params | {"rounds": 9999} for name, params in RUNS.items() if "rou
     "advise": RUNS["advise"] | {"within_s": helpers.LIVENESS_S},
 }
 # Experiments whose workers are no processes of multiprocessing's, and how many processes such a run has.
-BARE = {"pingpong": 3, "echo": 3, "interval": 2}
+BARE = {"pingpong": 3, "echo": 3, "interval": 2, "contention": 2}
 
 
 def by_method(params, name, method):

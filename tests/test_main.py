@@ -77,8 +77,6 @@ def test_a_bad_file(main, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("x")
     for option, name, sentence in (
         ("--save", "file/out.json", f"the result could not be written to {tmp_path}/file/out.json: "),
-        ("--chart", ".", "--chart draws a PNG: give a name that ends in .png, got "),
-        ("--chart", "x.jpg", "--chart draws a PNG: give a name that ends in .png, got 'x.jpg'"),
         ("--chart", "file/out.png", f"the chart could not be written to {tmp_path}/file/out.png: "),
     ):
         status, out, err = main("speedup", option, tmp_path / name)

@@ -139,7 +139,7 @@ def test_refused():
         ({("processes", 4): 0.9}, MEASURED, 2, (None, None)),
         ({("processes", 4): 0.8}, MEASURED, 2, (None, "the model is 25% too high where processes were measured")),
         ({}, MEASURED, 1, (None, None)),
-        ({}, [("threads", 1), ("threads", 2)], 2, ("the workers had no second CPU",)),
+        ({}, [("threads", 1), ("threads", 2)], 2, ("no workers kept a second CPU busy",)),
     ):
         result = result_of(pure, slowed.items(), at, usable)
         for kind, begins in zip(("threads", "processes"), said, strict=False):
@@ -186,7 +186,7 @@ def test_the_panel():
     ):
         with pytest.raises(LabError, match=error):
             lab.model(result, **how)
-    with pytest.raises(LabError, match=r"^there is nothing to fit .* no second CPU .* measure again$"):
+    with pytest.raises(LabError, match=r"^there is nothing to fit .* no workers kept a second CPU busy: measure two processes"):
         lab.model(dataclasses.replace(starved, params=starved.params | {"task": "own"}))
 
 

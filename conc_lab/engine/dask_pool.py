@@ -21,7 +21,7 @@ from distributed.cfexecutor import ClientExecutor
 from .errors import LabError
 
 ANSWER_S = 10  # a scheduler that is there answers in milliseconds, one that is being started in seconds
-PACKAGE = Path(__file__).parents[1]
+PACKAGE, STDLIB = Path(__file__).parents[1], Path(os.__file__).parent
 SAME = ("python", "distributed", "dask", "cloudpickle")  # what all must have in the same version: the others may differ
 
 
@@ -96,7 +96,7 @@ def _send_code(client):
     here, content = os.getcwd(), {"conc_lab/__init__.py": b""}  # ours looks for folders, which a zip file has not
     for name, module in list(sys.modules.items()):
         path = Path(getattr(module, "__file__", None) or os.devnull)
-        students = path.is_relative_to(here) and "site-packages" not in path.parts
+        students = path.is_relative_to(here) and not path.is_relative_to(STDLIB) and "site-packages" not in path.parts
         if path.suffix == ".py" and (students or path.is_relative_to(PACKAGE)):
             file = name.replace(".", "/") + "/__init__" * hasattr(module, "__path__") + ".py"
             content.setdefault(file, path.read_bytes())

@@ -27,7 +27,7 @@ TWO = 1.2  # times as busy as serial: from there on, two workers had a CPU each
 # worker: 60 to 190 µs against 40 to 110 for a process. By so many times at most a fit may go beyond the worker's.
 PARENTS, MOST_PARENTS = 2, 4
 MOST_TASKS = 640  # messages of a run that are simulated, or two for each worker
-UNTOLD = "the workers had no second CPU to themselves (others used it, or there is a limit): measure again"
+UNTOLD = "no workers kept a second CPU busy: measure two processes, too, while nothing else uses the CPUs"
 
 # What the model says of one variant. speeds: its speedup, or the least and the greatest where the rows leave open how
 # much of a task needs the lock; setup_s: to start the workers, which no run counts; error: the worst one (modelled /
@@ -136,7 +136,10 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
     speeds = sorted(run.speedup for run in runs)
     speeds = [speeds[0], speeds[-1]] if speeds[-1] > (1 + WORST) * speeds[0] else [runs[0].speedup]
     off = f"the model is {abs(error):.0%} too {'high' if error > 0 else 'low'} where {kind} were measured"
-    refused = off if abs(error) > WORST else known.untold
+    computes = sum(known.works[0][:2]) > sum(known.works[0][2:])
+    cost = max(costs.cpu_cost * computes for at, costs in known.costs.items() if at[0] == kind)
+    dear = f"a task of {kind} cost {cost:.1f} times its CPU time, and the model does not know what more CPUs do to that"
+    refused = off if abs(error) > WORST else dear if cost > 1.5 and cpus > usable(result) else known.untold
     return Prediction(runs[0], speeds, workers * measured.setup_s[kind].median(), error, len(errors), refused)
 
 

@@ -11,7 +11,6 @@ from collections import namedtuple
 from ..engine.errors import LabError
 
 FEWEST = 5  # different numbers of workers that a fit of two figures takes
-WORST = 0.15  # points further off the curve than this, on average, follow another law
 
 
 def amdahl(workers, serial):
@@ -62,7 +61,7 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
     best = free if free.min() >= 0 else min(alone, key=lambda values: ((terms @ values - wanted) ** 2).sum())
     more = len(known) - 2
     variance = ((terms @ free - wanted) ** 2).sum() / more
-    if ((terms @ best - wanted) ** 2).mean() > WORST**2:
+    if ((terms @ best - wanted) ** 2).mean() > 0.15**2:  # on average further off the curve than noise
         raise LabError("no law is fitted, because these speedups follow another one")
     twice_f = more * (0.05 ** (-2 / more) - 1)  # F's quantile for two figures has this closed form
     half = numpy.sqrt(twice_f * variance * numpy.diag(numpy.linalg.inv(terms.T @ terms)))

@@ -60,8 +60,8 @@ def _law(law):
     (low, high), (least, most) = (map(_percent, ends) for ends in (law.contention_range, law.coherency_range))
     serial = f"as if {_percent(law.contention)} of the work were serial (σ, {low} to {high})"
     pairs = f"each pair of workers lost {_percent(law.coherency)} of it (κ, {least} to {most})"
-    best = law.coherency_range[0] and ((1 - law.contention) / law.coherency) ** 0.5
-    return f"{serial} and {pairs}{f', so that {best:.0f} workers are the fastest' if best else ''}"
+    best = law.coherency_range[0] and (max(0, 1 - law.contention) / law.coherency) ** 0.5
+    return f"{serial} and {pairs}{f', so that {best:.0f} workers are the fastest' if best > 1.5 else ''}"
 
 
 def _few(rows, refused):

@@ -45,9 +45,8 @@ class Model(Shell):
             self._note = TEXTS["beside"]
             self._chart = self._chart._replace(beside=picture.drawn(model_chart, recorded, cpus))
         fold = folded(TEXTS["fold"], f"<ul><li>{'</li><li>'.join(TEXTS['assumed'])}</li></ul>")
-        chart, fold = (widgets.HTML(text) for text in (self._chart._repr_html_(), fold))
-        controls = widgets.HBox(self._controls, layout={"flex_flow": "row wrap"})
-        self.show([chart, controls, self.status, self._player, fold])
+        chart, controls = self._chart._repr_html_(), widgets.HBox(self._controls, layout={"flex_flow": "row wrap"})
+        self.show([widgets.HTML(chart), controls, self.status, self._player, widgets.HTML(fold)])
         self._update()
 
     def _control(self, name, options, value):
@@ -108,7 +107,7 @@ def model_chart(result: Result, cpus):
     asked = [(min(number, MOST), number) for number in cpus]
     kinds = filter(dict(points.keys()).get, kit.LOOKS)  # in the order of the charts
     each = {kind: [fit.predicted(result, kind, *at) for at in asked] for kind in kinds}
-    said = {kind: list(map(_speed, told)) for kind, told in each.items() if not told[0].refused}
+    said = {kind: list(map(_speed, told)) for kind, told in each.items() if not told[-1].refused}
     found = "; ".join(f"{kind} {speeds[-1]}" for kind, speeds in said.items()) or "no figures"
     figure = kit.figure(3.8, f"The model, on {words.count(cpus[-1], 'CPU')}: {found}")
     here, there = figure.subplots(1, 2, sharey=True)
@@ -120,8 +119,8 @@ def model_chart(result: Result, cpus):
         here.plot(at, models, color=color, linewidth=7, alpha=0.3, marker="_", markersize=16)
         here.plot(at, reals, **look, **kit.STRONG, linestyle="")
         measured += [f"{name} {words.times(real)}, the model {model / real - 1:+.1%}" for _, name, real, model in mine]
-        if told[0].refused:
-            sentences.append(f"{kind}: no figures, because {told[0].refused}")
+        if told[-1].refused:
+            sentences.append(f"{kind}: no figures, because {told[-1].refused}")
             continue
         low, high = ([one.speeds[end] for one in told] for end in (0, -1))
         there.fill_between(cpus, low, high, color=color, alpha=0.2)

@@ -10,8 +10,7 @@ from .measure import MANY
 PARTS = {"cost": "what a task costs", "threads": "cores busy with pure Python"}
 PARTS |= {"loss": f"of {MANY} tasks, the fifth of which ends its worker"}
 BY = ["part", "kind", "workers", "threads", "tasks", "repeated", "usable_again"]
-RATES = 300, 3_000, 30_000  # tasks a second, between the bet's options
-OPTIONS = "100", "1,000", "10,000", "100,000"
+OPTIONS, RATES = ("100", "1,000", "10,000", "100,000"), (300, 3_000, 30_000)  # tasks a second, and between them
 
 
 @once
@@ -42,23 +41,24 @@ def _figure(line):
 def cluster_chart(result: Result, bet):
     """Bars for each part; hatched is what was lost."""
     lines = summary(result)
-    told = [say(part) for name, say in SAID.items() if len(part := where(lines, part=name))]
+    told = [say(part, result) for name, say in SAID.items() if len(part := where(lines, part=name))]
     notes = ["each panel has a scale of its own"] * (len(told) > 1)
     what = "; ".join(notes + ["hatched: tasks without a result"] * ("loss" in set(lines.part)))
     figure, alt = kit.bars(lines, "panel", "median", "lost", what, told[0].partition(";")[0])
     return figure, alt, words.sentence(*told)
 
 
-def _cost(lines):
+def _cost(lines, result):
     each = words.listed(lines.name + " " + lines.figure)
     pays = words.duration(2 * where(lines, kind="dask")["median"].item())  # half a task, and the cost, is less
-    return f"a task that does nothing costs {each}; two Dask workers beat a plain loop where a task takes over {pays}"
+    worth = f"; two Dask workers beat a plain loop where a task takes over {pays}" * (result.machine["usable_cpus"] > 1)
+    return f"a task that does nothing costs {each}{worth}"
 
 
 SAID = {
     "cost": _cost,
-    "threads": lambda lines: "pure Python: " + words.listed(lines.name + " kept " + lines.figure + " busy"),
-    "loss": lambda lines: f"when a worker was lost: {words.listed(lines.name + ' ' + lines.figure)}",
+    "threads": lambda lines, _: "pure Python: " + words.listed(lines.name + " kept " + lines.figure + " busy"),
+    "loss": lambda lines, _: f"when a worker was lost: {words.listed(lines.name + ' ' + lines.figure)}",
 }
 
 

@@ -22,7 +22,7 @@ from ..faults.worker import mark
 from . import worker
 
 SOON_S = 60  # for what is sure to happen, however busy the machine
-BUSY_MS, BUSY_TASKS = 10, 24
+BUSY_MS, BUSY_TASKS = 100, 12  # long ones: the scheduler's part is no question here
 WORKERS, MANY, VICTIM = 2, 8, 4
 NOTHING = tasks.Task("nothing", tasks.OWN, "", worker.nothing, None)
 

@@ -23,7 +23,7 @@ SHARING = ("own", "shared")
 def contention(
     works: Several(OneOf(lambda: [*WORKS], "what each thread does to a list"), "work") = tuple(WORKS),
     workers: Several(Number(1, 64, "threads"), "workers") = (1, 2),
-    run_ms: Number(0.1, 10_000, "milliseconds of one thread alone", whole=False) = by_profile(2, 15, 50),
+    run_ms: Number(0.1, 10_000, "milliseconds of one thread alone", whole=False) = by_profile(2, 50, 100),
     rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Let threads use one list together, or a list each; one row is one run of all threads.

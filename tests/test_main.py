@@ -72,7 +72,7 @@ def test_a_bad_value(main):
 
 
 def test_a_bad_file(main, monkeypatch, tmp_path):
-    """A file that could not be written in the end, or is no PNG, is refused before the run, and none is left."""
+    """A file that could not be written in the end is refused before the run, and none is left."""
     monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("it was run"))
     (tmp_path / "file").write_text("x")
     for option, name, sentence in (

@@ -145,8 +145,9 @@ def test_refused():
         for kind, begins in zip(("threads", "processes"), said, strict=False):
             refused = fit.predicted(result, kind, 16, 16).refused
             assert refused == begins or refused.startswith(begins), (slowed, at, usable)
-    with pytest.raises(LabError, match=r"^the model is fitted to what lab\.speedup"):
-        fit.fitted(made_timeline(TURNS))
+    for other in (made_timeline(TURNS), [], None, pure):
+        with pytest.raises(LabError, match=r"^give what lab\.speedup"):
+            lab.model(other)
 
 
 def test_the_panel():
@@ -186,7 +187,7 @@ def test_the_panel():
     ):
         with pytest.raises(LabError, match=error):
             lab.model(result, **how)
-    with pytest.raises(LabError, match=r"^there is nothing to fit .* no workers kept a second CPU busy: measure two processes"):
+    with pytest.raises(LabError, match=r"^there is nothing to fit .* no workers kept a second CPU busy: "):
         lab.model(dataclasses.replace(starved, params=starved.params | {"task": "own"}))
 
 

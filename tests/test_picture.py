@@ -306,7 +306,7 @@ def test_one_cpu_gets_a_recording(monkeypatch):
     """Where one CPU cannot show the point, a recording of the same with all of the tasks stands below."""
     there = timeline.made([timeline.block(0, 0, 1, task=task) for task in ("sleep", "sha256")])
     recordings = {"echo": echo.made(), "timeline": there}
-    monkeypatch.setattr(picture, "recording", lambda name, python=None, **_: None if python else recordings.get(name))
+    monkeypatch.setattr(picture, "recording", lambda name, *others: None if others[2] else recordings.get(name))
     for result, stands in (
         (echo.made(usable=1), True),
         (echo.made(usable=2), False),

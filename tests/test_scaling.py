@@ -93,7 +93,6 @@ def test_chart():
         "a task took up to 1.30 times the CPU time" in noisy.replace("A task", "a task")
         and "cores busy is the steadier" in noisy
     )
-    assert chart.needs_recording(made_job({20: 1.0}, usable=1)) and not chart.needs_recording(result)
 
 
 def test_memory_of_a_stream(monkeypatch):

@@ -103,9 +103,8 @@ def _recorded_beside(result):
     module, params = _module(result), result.params
     one_cpu = result.machine["usable_cpus"] == 1 and getattr(module, "NEEDS_TWO_CPUS", False)
     needed = getattr(module, "needs_recording", lambda result: one_cpu)(result)
-    like = {"gil": result.machine["gil"], "task": params.get("task")}
-    same = needed and recording(result.experiment, python=pythons.name(result.machine), **like)
-    found = same or (needed and recording(result.experiment, **like)) or None
+    asked, gil = (result.experiment, params.get("task"), None), result.machine["gil"]
+    found = (recording(*asked, pythons.name(result.machine), gil) or recording(*asked, None, gil)) if needed else None
     return found if found and set(params.get("tasks", ())) <= set(found.params.get("tasks", ())) else None
 
 

@@ -78,7 +78,7 @@ def connected(scheduler: str) -> Client:
     """A client of the cluster at this address, which has the versions that this Python has; else a LabError."""
     try:
         client = Client(scheduler, timeout=ANSWER_S)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # no such address, or no such way of speaking
         start = "start one with `dask scheduler` and workers with `dask worker ADDRESS`"
         raise LabError(f"no Dask scheduler answers at {scheduler} within {ANSWER_S} s; {start}") from error
     found = client.get_versions()

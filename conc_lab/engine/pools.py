@@ -21,7 +21,7 @@ from .errors import LabError, cannot_start, died, limit_reached
 from .kinds import PROCESSES, START_METHODS, unavailable
 
 # Dask's errors by their names: without the kind nothing of it is imported.
-LOST = "KilledWorker", "FutureCancelledError", "FuturesCancelledError"
+LOST = "KilledWorker", "NoValidWorkerError", "NoWorkerError", "FutureCancelledError", "FuturesCancelledError"
 
 
 @dataclass(frozen=True)

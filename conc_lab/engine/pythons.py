@@ -45,7 +45,7 @@ def facts(path: str = THIS) -> dict:
         if _version(said["python"]) < OLDEST:
             raise LabError(f"{path} is Python {said['python']}: conc_lab needs 3.11 or newer")
     except ODD:
-        why = f"it did not answer within {ANSWER_S} s as Python does"
+        why = f"it did not answer within {ANSWER_S} s as Python 3.11 and newer do"
         raise LabError(f"{path} is no Python, or one that does not work: {why}") from None
     return said
 
@@ -117,7 +117,7 @@ def chosen(python: str | os.PathLike | None = None) -> dict:
     known, python, error = found(), str(python), LabError
     if python == FREE_THREADED:
         error, python = Lacking, max((each for each in known if each.endswith("t")), key=_version, default="3.14t")
-    if re.fullmatch(r"[\d.]+t?", python) and python not in known:
+    if re.fullmatch(r"[\d.]{1,9}t?", python) and python not in known:
         if _version(python) < OLDEST:
             raise LabError(f"conc_lab needs Python 3.11 or newer, got {python}")
         cure = f"install it with `uv python install {python}`, or set {NAMED}=/path/to/python{python}"

@@ -27,6 +27,8 @@ LAST_EVENTS_S = 1  # after the child's exit, for the events that its pipe still 
 KEPT_OUTPUT = 8192  # bytes of what the task printed, for the error message
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 ONE_THREAD = dict.fromkeys(BLAS, "1")
+# Of a scheduler whose workers are all gone; by default it waits forever.
+GIVES_UP = {"DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT": "20s"}
 
 
 class Run:
@@ -174,7 +176,7 @@ def environment(python: str | None = None, scratch: str = "") -> dict[str, str]:
     elif here.name not in ("site-packages", "dist-packages"):
         path = os.pathsep.join(filter(None, (str(here), path)))
     kept = pythons.environment(pythons.facts(python)["free_threaded"]) if python else os.environ
-    return kept | ONE_THREAD | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": path}
+    return kept | ONE_THREAD | GIVES_UP | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": path}
 
 
 def _alone(package, folder):

@@ -15,7 +15,7 @@ from statistics import median
 
 from ..engine.errors import LabError
 from ..engine.machine import capacity
-from ..engine.result import Result, once, recording
+from ..engine.result import ODD, Result, once, recording
 from ..engine.stats import character, where
 from .simulation import NO_COSTS, SWITCH_S, Costs, Run, Work, simulate
 
@@ -56,9 +56,7 @@ class Fitted(namedtuple("Fitted", "works costs gil untold", defaults=(True, None
 
 @once
 def fitted(result: Result) -> Fitted:
-    """The model with the figures of a result. Raises LabError for the result of another experiment."""
-    if getattr(result, "experiment", None) not in ("speedup", "advise"):
-        raise LabError("the model is fitted to what lab.speedup(…) or lab.advise(…) returned, or to a recording of it")
+    """The model with the figures of a speedup or an advise."""
     measured, cpus, gil = _measured(result), usable(result), result.machine["gil"]
     alone, nature, handovers = measured.loc["serial", 1], character(result.frame), _handovers(result)
     rows = {kind: [row for _, row in each.iterrows()] for kind, each in measured.drop("serial").groupby("kind")}
@@ -146,9 +144,13 @@ def predicted(result: Result, kind: str, workers: int, cpus: int) -> Prediction:
 def believed(result: Result) -> tuple[Result, str | None]:
     """(the result, None); where the model is refused for every kind of it, a recording of its task, and why.
 
-    Raises LabError where there is no such recording.
+    Raises LabError where there is no such recording, and for rows that are not those of a whole speedup or advise.
     """
-    refused = [predicted(result, kind, workers, usable(result)).refused for kind, workers in points(result)]
+    try:
+        refused = [predicted(result, kind, workers, usable(result)).refused for kind, workers in points(result)]
+    except ODD as error:
+        raise LabError(f"give what lab.speedup(…) or lab.advise(…) returned, not this ({error!r:.50})") from error
+    refused = refused or ["nothing but serial was measured"]
     if None in refused:
         return result, None
     instead = recording("speedup", task=result.params["task"], gil=result.machine["gil"])

@@ -46,7 +46,7 @@ def _drawn(result, lines, limit):
     ax.grid(True, axis="y")
     ax.legend(ncols=3, **kit.LEGEND)
     each = [f"{words.name(row.kind, row.workers)} {words.times(row.speedup)}" for row in lines.itertuples()]
-    told = words.sentence(*said, *["all ranges of a kind hold with 95 % confidence, together"] * bool(shares))
+    told = words.sentence(*said or ["no kind was measured with as few workers as there are CPUs"])
     return ax.figure, f"Speedup by number of workers, of {result.params['task']}: {', '.join(each)}. {told}", told
 
 
@@ -59,7 +59,7 @@ def _law(law):
     """A fitted law in words."""
     (low, high), (least, most) = (map(_percent, ends) for ends in (law.contention_range, law.coherency_range))
     serial = f"as if {_percent(law.contention)} of the work were serial (σ, {low} to {high})"
-    pairs = f"each pair of workers lost {_percent(law.coherency)} of it (κ, {least} to {most})"
+    pairs = f"each pair of workers lost {_percent(law.coherency)} of it (κ, {least} to {most}), with 95 % confidence"
     best = law.coherency_range[0] and (max(0, 1 - law.contention) / law.coherency) ** 0.5
     return f"{serial} and {pairs}{f', so that {best:.0f} workers are the fastest' if best > 1.5 else ''}"
 

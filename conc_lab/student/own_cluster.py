@@ -30,11 +30,11 @@ def own_cluster(workers: int = 2) -> Iterator[str | None]:
     one_thread = "--host", HERE, "--nthreads", "1", "--no-dashboard"
     commands += [("worker", address, *one_thread, "--death-timeout", "10")] * workers
     with tempfile.TemporaryDirectory(prefix="d-", ignore_cleanup_errors=True) as folder, contextlib.ExitStack() as ends:
-        how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        how |= {"env": os.environ | {"DASK_TEMPORARY_DIRECTORY": folder}, "cwd": folder, "start_new_session": True}
+        how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL) | {"start_new_session": True}
+        env = os.environ | session.GIVES_UP | {"DASK_TEMPORARY_DIRECTORY": folder}
         for words in commands:
             print("dask", *words)
-            ends.callback(_end, subprocess.Popen([sys.executable, "-m", "dask", *words], **how))
+            ends.callback(_end, subprocess.Popen([sys.executable, "-m", "dask", *words], env=env, cwd=folder, **how))
         print(f"dashboard: http://{HERE}:{dashboard}/status")
         yield address
 

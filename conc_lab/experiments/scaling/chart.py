@@ -8,6 +8,7 @@ from ...engine.stats import at_once, character, where
 from ...modelling.laws import amdahl
 from ..speedup.chart import COST_LIMIT, medians
 
+NEEDS_TWO_CPUS = True  # with one, a recording stands beside it
 LABELS = {"speedup": "speedup of the job\n(serial = 1)", "cores_busy": "cores\nbusy"}
 
 
@@ -51,11 +52,6 @@ def scaling_chart(result, bet):
     each = [f"{one.name} {words.between(one.low, one.speedup, one.high, words.times)}" for one in lines.itertuples()]
     alt = f"Speedup of a job by its serial part, {result.params['task']} in {words.rounds(result)}: {'; '.join(each)}. "
     return axes[0].figure, alt + words.sentence(*told), words.sentence(*told, *_doubts(result, lines, waits))
-
-
-def needs_recording(result):
-    """Whether one CPU keeps these rows from what the chart is about, which a recording then shows."""
-    return result.machine["usable_cpus"] == 1 and character(result.frame) != "waits"
 
 
 def _said(line, waits):

@@ -70,6 +70,8 @@ def real_run(case):
     """A run of `RUNS` by the command line, made once a session: its result as loaded from the file at `path`, the
     chart's file `png`, what it `printed`, and what it left behind (see `left_since`).
     """
+    if case == "cluster" and (lacks := kinds.unavailable("dask")):
+        pytest.skip(lacks)
     folder = KEPT / case
     scratch = folder / "t"
     scratch.mkdir(parents=True)

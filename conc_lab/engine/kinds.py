@@ -1,9 +1,9 @@
 """Which kinds of worker there are, which of them this machine has, and how many fit."""
 
-import importlib.util
 import multiprocessing
 import platform
 
+from . import this_python
 from .errors import LabError
 
 START_METHODS = ("fork", "forkserver", "spawn")
@@ -32,7 +32,8 @@ def unavailable(kind: str, facts: dict | None = None) -> str | None:
         return f"interpreters need Python 3.14; this is {facts['python']}"
     if kind in START_METHODS and kind not in facts["start_methods"]:
         return f"start method {kind!r} does not exist on this platform; one of: {', '.join(facts['start_methods'])}"
-    if kind == "dask" and "distributed" not in facts["packages"]:
+    # Looked for only where it decides: pools ask within a clock, and to look takes longer than to open some of them.
+    if kind == "dask" and "distributed" not in (facts["packages"] if "packages" in facts else this_python.packages()):
         cure = f"{facts['path']} -m pip install distributed" if "path" in facts else "pip install -e '.[cluster]'"
         return f"dask needs distributed, which is not installed: install it with `{cure}`"
     return None
@@ -40,8 +41,7 @@ def unavailable(kind: str, facts: dict | None = None) -> str | None:
 
 def own() -> dict:
     """The facts of this Python that decide which kinds it has."""
-    packages = ["distributed"] if importlib.util.find_spec("distributed") else []
-    return {"python": platform.python_version(), "start_methods": start_methods(), "packages": packages}
+    return {"python": platform.python_version(), "start_methods": start_methods()}
 
 
 def check_kinds(kinds, workers: int, machine: dict, process_bytes: int = 0, worker_bytes: int = 0) -> None:

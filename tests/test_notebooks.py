@@ -126,14 +126,16 @@ def test_prose():
 
 
 def test_headings():
-    """A lesson has one title, a question, and the parts that every lesson has, in their order."""
-    wanted = ["Bet", "By hand", "Measure", "Read", "Check", "Try", "Remember"]
+    """A lesson's title is a question; the parts of its core half come in their order, and then you can stop."""
+    wanted = ["Bet", "By hand", "Measure", "Read", "Try", "Remember"]
     for path in NOTEBOOKS:
-        headings = re.findall(r"^(#+) (.*)", "\n".join(sources(cells_of(path), "markdown")), re.MULTILINE)
-        titles = [text for level, text in headings if level == "#"]
+        text = "\n".join(sources(cells_of(path), "markdown"))
+        titles = re.findall(r"^# (.*)", text, re.MULTILINE)
         assert len(titles) == 1 and titles[0].endswith("?"), (path.stem, titles)
-        parts = [text for level, text in headings if level == "##" and text in wanted]
+        core, deeper = text.split("You can stop here")
+        parts = [part for part in re.findall(r"^## (.*)", core, re.MULTILINE) if part in wanted]
         assert parts == wanted, (path.stem, parts)
+        assert re.search(r"^## ", deeper, re.MULTILINE), path.stem
 
 
 def test_one_bet_and_one_question():
@@ -143,6 +145,25 @@ def test_one_bet_and_one_question():
         source = "\n".join(cell.source for cell in cells_of(path))
         parts = re.findall(r"lab\.(bet|question)\(|^## (Measure|Read)$", source, re.MULTILINE)
         assert parts == wanted or path.name[:2] == "09", path.stem
+
+
+def texts_of(value):
+    """Every text in what a lesson's file holds."""
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [value] if isinstance(value, str) and " " in value else [text for each in values for text in texts_of(each)]
+
+
+def test_lessons_are_short():
+    """At most 1,000 words a lesson and 450 of them in its core half, six brackets, and no long paragraph."""
+    for path in NOTEBOOKS:
+        text = "\n\n".join(sources(cells_of(path), "markdown"))
+        core = text[: text.index("You can stop here")]
+        assert len(re.findall(r"\w+", text)) <= 1000 and len(re.findall(r"\w+", core)) <= 450, path.stem
+        hidden = FOLDER.parent / "conc_lab/lessons" / f"{path.stem}.json"
+        text = "\n\n".join([text, *texts_of(json.loads(hidden.read_text(encoding="utf-8")))])
+        text = re.sub(r"```.*?```|`[^`]*`|(?<=\])\([^)]*\)|<[^>]+>", "", text, flags=re.DOTALL)
+        assert text.count("(") <= 6, path.stem
+        assert all(len(each) <= 420 for part in text.split("\n\n") for each in re.split(r"\n[-\d]", part)), path.stem
 
 
 def test_links_resolve():

@@ -129,4 +129,4 @@ def C3_verdict(shared, kept):
 def what_a_worker_gets_verdict(shared):
     """Whether a spawned worker sees what the parent had set, and how."""
     cell = summary(shared).spawn[VALUE]
-    return verdict.Verdict(cell, "", f"a global variable that the program had set was {cell}")
+    return verdict.Verdict(cell, "", f"the worker's global variable was {cell}")

@@ -180,14 +180,15 @@ def test_chart(methods):
 def test_sentences_that_no_recording_has():
     """The sentence says of every outcome where it was seen, and of what was not shown why."""
     no_limits = {"reason": "macOS has no limits"}
-    ended = "The other task is lost: exit in Thread. The program ends (exit code 3): exit in Thread."
-    again = "The other task is lost: kill in ProcessPoolExecutor. A new task is refused: kill in ProcessPoolExecutor."
+    ended = "The other task is lost after exit in Thread. The program ends (exit code 3) after exit in Thread."
     cases = {
         ended: [row("exit", "Thread")],
-        again: [row("kill", "ProcessPoolExecutor")],
-        "In 1.5 s the caller gets nothing: kill and exit in Pool.": [row("kill", "Pool"), row("exit", "Pool")],
-        "In 1.5 s the caller gets a result: memory in Pool.": [row("memory", "Pool", told="a result")],
-        "Every caller gets the error, and all else goes on.": [row("raise", "Pool"), row("raise", "Process")],
+        "The other task is lost after kill in ProcessPoolExecutor.": [row("kill", "ProcessPoolExecutor")],
+        "The program cannot end after hang and raise in Thread.": [
+            row("hang", "Thread"),
+            row("raise", "Thread", ended="never"),
+        ],
+        "No other task is lost, and every program goes on.": [row("raise", "Pool"), row("kill", "Pool")],
         "Not shown here, because macOS has no limits: memory in Pool and Thread.": [
             row("memory", "Pool", **no_limits),
             row("memory", "Thread", **no_limits),

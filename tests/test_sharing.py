@@ -89,8 +89,14 @@ def texts(ax):
 
 
 def test_chart():
-    """The table has a line for each thing, a column for each kind, and each word on paper of its own colour."""
-    (table,) = axes(RESULT, "sharing").tables
+    """The table has a line for each thing, a column for each kind, and each word on paper of its own colour.
+
+    A first look has four of its lines.
+    """
+    (few,), (table,) = (axes(RESULT, name).tables for name in ("sharing", "whole"))
+    for line, (thing, name) in enumerate(chart.FOUR.items(), 1):
+        cells = [few[line, column].get_text().get_text() for column in range(4)]
+        assert cells == [name, *(TRUTH[kind][thing] for kind in ("threads", "spawn", "fork"))]
     shown, colors = ["threads", "spawn", "fork"], {}
     written = {place: cell.get_text().get_text() for place, cell in table.get_celld().items()}
     assert [written.pop((0, column)) for column in range(4)] == ["", *shown]
@@ -144,15 +150,15 @@ def test_boxes_come_from_the_rows():
     row["cell"] = "shared"
     written = texts(axes(result, "boxes"))
     assert written[written.index("together") + 1] == "objects (heap)"
-    assert picture.show(result, "boxes").sentence.endswith("A spawn process shares the object handed over.")
+    assert picture.show(result, "boxes").sentence.endswith("A spawn process shares the objects (heap).")
 
 
 def test_kinds_that_are_not_there():
     """A kind that this machine lacks is told and not drawn, and be it the only one; boxes need threads."""
     result = made("threads", "fork", lacking=["fork"])
     _, alt, sentence = chart.sharing_chart(result, None)
-    assert sentence.endswith("unless an inner function captured them. Fork does not exist here.") and "fork" not in alt
+    assert sentence.endswith("and global variable. Fork does not exist here.") and "fork" not in alt
     assert list(picture.table(result).columns) == ["thing", "threads"]
     assert picture.show(made("fork", lacking=["fork"])).sentence == "Fork does not exist here."
-    with pytest.raises(LabError, match="the boxes show what threads share"):
+    with pytest.raises(LabError, match="the boxes compare other workers with threads"):
         picture.show(made("spawn", "fork"), "boxes")

@@ -36,18 +36,18 @@ def _line(row, params):
 
 
 def faults_chart(result, bet):
-    """The table, under a heading for each fault; the sentence says what went wrong where, and what was not shown."""
+    """The table, under a heading for each fault; the sentence says what was lost where, and what was not shown."""
     lines, tables = summary(result), []
     for fault, cases in lines.groupby("fault", sort=False):
         cells = cases.set_index("   " + cases.worker).drop(columns=["fault", "worker"])
         tables += [pandas.DataFrame("", [f"{fault}: {FAULTS[fault]}"], cells.columns), cells]
-    cells = lines.melt(["fault", "worker"], var_name="what", value_name="cell")
+    cells = lines.melt(["fault", "worker"], ["the other task", "the program"], var_name="what", value_name="cell")
     bad = cells[cells.cell.str.startswith("✗")].groupby(["what", "cell"], sort=False)
-    parts = [f"{what} {cell[2:]}: {_cases(cases)}" for (what, cell), cases in bad]
+    parts = [f"{what} {cell[2:]} after {_cases(cases)}" for (what, cell), cases in bad]
     for reason, cases in lines.groupby(result.frame.reason, sort=False):
         parts.append(f"not shown here, because {reason}: {_cases(cases)}")
-    sentence = words.sentence(*parts or ["every caller gets the error, and all else goes on"])
-    title = "what became of everybody when one of two workers failed"
+    sentence = words.sentence(*parts or ["no other task is lost, and every program goes on"])
+    title = "what happened when one of two workers failed"
     return *kit.cells(pandas.concat(tables), lambda cell: COLORS[cell[:1]], title), sentence
 
 

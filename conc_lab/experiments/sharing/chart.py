@@ -9,28 +9,36 @@ COLORS = {"shared": "#BBDDF4", "copied": "#F8F1A0", "re-imported": "#F5D08A", "o
 # What a box holds: the thing, and what the article calls it.
 INSIDE = {VALUE: "modules (code)", WRITE: "globals (data)", OBJECT: "objects (heap)", FILE: "open files"}
 INSIDE |= {LOCALS: "locals (stack)", LOCAL: "thread-locals"}
+FOUR = {PID: "process id", OBJECT: "list handed over", VALUE: "global variable", LOCALS: "local variables"}
 FILLS = {"together": "#FFFFFF", "process": "#EAF4FB", "interpreter": "#D5EAF7", "thread": "#FFF3D6"}
 
 
-def summary(result):
-    """A DataFrame with a line for each thing and a column for each kind of worker here: shared, copied, own, …"""
+def summary(result, names=()):
+    """A DataFrame with a line for each thing and a column for each kind of worker here: shared, copied, own, …
+
+    names: the things that are wanted, and what each is called; by default all, by the names that the rows have.
+    """
     cells = result.frame.pivot(index="thing", columns="kind", values="cell").rename_axis(columns=None)
-    return cells.loc[list(THINGS), result.frame.kind[result.frame.reason.isna()].unique()]
+    return cells.loc[list(names or THINGS), result.frame.kind[result.frame.reason.isna()].unique()].rename(dict(names))
 
 
 def sharing_chart(result, bet):
+    """The four lines of the table that a first look needs, a column for each kind of worker."""
+    return whole_chart(result, bet, FOUR)
+
+
+def whole_chart(result, bet, names=()):
     """The table: a line for each thing, a column for each kind of worker."""
-    title = "what a worker shares with the program that started it"
-    return *kit.cells(summary(result), COLORS.get, title), sharing_sentence(result)
+    cells = summary(result, names)
+    return *kit.cells(cells, COLORS.get, "what a worker shares with your program"), sharing_sentence(result, cells)
 
 
-def sharing_sentence(result) -> str:
+def sharing_sentence(result, cells) -> str:
     """What each kind of worker shares, and which kinds this machine lacks."""
     parts = []
-    for kind, cells in summary(result).items():
-        shared = cells.index[cells == "shared"]
-        parts.append(f"{words.one(kind)} shares {'the ' + words.listed(shared) if len(shared) else 'nothing here'}")
-        parts[-1] += "; its local variables are its own unless an inner function captured them" * (kind == "threads")
+    for kind in cells:
+        shared = cells.index[cells[kind] == "shared"]
+        parts.append(f"{words.one(kind)} shares {'the ' + words.listed(shared) if len(shared) else 'none of these'}")
     return words.sentence(*parts, *result.frame.reason.dropna().unique())
 
 
@@ -53,8 +61,8 @@ def boxes(result, kind: str, workers: int) -> list[tuple[str, int, list[str]]]:
 def boxes_chart(result, bet):
     """One thread, and two workers of each kind, below each other; the y axis counts lines of text."""
     if "threads" not in summary(result):
-        raise LabError("the boxes show what threads share and others do not: run it with threads among the kinds")
-    figure, bottom, parts = kit.figure(title="what is common to workers, and what each has to itself"), 0, []
+        raise LabError("the boxes compare other workers with threads: run it with threads among the kinds")
+    figure, bottom, parts = kit.figure(title="what workers have in common, and what each has for itself"), 0, []
     ax = figure.add_subplot(xlim=(0, 1), xticks=[], yticks=[], frame_on=False)
     for workers, kind in [(1, "threads"), *((2, kind) for kind in summary(result))]:
         title, levels = words.name(kind, workers), boxes(result, kind, workers)
@@ -64,7 +72,7 @@ def boxes_chart(result, bet):
         parts.append(f"{title} – {'; '.join(inside)}")
     ax.set_ylim(bottom, 0)
     figure.set_figheight(0.19 * bottom + 0.3)
-    return figure, f"Boxes in boxes. {words.sentence(*parts)}", sharing_sentence(result)
+    return figure, f"Boxes in boxes. {words.sentence(*parts)}", sharing_sentence(result, summary(result, INSIDE))
 
 
 def _draw(ax, levels, top):
@@ -121,4 +129,4 @@ def C3_verdict(shared, kept):
 def what_a_worker_gets_verdict(shared):
     """Whether a spawned worker sees what the parent had set, and how."""
     cell = summary(shared).spawn[VALUE]
-    return verdict.Verdict(cell, "", f"a value that the parent had set was {cell}")
+    return verdict.Verdict(cell, "", f"the worker's global variable was {cell}")

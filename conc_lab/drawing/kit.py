@@ -145,9 +145,9 @@ def log(ax, axis, say, ticks=None, base=10):
 def bars(lines, by, column, hatched, what, title, sharex=False):
     """A figure with a panel for each value of `by`, and its alt text; what: what the bars are.
 
-    lines: a DataFrame with `by`, kind, name, `column`, `hatched` and figure. A line is a bar of `column` in the colour of
-    its kind, with `hatched` after it, hollow; its name is on the left, its figure in words on the right. Hatched is what
-    nobody wanted: lost, given up, forced; `what` says which. No other chart is hatched.
+    lines: a DataFrame with `by`, kind, name, `column`, `hatched` and figure. A line is a bar of `column` in the colour
+    of its kind, with `hatched` after it, hollow; its name is on the left, its figure in words on the right. Hatched is
+    what nobody wanted: lost, given up, forced; `what` says which. No other chart is hatched.
     """
     panels = lines.groupby(by, sort=False)
     sizes = panels.size()

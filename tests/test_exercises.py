@@ -3,8 +3,7 @@
 import html
 import math
 import re
-import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -12,7 +11,6 @@ from pathlib import Path
 import nbformat
 import numpy
 import pytest
-from helpers import LIVENESS_S
 
 from conc_lab.student import exercises
 
@@ -23,23 +21,6 @@ CHECKS = [name for name in vars(exercises) if name.startswith("check_")]
 
 def raises(*_):
     raise RuntimeError("an answer of <b>its</b> own")
-
-
-def waits(n, workers, where=threading.get_ident):
-    """What `where` says in each of n waits, the first of which are in different threads, however busy the machine."""
-    together = threading.Barrier(min(n, workers))
-
-    def wait(number):
-        if number < workers:
-            together.wait(LIVENESS_S)
-        return where()
-
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(wait, range(n)))
-
-
-def in_this_thread(n):
-    return [threading.get_ident() for _ in range(n)]
 
 
 def exits(*_):
@@ -68,90 +49,6 @@ def total(name, size, *, longer=0, keep=True, close=True):
     return added
 
 
-def ordered(*accounts):
-    return sorted(accounts, key=lambda account: account.number)
-
-
-def unguarded(source, target, amount):
-    """Right between two accounts."""
-    first, second = ordered(source, target)
-    with first.lock, second.lock:
-        source.balance -= amount
-        target.balance += amount
-
-
-def transfer(source, target, amount):
-    if source is not target:
-        unguarded(source, target, amount)
-
-
-def by_acquire(source, target, amount):
-    """Takes the lock of one account, too, once."""
-    locks = [account.lock for account in reversed(ordered(*{source, target, source}))]
-    for lock in locks:
-        lock.acquire(timeout=1)
-    source.balance -= amount
-    target.balance += amount
-    for lock in locks:
-        lock.release()
-
-
-def prints_money(source, target, amount):
-    transfer(source, target, amount)
-    if source is target:
-        with source.lock:
-            source.balance += amount
-
-
-def by_who_pays(source, target, amount):
-    with source.lock, target.lock:
-        source.balance -= amount
-        target.balance += amount
-
-
-def without_locks(source, target, amount):
-    source.balance -= amount
-    target.balance += amount
-
-
-def one_after_the_other(source, target, amount):
-    with source.lock:
-        source.balance -= amount
-    with target.lock:
-        target.balance += amount
-
-
-def the_wrong_way(source, target, amount):
-    transfer(target, source, amount)
-
-
-def stale(source, target, amount):
-    kept = source.balance
-    with source.lock, target.lock:
-        source.balance = kept - amount
-        target.balance += amount
-
-
-def written_too_late(source, target, amount):
-    with source.lock, target.lock:
-        left, got = source.balance - amount, target.balance + amount
-    source.balance, target.balance = left, got
-
-
-def twice(source, target, amount):
-    with source.lock, source.lock:
-        pass
-
-
-def never_released(source, target, amount):
-    transfer(source, target, amount)
-    source.lock.acquire()
-
-
-def released_by_mistake(source, target, amount):
-    source.lock.release()
-
-
 def survives(function, item):
     """A pool of its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -169,7 +66,7 @@ CHOSEN = {"thumbnails": "processes", "weather": "threads", "checksums": "threads
 RIGHT = {
     "check_usable_cpus": [3, numpy.int64(3)],
     "check_releasing": [RELEASING, list(RELEASING), tuple(RELEASING), frozenset(RELEASING)],
-    "check_wait_all": [lambda n: waits(n, n)],
+    "check_waits": [lambda requests, wait_s, threads, cpus: requests / threads * wait_s],
     "check_sees_settings": [{"threads", "fork"}],
     "check_pays_from": [pays],
     "check_ceiling": [lambda serial: 1 / serial],
@@ -177,7 +74,7 @@ RIGHT = {
     "check_stays_shared": [{"bytes", "array.array"}],
     "check_gives_up": [GIVES_UP],
     "check_total": [total, lambda name, size: numpy.int64(total(name, size))],
-    "check_transfer": [transfer, by_acquire, lambda *given: transfer(*given) or ...],
+    "check_can_lose": [lambda call, gil, cpus: call or not gil, lambda call, gil, cpus: float(call or not gil)],
     "check_survive": [survives],
     "check_chooses": [CHOSEN],
     "check_batch": [lambda row_us, task_s: task_s * 1e6 / row_us],
@@ -187,7 +84,7 @@ RIGHT = {
 OPEN = {
     "check_usable_cpus": ...,
     "check_releasing": ...,
-    "check_wait_all": lambda n: ...,
+    "check_waits": lambda *_: ...,
     "check_sees_settings": ...,
     "check_pays_from": lambda setup_s, workers, cpus: ...,
     "check_ceiling": lambda serial: ...,
@@ -195,7 +92,7 @@ OPEN = {
     "check_stays_shared": ...,
     "check_gives_up": ...,
     "check_total": lambda name, size: ...,
-    "check_transfer": lambda *_: ...,
+    "check_can_lose": lambda *_: ...,
     "check_survive": lambda function, item: ...,
     "check_chooses": CHOSEN | {"sums": ...},
     "check_batch": lambda row_us, task_s: ...,
@@ -215,12 +112,10 @@ WRONG = {
         ("sha256", "a set of these names is wanted"),
         ([["sha256"]], "TypeError"),
     ],
-    "check_wait_all": [
-        (lambda n: waits(n, n - 1), "fewer than four threads"),
-        (in_this_thread, "in the function that the pool runs"),
-        (lambda n: waits(n - 1, n), "four identities"),
-        (lambda n: tuple(waits(n, n)), "four identities"),
-        (lambda n: waits(n, n, lambda: None), "fewer than four threads"),
+    "check_waits": [
+        (lambda n, wait_s, threads, cpus: n / cpus * wait_s, "100 threads wait at the same time"),
+        (lambda n, wait_s, threads, cpus: 1, "four threads make 50 waits each"),
+        (lambda n, wait_s, threads, cpus: n / threads * wait_s * (1 if cpus > 1 else 100), "one CPU is enough"),
     ],
     "check_sees_settings": [
         ({"threads"}, "missing"),
@@ -272,21 +167,10 @@ WRONG = {
         (lambda name, size: total(name, size, close=False), "still open"),
         (lambda name, size: sum(SharedMemory(name).buf[:size]), "still open"),
     ],
-    "check_transfer": [
-        (by_who_pays, "opposite orders"),
-        (unguarded, "transfer(a, a, 30) takes one lock twice"),
-        (prints_money, "leave the balance of a as it was"),
-        (without_locks, "account 1 has no balance now: it has a balance only while its lock is held"),
-        (one_after_the_other, "you did: take 1, release 1, take 2, release 2."),
-        (stale, "(account 1, account 2, 30) raised AttributeError: account 1 has no balance now: "),
-        (written_too_late, "the amount must leave"),
-        (the_wrong_way, "the amount must leave"),
-        (lambda source, target, amount: without_locks(source, target, amount) or ..., "only while its lock is held"),
-        (lambda source, target, amount: transfer(source, target, 0) or ..., "the amount must leave"),
-        (lambda source, target, amount: None, "you did: nothing."),
-        (never_released, "you did: take 1, take 2, release 2, release 1, take 1."),
-        (twice, "you did: take 1, take 1, release 1, release 1."),
-        (released_by_mistake, "you did: release 1."),
+    "check_can_lose": [
+        (lambda call, gil, cpus: cpus > 1, "threads can change during the call"),
+        (lambda call, gil, cpus: True, "inside plain count += 1"),
+        (lambda call, gil, cpus: call and gil, "without a GIL"),
     ],
     "check_survive": [
         (not_caught, "not_caught(square_or_crash, -1) raised BrokenProcessPool: "),
@@ -305,7 +189,7 @@ WRONG = {
         (CHOSEN | {"sums": ["serial"]}, "TypeError"),
     ],
 }
-OF_FUNCTIONS = ["check_wait_all", "check_pays_from", "check_together", "check_total", "check_transfer", "check_survive"]
+OF_FUNCTIONS = ["check_waits", "check_pays_from", "check_together", "check_total", "check_can_lose", "check_survive"]
 
 
 @pytest.fixture(autouse=True)
@@ -348,7 +232,7 @@ def test_an_answer_that_raises_or_is_no_function():
             (raises, "raised RuntimeError: an answer of <b>its</b> own"),
             (exits, "raised SystemExit: 3"),
             (lambda: 1, "raised TypeError"),
-            ("wait_all", "raised TypeError: 'str' object is not callable"),
+            ("waits", "raised TypeError: 'str' object is not callable"),
             (None, "raised TypeError: 'NoneType' object is not callable"),
         ):
             assert reason in says(name, answer), (name, reason)

@@ -143,35 +143,36 @@ def test_summary():
     )
     lines = chart.summary(rows)
     assert lines[["method", "name", "figure", "counted"]].to_numpy().tolist() == [
-        ["handshake", "threads, shared count, no lock", "500 of 2,000 lost", 1500],
-        ["handshake", "threads, shared count, lock", "0 of 1,000 lost", 1000],
-        ["handshake", "threads, a queue", "0 of 1,000 lost", 1000],
-        ["plain", "processes, shared count, no lock", "5 of 1,000 lost", 995],
+        ["handshake", "threads, no lock", "500 of 2,000 lost", 1500],
+        ["handshake", "threads, one lock", "none of 1,000 lost", 1000],
+        ["handshake", "threads, a queue", "none of 1,000 lost", 1000],
+        ["plain", "processes, no lock", "5 of 1,000 lost", 995],
     ]
 
 
 def test_chart():
-    """A panel for each method, a bar for each way and kind, what was lost hatched, beside its figure."""
+    """A panel for each method, a bar for each way and kind, what was lost hatched and hollow, next to its figure."""
     axes = chart.races_chart(WHOLE, None)[0].axes
     names = [[tick.get_text() for tick in ax.get_yticklabels()] for ax in axes]
     handshake, _, plain, deadlock = axes
-    assert [ax.get_title(loc="left") for ax in axes] == list(METHODS)
+    assert [ax.get_title(loc="left") for ax in axes] == list(chart.TITLES.values())
     assert names[0] == [
-        "threads, shared count, no lock",
-        "processes, shared count, no lock",
-        "threads, shared count, lock",
-        "processes, shared count, lock",
+        "threads, no lock",
+        "processes, no lock",
+        "threads, one lock",
+        "processes, one lock",
         "processes, own counts",
         "threads, a queue",
     ]
     assert names[3] == ["threads, opposite order", "threads, same order"]
     for ax, counted, lost in ((handshake, [500, 500] + [1000] * 4, [500, 500] + [0] * 4), (deadlock, [0, 2], [2, 0])):
         assert [bar.get_width() for bar in ax.patches] == counted + lost
-        assert [bool(bar.get_hatch()) for bar in ax.patches] == [False] * len(counted) + [True] * len(lost)
-    assert [text.get_text() for text in handshake.texts][1:3] == ["500 of 1,000 lost", "0 of 1,000 lost"]
-    assert plain.texts[0].get_text() == "0 of 2,000 lost"
-    assert [text.get_text() for text in deadlock.texts] == ["2 of 2 threads gave up", "0 of 2 threads gave up"]
-    said = ["updates counted; lost (hatched)", "threads with both locks; gave up (hatched)"]
+        for full in (bool(bar.get_facecolor()[3]) for bar in ax.patches), (not bar.get_hatch() for bar in ax.patches):
+            assert list(full) == [True] * len(counted) + [False] * len(lost)
+    assert [text.get_text() for text in handshake.texts][1:3] == ["500 of 1,000 lost", "none of 1,000 lost"]
+    assert plain.texts[0].get_text() == "none of 2,000 lost"
+    assert [text.get_text() for text in deadlock.texts] == ["2 of 2 gave up", "none of 2 gave up"]
+    said = [*chart.BARS.values()]
     assert [ax.get_xlabel() for ax in axes] == ["", "", *said]
     assert chart.races_chart(WHOLE, None)[1].startswith(f"Bars: {'; '.join(said)}. ")
     deadlocks = made(row("deadlock", lock="same order", lost=0))
@@ -184,11 +185,17 @@ def sentence(*rows):
 
 def test_sentences_that_no_recording_has():
     """No promise, a lock that does not help, an owner that loses and no deadlock would be told as well."""
-    for lost in (0, 7):
+    for lost, said in (0, "none"), (7, "7"):
         words = sentence(row("plain", lost=lost), row("plain", lock="lock"))
-        assert f"plain, threads: {lost} of 1,000 lost." in words and ("may lose some" in words) == (lost == 0)
-    assert "two locks: 3 lost or gave up." in sentence(row(lost=9), row(lock="lock", lost=3))
-    owned = sentence(row(count="queue", lost=4))
-    assert owned == "Guarded by a lock, by one owner of the count or by one order of two locks: 4 lost or gave up."
-    free = sentence(row("deadlock", lock="opposite order", expected=2))
-    assert "deadlock, threads: 0 of 2 threads gave up" in free
+        assert words.startswith(f"Plain count += 1, threads, no lock: {said} of 1,000 lost. One lock: none lost.")
+        assert ("proves nothing" in words) == (lost == 0)
+    assert sentence(row(lost=9), row(lock="lock", lost=3)).endswith(" One lock: 3 lost.")
+    assert sentence(row(count="queue", lost=4)) == "A queue: 4 lost."
+    assert "opposite order: none of 2 gave up" in sentence(row("deadlock", lock="opposite order", expected=2))
+    plain = row("plain", "fork")
+    for rows, usable, needed in (
+        ([plain], 1, True),
+        ([plain], 2, False),
+        ([row("plain"), row("call", "fork")], 1, False),
+    ):
+        assert chart.needs_recording(made(*rows, usable=usable)) == needed

@@ -145,18 +145,18 @@ def log(ax, axis, say, ticks=None, base=10):
 def bars(lines, by, column, hatched, what, title, sharex=False):
     """A figure with a panel for each value of `by`, and its alt text; what: what the bars are.
 
-    lines: a DataFrame with `by`, kind, name, `column`, `hatched` and figure. A line is a bar of `column` with `hatched`
-    after it, in the colour of its kind; its name is on the left, its figure in words on the right. Hatched is what
-    nobody wanted: lost, given up, forced; `what` says which. No other chart is hatched.
+    lines: a DataFrame with `by`, kind, name, `column`, `hatched` and figure. A line is a bar of `column` in the colour
+    of its kind, with `hatched` after it, hollow; its name is on the left, its figure in words on the right. Hatched is
+    what nobody wanted: lost, given up, forced; `what` says which. No other chart is hatched.
     """
     panels = lines.groupby(by, sort=False)
     sizes = panels.size()
     axes = stacked(0.9 + 0.6 * len(sizes) + 0.3 * len(lines), title, 2 + sizes, sharex)
     for ax, (name, each) in zip(axes, panels, strict=True):
         places, first, second = range(len(each)), each[column].fillna(0), each[hatched].fillna(0)
-        look = {"color": [LOOKS[kind]["color"] for kind in each.kind], "edgecolor": "white"}
-        ax.barh(places, first, 0.7, **look)
-        ax.barh(places, second, 0.7, left=first, hatch="////", **look)
+        hues = [LOOKS[kind]["color"] for kind in each.kind]
+        ax.barh(places, first, 0.7, color=hues, edgecolor="white")
+        ax.barh(places, second, 0.7, left=first, color="none", hatch="////", edgecolor=hues, linewidth=0)
         for place, text in enumerate(each.figure):
             ax.text(1.02, place, text, va="center", fontsize=10, transform=ax.get_yaxis_transform())
         names(ax, each.name)

@@ -6,7 +6,6 @@ under "exercise".
 
 import functools
 import html
-import threading
 from math import isclose
 from multiprocessing.shared_memory import SharedMemory
 from unittest import mock
@@ -71,6 +70,8 @@ check_sees_settings = _check(functools.partial(_names, "01_what_is_shared"))
 check_releasing = _check(functools.partial(_names, "02_cpu_bound"))
 check_stays_shared = _check(functools.partial(_names, "06_memory"))
 check_gives_up = _check(functools.partial(_names, "10_switching"))
+check_waits = _check(functools.partial(_cases, "03_io_bound"))
+check_can_lose = _check(functools.partial(_cases, "04_races"))
 check_pays_from = _check(functools.partial(_cases, "05_startup_cost"))
 check_ceiling = _check(functools.partial(_cases, "11_scaling_laws"))
 check_together = _check(functools.partial(_cases, "12_without_the_gil"))
@@ -94,63 +95,6 @@ def check_usable_cpus(answer):
     usable, logical = machine()["usable_cpus"], machine()["logical_cpus"]
     yield answer == usable or answer != logical, "that is how many logical CPUs there are. Not all of them are yours."
     yield answer == usable, "a whole number is wanted: lab.machine() says it, in the line usable_cpus."
-
-
-@_check
-def check_wait_all(function):
-    """Lesson 03: n waits by n threads of a pool, seen by the threads' identities."""
-    ids = _called(function, 4)
-    yield ids is not ..., OPEN
-    yield isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."
-    yield threading.get_ident() not in ids, "call get_ident() in the function that the pool runs."
-    yield len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."
-
-
-@_check
-def check_transfer(function):
-    """Lesson 04: move an amount between accounts, both locks held, taken in one order, and the only one taken once."""
-    orders = []
-    for direction in (1, -1):
-        log = []
-        source, target = [_Account(1, log), _Account(2, log)][::direction]
-        answer = _called(function, source, target, 30)
-        yield answer is not ... or log, OPEN  # what it returns is not asked for
-        both = sorted(log[:2]) == ["take 1", "take 2"] and sorted(log[2:]) == ["release 1", "release 2"]
-        yield both, f"take each lock once, and both before you release one; you did: {', '.join(log) or 'nothing'}."
-        yield (source.kept, target.kept) == (70, 130), "the amount must leave the first account and reach the second."
-        orders.append(log[:2])
-    yield orders[0] == orders[1], "transfer(a, b) and transfer(b, a) take the locks in opposite orders."
-    account = _Account(1, log := [])
-    _called(function, account, account, 30)
-    yield log[:2] != ["take 1"] * 2, "transfer(a, a, 30) takes one lock twice: it would wait forever, for itself."
-    yield account.kept == 100, "transfer(a, a, 30) must leave the balance of a as it was."
-
-
-class _Account:
-    """An account with a number and a lock, which is the account itself, and with a balance while the lock is held.
-
-    What is done with the lock is kept in `log`, the balance of an account that is not locked in `kept`.
-    """
-
-    def __init__(self, number, log):
-        self.number, self.kept, self.lock, self.log = number, 100, self, log
-
-    def __repr__(self):
-        return f"account {self.number}"
-
-    def __getattr__(self, name):
-        raise AttributeError(f"{self} has no {name} now: it has a balance only while its lock is held")
-
-    def acquire(self, blocking=True, timeout=-1):
-        self.log.append(f"take {self.number}")
-        self.balance = self.kept
-        return True
-
-    def release(self, *_):
-        self.log.append(f"release {self.number}")
-        self.kept = vars(self).pop("balance", self.kept)
-
-    __enter__, __exit__ = acquire, release
 
 
 @_check

@@ -34,7 +34,7 @@ class Scheduler(Shell):
         does = partial(self._step, 0), partial(self._step, 1), self._undo, again, self._run_real
         texts = zip(TEXTS["buttons"], does, strict=True)
         self._buttons = [button(text, do, layout={"width": "17em"}) for text, do in texts]
-        self._table, self._goals, self._steps = (widgets.HTML() for _ in range(3))
+        self._table, self._goals, self._steps = (widgets.HTML().add_class("conc-lab-steps") for _ in range(3))
         buttons = widgets.HBox(self._buttons, layout={"flex_flow": "wrap"})
         self.show([self._rule, self._lock, self._table, buttons, self.status, self._goals, self._steps])
         self._go((), "Which thread makes the first step?")

@@ -3,11 +3,19 @@
 from ...drawing import kit, verdict, words
 from .measure import METHODS, ORDERS
 
-NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
-WAYS = {"none": "shared count, no lock", "lock": "shared count, lock", "own": "own counts", "queue": "a queue"}
-SAID = {"updates": "lost", "threads": "threads gave up"}  # of what is counted
-BARS = {"updates": "updates counted; lost (hatched)", "threads": "threads with both locks; gave up (hatched)"}
-NO_PROMISE = "that nothing was lost without a lock is no promise: another run, or another Python, may lose some"
+TITLES = {"handshake": "handshake between read and write", "call": "call between read and write"}
+TITLES |= {"plain": "plain count += 1", "deadlock": "two locks"}
+WAYS = {"none": "no lock", "lock": "one lock", "own": "own counts", "queue": "a queue"}
+SAID = {"updates": "lost", "threads": "gave up"}  # of what is counted
+BARS = {"updates": "filled: updates that count; hatched: lost updates"}
+BARS |= {"threads": "filled: threads that got both locks; hatched: threads that gave up"}
+NO_PROMISE = "no loss without a lock proves nothing: another run, or another Python, can lose updates"
+
+
+def needs_recording(result):
+    """Whether a recording belongs below: processes that share one CPU may lose nothing where they could."""
+    processes = any(row["method"] == "plain" and row["kind"] != "threads" for row in result.rows)
+    return processes and result.machine["usable_cpus"] == 1
 
 
 def summary(result):
@@ -19,8 +27,9 @@ def summary(result):
     rows = rows.assign(way=rows.lock.where(rows["count"] == "shared", rows["count"]))
     lines = rows.groupby(by)[["expected", "counted", "lost"]].sum().reset_index()
     lines = kit.ordered(lines, by, method=METHODS, way=[*WAYS, *ORDERS], kind=kit.LOOKS)
-    figures = [f"{line.lost:,} of {line.expected:,} {SAID[line.what]}" for line in lines.itertuples()]
-    return lines.assign(name=lines.kind + ", " + lines.way.replace(WAYS), figure=figures)
+    lost = lines.lost.map("{:,}".format).where(lines.lost > 0, "none")
+    figure = lost + " of " + lines.expected.map("{:,}".format) + " " + lines.what.map(SAID)
+    return lines.assign(name=lines.kind + ", " + lines.way.replace(WAYS), figure=figure)
 
 
 def races_chart(result, bet):
@@ -29,11 +38,12 @@ def races_chart(result, bet):
     The sentence says what was lost where nothing guards a count or two locks, and what where something does.
     """
     lines = summary(result)
+    lines = lines.assign(method=lines.method.map(TITLES))
     unguarded = lines.way.isin(["none", "opposite order"])
-    bare, lost = lines[unguarded], lines[~unguarded].lost.sum()
-    told = "; ".join(bare.method + ", " + bare.kind + ": " + bare.figure)
-    parts = [f"with nothing to guard them: {told}"] * (told != "")
-    parts += [f"guarded by a lock, by one owner of the count or by one order of two locks: {lost:,} lost or gave up"]
+    bare, guarded = lines[unguarded], lines[~unguarded]
+    parts = [*(bare.method + ", " + bare.name + ": " + bare.figure)]
+    for said, each in guarded.groupby(guarded.what.map(SAID), sort=False):
+        parts += [f"{words.listed(each.way.replace(WAYS).unique())}: {each.lost.sum() or 'none'} {said}"]
     parts += [NO_PROMISE] * (not bare.lost.all())
     counted = lines.drop_duplicates("method").what
     worst = bare.loc[bare.lost.nlargest(1).index]  # none where all is guarded

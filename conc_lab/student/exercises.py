@@ -8,8 +8,6 @@ import functools
 import html
 import threading
 from math import isclose
-from multiprocessing.shared_memory import SharedMemory
-from unittest import mock
 
 from ..engine.machine import machine
 from .bets import Words, lessons
@@ -70,6 +68,7 @@ def _cases(lesson, function):
 check_sees_settings = _check(functools.partial(_names, "01_what_is_shared"))
 check_releasing = _check(functools.partial(_names, "02_cpu_bound"))
 check_stays_shared = _check(functools.partial(_names, "06_memory"))
+check_messages = _check(functools.partial(_cases, "07_moving_data"))
 check_gives_up = _check(functools.partial(_names, "10_switching"))
 check_pays_from = _check(functools.partial(_cases, "05_startup_cost"))
 check_ceiling = _check(functools.partial(_cases, "11_scaling_laws"))
@@ -151,26 +150,6 @@ class _Account:
         self.kept = vars(self).pop("balance", self.kept)
 
     __enter__, __exit__ = acquire, release
-
-
-@_check
-def check_total(function):
-    """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
-    for data, size in (bytes(range(1, 129)), 100), (bytes(range(99)), 64):  # and more, as where blocks are whole pages
-        block = SharedMemory(create=True, size=len(data))
-        block.buf[: len(data)] = data
-        opening = mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=SharedMemory.__init__)
-        try:
-            with opening as opened, mock.patch.object(SharedMemory, "unlink") as unlink:
-                answer = _called(function, block.name, size)
-        finally:
-            block.close()
-            block.unlink()
-        yield answer is not ..., OPEN
-        yield not unlink.called, "unlink() is for the one who made the block, close() for all others."
-        yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
-        left_open = [call for call in opened.call_args_list if call.args[0].buf is not None]
-        yield not left_open, "the block is still open: close() it when its bytes have been added."
 
 
 @_check

@@ -30,13 +30,13 @@ OUTCOMES = {
         "Use 2 processes: in 3 of 3 rounds that was the best choice or at most a fifth slower. One item takes 10 ms "
         "alone and computes for 100% of that. Predicted for 10,000 items of count_primes: serial 100 s; 2 threads "
         "100 s: 1.00× as fast as serial, with 1 ms to start and end; 2 processes 52.7 s: 1.90× as fast as serial, "
-        "with 40 ms to start and end. The choice for other numbers of items, roughly: serial up to 11 items, processes "
-        "up to 1,000,000 items.",
+        "with 40 ms to start and end. The choice for other numbers of items, roughly: serial up to 11, processes up "
+        "to 1,000,000.",
     ),
     "computes, few items": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40)}, items=3),
         "a plain loop",
-        "roughly: serial up to 11 items, processes up to 300 items.",
+        "roughly: serial up to 11, processes up to 300.",
     ),
     "waits": (
         made({("threads", 2): (2, 1), ("threads", 64): (60, 6), ("processes", 16): (15, 60)}, **WAITS),
@@ -52,7 +52,7 @@ OUTCOMES = {
     "holds a lock": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.02, 40)}, **WAITS),
         "a plain loop",
-        "roughly: serial up to 1,000,000 items.",
+        "roughly: serial up to 1,000,000.",
     ),
     "hand-over takes longer than the item": (
         made({("threads", 2): (0.98, 1), ("processes", 2): (0.2, 40, {"cpu_ms": 90.0, "handover_ms": 50})}),
@@ -62,7 +62,7 @@ OUTCOMES = {
     "threads first, processes later": (
         made({("threads", 2): (1.5, 1), ("processes", 2): (1.9, 1000)}, items=20),
         "2 threads",
-        "roughly: serial up to 1 item, threads up to ",
+        "roughly: serial up to 1, threads up to ",
     ),
     "packed in chunks": (
         made({("threads", 2): (0.1, 1), ("processes", 2): (1.8, 40, {"cpu_ms": 10.0, "chunk": 50})}),
@@ -190,7 +190,7 @@ def test_chart():
     assert (processes.get_xdata()[at], processes.get_ydata()[at]) == (10_000, pytest.approx(0.04 + 100 / 1.9))
     assert (processes.get_xdata()[0], processes.get_xdata()[-1]) == (1, 1_000_000)
     assert ax.get_xlabel() == "items (calls of count_primes); marked: 10,000"
-    assert alt.endswith("roughly: serial up to 11 items, processes up to 1,000,000 items.")
+    assert alt.endswith("roughly: serial up to 11, processes up to 1,000,000.")
     assert sentence.endswith(alt)
 
 

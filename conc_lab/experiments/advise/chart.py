@@ -119,7 +119,8 @@ def advise_chart(result: Result, bet):
     kit.log(ax, "y", words.duration)
     ax.set(xlabel=f"items (calls of {task}); marked: {items:,}", ylabel="predicted time")
     kit.ends(ax)
-    ranges = ", ".join(f"{lines.kind[variant]} up to {words.items(number)}" for number, variant in last.items())
+    rounded = {variant: round(number, 2 - len(str(number))) for number, variant in last.items()}
+    ranges = ", ".join(f"{lines.kind[variant]} up to {number:,}" for variant, number in rounded.items())
     gains = ": " + lines.speedup.map(words.times) + " as fast as serial, with "
     gains += lines.start_s.map(words.duration) + " to start and end"
     times = lines.name + " " + lines.predicted_s.map(words.duration) + gains.where(lines.kind != "serial", "")

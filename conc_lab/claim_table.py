@@ -60,7 +60,7 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = 110) 
             raise
         except LabError as error:
             late = time.monotonic() >= end
-            failed[name] = f"the {limit_s:g} s were over before it was measured" if late else str(error)
+            failed[name] = f"the {limit_s:g} s ran out before it was measured" if late else str(error)
     return Claims(known.results | new, failed, known.unread)
 
 

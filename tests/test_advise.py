@@ -27,41 +27,42 @@ OUTCOMES = {
     "computes": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40, {"cpu_ms": 10.0, "handover_ms": 0.3})}),
         "2 processes",
-        "Use 2 processes: in 3 of 3 rounds this was at most a fifth slower than the best. One item takes 10 ms alone, "
-        "100% of it on a CPU. Predicted for 10,000 items of count_primes: serial 100 s; 2 threads 100 s (1.00× as fast "
-        "as serial, 1 ms to start and end); 2 processes 52.7 s (1.90× as fast as serial, 40 ms to start and end). "
-        "Up to 1,000,000 items the choice is serial from 1 on, processes from 12 on.",
+        "Use 2 processes: in 3 of 3 rounds that was the best choice or at most a fifth slower. One item takes 10 ms "
+        "alone and computes for 100% of that. Predicted for 10,000 items of count_primes: serial 100 s; 2 threads "
+        "100 s: 1.00× as fast as serial, with 1 ms to start and end; 2 processes 52.7 s: 1.90× as fast as serial, "
+        "with 40 ms to start and end. The choice for other numbers of items, roughly: serial up to 11, processes up "
+        "to 1,000,000.",
     ),
     "computes, few items": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.9, 40)}, items=3),
         "a plain loop",
-        "Up to 300 items the choice is serial from 1 on, processes from 12 on.",
+        "roughly: serial up to 11, processes up to 300.",
     ),
     "waits": (
         made({("threads", 2): (2, 1), ("threads", 64): (60, 6), ("processes", 16): (15, 60)}, **WAITS),
         "64 threads",
-        "One item takes 10 ms alone, 1% of it on a CPU. Predicted for 10,000 items of count_primes: serial 100 s; "
-        "64 threads 1.67 s (60× as fast as serial",
+        "One item takes 10 ms alone and computes for 1% of that. Predicted for 10,000 items of count_primes: serial "
+        "100 s; 64 threads 1.67 s: 60× as fast as serial",
     ),
     "waits, with a coroutine that is better": (
         made({("threads", 64): (30, 6), ("asyncio", 64): (64, 0.5)}, **WAITS),
         "64 asyncio tasks",
-        "64 asyncio tasks 1.57 s (64× as fast as serial, 500 µs to start and end).",
+        "64 asyncio tasks 1.57 s: 64× as fast as serial, with 500 µs to start and end.",
     ),
     "holds a lock": (
         made({("threads", 2): (1.0, 1), ("processes", 2): (1.02, 40)}, **WAITS),
         "a plain loop",
-        "Up to 1,000,000 items the choice is serial from 1 on.",
+        "roughly: serial up to 1,000,000.",
     ),
     "hand-over takes longer than the item": (
         made({("threads", 2): (0.98, 1), ("processes", 2): (0.2, 40, {"cpu_ms": 90.0, "handover_ms": 50})}),
         "a plain loop",
-        "2 processes 500 s (0.20× as fast as serial, 40 ms to start and end)",
+        "2 processes 500 s: 0.20× as fast as serial, with 40 ms to start and end",
     ),
     "threads first, processes later": (
         made({("threads", 2): (1.5, 1), ("processes", 2): (1.9, 1000)}, items=20),
         "2 threads",
-        "the choice is serial from 1 on, threads from 2 on, processes from ",
+        "roughly: serial up to 1, threads up to ",
     ),
     "packed in chunks": (
         made({("threads", 2): (0.1, 1), ("processes", 2): (1.8, 40, {"cpu_ms": 10.0, "chunk": 50})}),
@@ -71,12 +72,12 @@ OUTCOMES = {
     "cannot be pickled": (
         made({("threads", 2): (1.0, 1)}, extra=[refused("processes", LOCKED)]),
         "a plain loop",
-        f"Processes cannot do it: {LOCKED}. Predicted",
+        f"Processes can't do it: {LOCKED}. Predicted",
     ),
     "computes on a busy machine": (
         made({("threads", 2): (1.0, 1, {"cpu_ms": 4.0}), ("processes", 2): (1.9, 40, {"cpu_ms": 4.0})}, cpu_ms=4.0),
         "a plain loop",
-        "One item takes 10 ms alone, 40% of it on a CPU: other programs, or a CPU limit, took the rest. Predicted",
+        "alone and computes for 40% of that, while other programs or a CPU limit took the rest. Predicted",
     ),
     "waits, few items": (
         made({("threads", 64): (60, 6)}, items=3, **WAITS),
@@ -174,7 +175,7 @@ def test_numpys_one_thread_is_told(tmp_path, monkeypatch):
     ):
         result = made({("threads", 2): (1.0, 1)})
         result.params["task"] = task
-        assert ("NumPy, if an item uses it, had one thread" in chart.advise_chart(result, None)[2]) == told, task
+        assert ("NumPy had one thread here" in chart.advise_chart(result, None)[2]) == told, task
 
 
 def test_chart():
@@ -188,8 +189,8 @@ def test_chart():
     (at,) = processes.get_markevery()
     assert (processes.get_xdata()[at], processes.get_ydata()[at]) == (10_000, pytest.approx(0.04 + 100 / 1.9))
     assert (processes.get_xdata()[0], processes.get_xdata()[-1]) == (1, 1_000_000)
-    assert ax.get_xlabel() == "items of count_primes; marked: 10,000"
-    assert alt.endswith("Up to 1,000,000 items the choice is serial from 1 on, processes from 12 on.")
+    assert ax.get_xlabel() == "items (calls of count_primes); marked: 10,000"
+    assert alt.endswith("roughly: serial up to 11, processes up to 1,000,000.")
     assert sentence.endswith(alt)
 
 

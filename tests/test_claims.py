@@ -349,7 +349,7 @@ def test_what_cannot_be_measured_is_told(monkeypatch):
     rows = {row["id"]: row for row in claim_table.measured(Claims({}, {}, []), lambda text: None, 8).rows}
     assert rows["C1"]["word"] == "does not hold" and rows["C5"]["word"] == "depends"
     assert rows["C10"]["verdict"] == "? cannot tell: no room for faults"
-    assert rows["C8"]["verdict"] == "? cannot tell: the 8 s were over before it was measured"
+    assert rows["C8"]["verdict"] == "? cannot tell: the 8 s ran out before it was measured"
 
 
 def test_an_interrupt_ends_the_command(monkeypatch, capsys):

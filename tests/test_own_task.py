@@ -180,7 +180,7 @@ def test_a_cell_that_cannot_be_a_task():
         ("!ls\ndef digits():\n    return 1", "line 2 of this cell is not Python: "),
         ("", "this cell defines no function digits"),
         ("digits = 3", "this cell defines no function digits"),
-        ("def digits(number):\n    return 1", "workers call digits(): give each of its parameters a default (missing"),
+        ("def digits(number):\n    return 1", "workers call digits() without arguments: give each parameter a default"),
     ):
         assert str(refused(cell)).startswith(sentence), cell
 
@@ -222,7 +222,7 @@ def test_a_name_that_is_taken():
     """A task of conc_lab's, or a builtin, cannot be replaced by a cell."""
     for name, whose in (("sleep", "conc_lab"), ("sum", "Python"), ("Exception", "Python")):
         sentence = str(refused(f"def {name}():\n    return 1", name))
-        assert sentence == f"{name!r} is one of {whose}'s own: choose another name"
+        assert sentence == f"{whose} has a {name!r} already: choose another name"
     assert find_task.own_tasks() == {}
 
 

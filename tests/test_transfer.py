@@ -334,7 +334,7 @@ def test_crossing():
         times = {"pickle": [1, 2, 3], "new block": block}
         found = chart.crossing(made(times), ("processes", "new block"), ("processes", "pickle"))
         assert found == (size, ever), name
-        said = f"(in every round faster than the pickle from {size and words.size(size)} on)"
+        said = f"; from {size and words.size(size)} on, faster than the pickle in every round"
         assert (said in sentence(times)) == ("faster" in sentence(times)) == bool(size), name
     assert "faster" not in sentence({"new block": [1, 1, 1]})
 
@@ -342,12 +342,12 @@ def test_crossing():
 def test_sentences_that_no_recording_has():
     """One size alone, or one chunk, is told once; a chart that no row is for is refused."""
     told = sentence({"pickle": [1e-3], "same block": [2e-3]}, (1000,))
-    assert told == "Pickle to processes (fork): 1 ms for 1 kB; same block to processes (fork): 2 ms for 1 kB."
+    assert told == "Pickle to processes (fork): 1 ms for 1 kB. Same block to processes (fork): 2 ms for 1 kB."
     assert sentence(chunks={5: 6e-6}, name="chunks") == "Map to processes (fork): 6 µs a task with 5 in a message."
     for name, column in ("transfer", "size_bytes"), ("chunks", "chunk"):
         result = made()
         result.rows[:] = [row for row in result.rows if row[column] is None]
-        with pytest.raises(LabError, match=r"^this run has no figures by the .*: a chunksize is for"):
+        with pytest.raises(LabError, match=r"^this run has nothing to show by the .*: only processes get chunks"):
             getattr(chart, f"{name}_chart")(result, None)
 
 

@@ -7,8 +7,6 @@ under "exercise".
 import functools
 import html
 from math import isclose
-from multiprocessing.shared_memory import SharedMemory
-from unittest import mock
 
 from ..engine.machine import machine
 from .bets import Words, lessons
@@ -69,6 +67,7 @@ def _cases(lesson, function):
 check_sees_settings = _check(functools.partial(_names, "01_what_is_shared"))
 check_releasing = _check(functools.partial(_names, "02_cpu_bound"))
 check_stays_shared = _check(functools.partial(_names, "06_memory"))
+check_messages = _check(functools.partial(_cases, "07_moving_data"))
 check_gives_up = _check(functools.partial(_names, "10_switching"))
 check_waits = _check(functools.partial(_cases, "03_io_bound"))
 check_can_lose = _check(functools.partial(_cases, "04_races"))
@@ -95,26 +94,6 @@ def check_usable_cpus(answer):
     usable, logical = machine()["usable_cpus"], machine()["logical_cpus"]
     yield answer == usable or answer != logical, "that is how many logical CPUs there are. Not all of them are yours."
     yield answer == usable, "a whole number is wanted: lab.machine() says it, in the line usable_cpus."
-
-
-@_check
-def check_total(function):
-    """Lesson 07: the sum of the bytes in a block of shared memory, longer than its data, that is closed and stays."""
-    for data, size in (bytes(range(1, 129)), 100), (bytes(range(99)), 64):  # and more, as where blocks are whole pages
-        block = SharedMemory(create=True, size=len(data))
-        block.buf[: len(data)] = data
-        opening = mock.patch.object(SharedMemory, "__init__", autospec=True, side_effect=SharedMemory.__init__)
-        try:
-            with opening as opened, mock.patch.object(SharedMemory, "unlink") as unlink:
-                answer = _called(function, block.name, size)
-        finally:
-            block.close()
-            block.unlink()
-        yield answer is not ..., OPEN
-        yield not unlink.called, "unlink() is for the one who made the block, close() for all others."
-        yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
-        left_open = [call for call in opened.call_args_list if call.args[0].buf is not None]
-        yield not left_open, "the block is still open: close() it when its bytes have been added."
 
 
 @_check

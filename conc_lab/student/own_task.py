@@ -29,9 +29,9 @@ def define(name: str, cell: str) -> Callable:
     version is not measured any more, though its file stays, as a run may still import it.
     """
     if not name.isidentifier():
-        raise LabError(f"name the task as its function is named, as in %%task my_task; got {name!r}")
+        raise LabError(f"give the task the name of its function, as in %%task my_task; got {name!r}")
     if name in TASKS or hasattr(builtins, name):
-        raise LabError(f"{name!r} is one of {'conc_lab' if name in TASKS else 'Python'}'s own: choose another name")
+        raise LabError(f"{'conc_lab' if name in TASKS else 'Python'} has a {name!r} already: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = files.write(FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py", text, "the task")
     os.utime(file, ns=(time.time_ns(), time.time_ns()))  # many file systems' own clock is coarse
@@ -57,7 +57,7 @@ def _function(name, text, file: Path):
     except SyntaxError as error:
         raise LabError(f"line {error.lineno} of this cell is not Python: {error.msg}") from None
     if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in tree.body):
-        raise LabError(f"this cell defines no function {name}, which is what workers call: add def {name}():")
+        raise LabError(f"this cell defines no function {name} for workers to call: add def {name}():")
     module = sys.modules[module_name(file)] = ModuleType(module_name(file))
     module.__file__ = path
     try:
@@ -70,5 +70,5 @@ def _function(name, text, file: Path):
     try:
         inspect.signature(function).bind()
     except TypeError as error:
-        raise LabError(f"workers call {name}(): give each of its parameters a default ({error})") from None
+        raise LabError(f"workers call {name}() without arguments: give each parameter a default ({error})") from None
     return function

@@ -106,7 +106,7 @@ def advise_chart(result: Result, bet):
     steps = numpy.geomspace(1, AHEAD * items, 300).round().astype(int)
     seconds = predicted_s(lines, numpy.union1d(steps, [items]))
     choice = choices(seconds)
-    changes = choice[choice != choice.shift()]
+    last = choice.drop_duplicates(keep="last")  # the most items for which a variant is the choice
     chosen = lines.loc[choice[items]]
     found = f"for {words.items(items)}: {chosen['name']}, predicted {words.duration(chosen.predicted_s)}"
     ax = kit.figure(4.2, found).add_subplot(xlim=(1, seconds.index[-1]))
@@ -117,14 +117,15 @@ def advise_chart(result: Result, bet):
         ax.plot(seconds[line.Index], **look, label=line.name.replace(line.kind, words.label(line.kind, result)))
     kit.log(ax, "x", "{:,.0f}".format, [100**power for power in range(7)])
     kit.log(ax, "y", words.duration)
-    ax.set(xlabel=f"items of {task}; marked: {items:,}", ylabel="predicted time")
+    ax.set(xlabel=f"items (calls of {task}); marked: {items:,}", ylabel="predicted time")
     kit.ends(ax)
-    ranges = ", ".join(f"{lines.kind[variant]} from {number:,} on" for number, variant in changes.items())
-    gains = " (" + lines.speedup.map(words.times) + " as fast as serial, "
-    gains += lines.start_s.map(words.duration) + " to start and end)"
+    rounded = {variant: round(number, 2 - len(str(number))) for number, variant in last.items()}
+    ranges = ", ".join(f"{lines.kind[variant]} up to {number:,}" for variant, number in rounded.items())
+    gains = ": " + lines.speedup.map(words.times) + " as fast as serial, with "
+    gains += lines.start_s.map(words.duration) + " to start and end"
     times = lines.name + " " + lines.predicted_s.map(words.duration) + gains.where(lines.kind != "serial", "")
     told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
-    told = told, f"up to {words.items(AHEAD * items)} the choice is {ranges}"
+    told = told, f"the choice for other numbers of items, roughly: {ranges}"
     return ax.figure, words.sentence(*told), words.sentence(*_advice(result, chosen), *told)
 
 
@@ -134,18 +135,18 @@ def _advice(result, chosen):
     busy, chunk = summary(result).cores_busy[0], chunksize(chosen, items)
     use = words.name(chosen.kind, min(chosen.workers, items)).replace("serial", "a plain loop")
     use += f" with chunksize={chunk}" * (chunk > 1)
-    yield f"use {use}: in {agreed} of {rounds} rounds this was at most a fifth slower than the best"
-    starved = ": other programs, or a CPU limit, took the rest" * (character(result.frame) == "starved")
-    yield f"one item takes {words.duration(chosen.alone_s)} alone, {busy:.0%} of it on a CPU{starved}"
+    yield f"use {use}: in {agreed} of {rounds} rounds that was the best choice or at most a fifth slower"
+    starved = ", while other programs or a CPU limit took the rest" * (character(result.frame) == "starved")
+    yield f"one item takes {words.duration(chosen.alone_s)} alone and computes for {busy:.0%} of that{starved}"
     task = result.params["task"]
     packages = task in find_task.own_tasks() and find_task.packages(find_task.source(task))  # which may bring it along
     if packages or getattr(tasks.TASKS.get(task), "extension", None):
-        yield "NumPy, if an item uses it, had one thread here, in the plain loop, too; by itself it takes all CPUs"
+        yield "if an item uses NumPy, NumPy had one thread here, also in the plain loop; by default it takes all CPUs"
     for kind, reason in refusals(result.shown).items():
-        yield f"{kind} cannot do it: {reason}"
+        yield f"{kind} can't do it: {reason}"
 
 
 def choose_verdict(advice: Result):
     """No more than that: one function does not decide what tells most about any function."""
-    figure = f"{advice.params['task']} spent {summary(advice).cores_busy[0]:.0%} of a call on a CPU"
-    return verdict.Verdict("cannot tell", "one function does not decide what tells most about all of them", figure)
+    figure = f"{advice.params['task']} computed for {summary(advice).cores_busy[0]:.0%} of a call"
+    return verdict.Verdict("cannot tell", "one function can't decide what tells you most about every function", figure)

@@ -44,8 +44,8 @@ def _drawn(result, column, across, up, phrase, say):
     """
     lines = summary(result).dropna(subset=column)
     if lines.empty:
-        why = "a chunksize is for a pool of processes, and each channel for some of the kinds only"
-        raise LabError(f"this run has no figures by the {across}: {why}")
+        why = "only processes get chunks, and each channel is for some kinds of worker only"
+        raise LabError(f"this run has nothing to show by the {across}: {why}")
     lines["name"] = lines.channel + " to " + [words.label(kind, result) for kind in lines.kind]
     lines["told"] = list(map(phrase.format, lines.handover_s.map(words.duration), lines[column].map(say)))
     worst = lines.loc[lines.handover_s.idxmax()]
@@ -58,12 +58,12 @@ def _drawn(result, column, across, up, phrase, say):
         ends.append(f"{name}: {', '.join(line.told.iloc[[0, -1]].unique())}")
         if channel in BLOCKS and "pickle" in result.params["channels"]:
             faster, _ = crossing(result, (kind, channel), (kind, "pickle"))
-            ends[-1] += f" (in every round faster than the pickle from {words.size(faster)} on)" if faster else ""
+            ends[-1] += f"; from {words.size(faster)} on, faster than the pickle in every round" if faster else ""
     kit.log(ax, "x", say)
     kit.log(ax, "y", words.duration)
     ax.legend(ncols=2, **kit.LEGEND)
     alt = words.sentence(f"{up} against {across}, medians: {'; '.join(medians)}")
-    return ax.figure, alt, words.sentence("; ".join(ends))
+    return ax.figure, alt, words.sentence(*ends)
 
 
 def C14_verdict(moved, raced):
@@ -73,13 +73,13 @@ def C14_verdict(moved, raced):
     parts = map("{:g} MB: reference {}, pickle {}".format, ends.index / 1e6, ends[REFERENCE], ends[PICKLE])
     bare = where(raced.frame, method="handshake", kind="threads", count="shared", lock="none")
     lost, updates = bare[["lost", "expected"]].sum()
-    price = f"its price is races: {lost:,} of {updates:,} updates, each made to meet another, were lost without a lock"
+    price = f"the price is races: without a lock, {lost:,} of {updates:,} updates that were made to overlap got lost"
     faster, ever = crossing(moved, REFERENCE, PICKLE)
-    since = f"from {(faster or 0) / 1e6:g} MB on the reference was sooner in every round"
+    since = f"from {(faster or 0) / 1e6:g} MB on, the reference was faster in every round"
     return verdict.first(
         "; ".join(dict.fromkeys(parts)),
         (moved.frame["round"].nunique() < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
-        (ends.index[0] == ends.index[-1], "cannot tell", "one size alone does not show what depends on the size"),
+        (ends.index[0] == ends.index[-1], "cannot tell", "one size can't show what depends on the size"),
         (faster == ends.index[0], "holds", price),
         (faster, "depends", f"on the size: {since}; {price}"),
         (not ever, "does not hold", "the pickle was never slower"),
@@ -90,7 +90,7 @@ def hand_over_verdict(moved):
     """How many times as long the largest object takes as the smallest, by reference and by pickle."""
     medians = moved.shown.pivot_table("handover_s", "size_bytes", ["kind", "channel"], "median").iloc[[0, -1]]
     ratios = [medians[channel].iloc[1] / medians[channel].iloc[0] for channel in (REFERENCE, PICKLE)]
-    figure = "{} in place of {}: {}× as long to the thread, {}× to the process"
+    figure = "{} instead of {}: {}× as long for the thread, {}× for the process"
     figure = figure.format(*map(words.size, medians.index[::-1]), *map(words.digits, ratios))
     grow = {(True, True): "both", (False, True): "process", (False, False): "neither"}
     far = medians.index[1] >= 10_000 * medians.index[0]

@@ -260,13 +260,15 @@ def test_sentences_that_no_recording_has():
     for lacks, shown in ((("pss",), "USS"), (("pss", "uss"), "RSS")):
         result = made(row("threads", 1, 3, lacks=lacks), row("fork", 1, 5, lacks=lacks))
         figure, _, sentence = chart.memory_chart(result, None)
-        assert sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds")
+        assert sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds, helpers")
         assert f"MB ({shown})" in figure.axes[0].get_ylabel()
     figure, alt, sentence = chart.meters_chart(result, None)
     assert len(figure.axes) == 1 and alt.endswith("; RSS, 1 fork process: 5.0 MB.")
     assert sentence.startswith("1 thread added 3.0 MB by RSS. RSS counts")
     words = chart.memory_chart(TOUCHED, None)[2]
-    assert words.startswith("Each worker adds, its helpers included, to a program that holds 100 MB of ints: a thread ")
-    assert words.endswith("a fork process (read) 85.0 MB (82.0 MB its own).")
+    assert words.startswith("The program holds 100 MB of ints. Each worker adds, helpers included: a thread ")
+    assert words.endswith(
+        "a fork process (read) 85.0 MB. One process has to itself: fork (untouched) 2.0 MB, fork (read) 82.0 MB."
+    )
     told = chart.meters_chart(TOUCHED, None)[2]
     assert told.startswith("2 fork processes (untouched) added 200 MB by RSS, 5.0 MB by PSS.")

@@ -35,7 +35,7 @@ def summary(result):
     kind, touch, workers; added_bytes by the best meter; rss_added_bytes; worker_uss_bytes, NaN without;
     each_bytes, what one worker more adds: the slope from the fewest workers to the most, which leaves out the
     helpers that are started once, or with one number of workers the part of each, helpers included; in words: name (of
-    the workers, and what they do with the data), figure (what one more adds, and how much of that is its own).
+    the workers, and what they do with the data), figure (what one more adds).
     """
     rows = result.frame.astype({"worker_uss_bytes": float})
     rows = rows.assign(added_bytes=added(rows, meter(rows)), rss_added_bytes=added(rows, "rss"))
@@ -45,8 +45,7 @@ def summary(result):
     # There is no slope with one number of workers.
     lines["each_bytes"] = (slope.added_bytes / slope.workers).fillna(lines.added_bytes / lines.workers)
     touch = lines.touch.map(("" if result.params["parent_data"] == "none" else " ({})").format)
-    own = (" (" + lines.worker_uss_bytes.map(megabytes) + " MB its own)").where(lines.worker_uss_bytes.notna(), "")
-    figures = lines.kind.map(words.one) + touch + " " + lines.each_bytes.map(megabytes) + " MB" + own
+    figures = lines.kind.map(words.one) + touch + " " + lines.each_bytes.map(megabytes) + " MB"
     return lines.assign(name=list(map(words.name, lines.kind, lines.workers)) + touch, figure=figures)
 
 
@@ -64,7 +63,7 @@ def memory_chart(result, bet):
     shown = {column: label for column, label in shown.items() if lines[column].notna().any()}
     most = lines.query("workers == workers.max()")
     ends = most.figure[[most.each_bytes.idxmin(), most.each_bytes.idxmax()]]
-    figure = kit.figure(1.6 + 1.8 * len(shown), f"memory added: {'; '.join(ends.unique())}")
+    figure = kit.figure(1.6 + 1.8 * len(shown), f"memory that each adds: {'; '.join(ends.unique())}")
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for ax, (column, touch) in zip(axes.flat, product(shown, touches), strict=True):
         for kind, line in lines[lines.touch == touch].dropna(subset=column).groupby("kind", sort=False):
@@ -79,10 +78,12 @@ def memory_chart(result, bet):
     kit.ends(axes[0, -1])
     told = "; ".join(lines.name + " " + lines.added_bytes.map(megabytes) + " MB")
     alt = f"Memory added to the machine by workers, by {by}, medians of {words.rounds(result)}: {told}."
-    one = "one worker more adds" if len(workers) > 1 else "each worker adds, its helpers included"
-    one += f", to a program that holds {size:g} MB of {result.params['parent_data']}" if size else ""
+    one = "one more worker adds" if len(workers) > 1 else "each worker adds, helpers included"
     parts = [f"{row['missing']}, so {by} is shown"] if row["missing"] else []
-    return figure, alt, words.sentence(*parts, f"{one}: {', '.join(most.figure)}")
+    parts += [f"the program holds {size:g} MB of {result.params['parent_data']}"] * bool(size)
+    own = most.kind + (" (" + most.touch + ") " if size else " ") + most.worker_uss_bytes.map(megabytes) + " MB"
+    itself = f"one process has to itself: {', '.join(own[most.worker_uss_bytes.notna()])}"
+    return figure, alt, words.sentence(*parts, f"{one}: {', '.join(most.figure)}", *[itself] * (len(shown) > 1))
 
 
 def meters_chart(result, bet):
@@ -95,7 +96,7 @@ def meters_chart(result, bet):
     told = ", ".join(f"{megabytes(sizes[farthest])} MB by {by}" for by, sizes in sums.items())
     found, what = f"{lines.name[farthest]} added {told}", "memory added, summed over the processes"
     drawn = kit.bars(bars, "meter", "bytes", "hatched", what, found, sharex=True)
-    return *drawn, words.sentence(found, "RSS counts a shared page in each process")
+    return *drawn, words.sentence(found, "RSS counts a shared page once for each process")
 
 
 def C8_verdict(kept):
@@ -111,17 +112,16 @@ def C8_verdict(kept):
         (by == "rss", "cannot tell", kept.rows[0]["missing"]),
         (cheap, "holds", "nearly: a thread adds the used part of its stack, a process many times that"),
         (dear, "does not hold", "a thread added about as much as the cheapest process"),
-        (True, "depends", "on what you compare with: the cheapest process is not ten times as dear here"),
+        (True, "depends", "on what you compare with: here the cheapest process adds less than ten times as much"),
     )
 
 
 def memory_read_verdict(kept):
     """The share of the data that a forked worker has to itself, before and after it has read them."""
     lines = summary(kept).query("kind == 'fork' and workers == workers.min()").set_index("touch")
-    if lines.empty:
-        return verdict.Verdict("cannot tell", "this system has no fork", "no forked worker")
-    before, after = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
-    figure = f"a forked worker had {before:.0%} of the data's size to itself before it read them, {after:.0%} after"
-    read = "read" if after >= 0.5 else "nothing" if after < before + 0.1 else "cannot tell"
-    word = "before" if before >= 0.5 else read
+    if lines.worker_uss_bytes.dropna().empty:
+        return verdict.Verdict("cannot tell", "this system can't show what a fork copies", "no forked worker measured")
+    was, now = (lines.worker_uss_bytes / kept.rows[0]["data_bytes"])[["untouched", "read"]]
+    figure = f"a forked worker had {was:.0%} of the data's size to itself before it read them, {now:.0%} after"
+    word = "before" if was >= 0.5 else "read" if now >= 0.5 else "nothing" if now < was + 0.1 else "cannot tell"
     return verdict.Verdict(word, "it was neither most of the data nor next to nothing", figure)

@@ -59,11 +59,11 @@ def startup_chart(result: Result, bet):
         ax.legend(ax.plot(seconds, spawned.index, **kit.BET), ["your bet"], **kit.LEGEND)
         ax.set_xlim(right=max(ax.get_xlim()[1], 2 * seconds))
         told.append(f"your bet: {words.duration(seconds)}")
-    alt = f"{until.capitalize()}, or times that of as many threads, medians of {words.rounds(result)}"
+    alt = f"{until.capitalize()}, against as many threads, medians of {words.rounds(result)}: {'; '.join(told)}."
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
         parts.append(f"import {imported} in the main file adds: {', '.join(more)}")
-    return ax.figure, f"{alt}: {'; '.join(told)}.", words.sentence(*parts)
+    return ax.figure, alt, words.sentence(*parts).replace(" (1×)", "").replace("×", " times as long")
 
 
 def breakeven_chart(result: Result, bet):
@@ -91,9 +91,9 @@ def breakeven_chart(result: Result, bet):
     kit.log(ax, "x", words.duration)
     ax.legend(ncols=2, **kit.LEGEND)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."
-    who = f"{words.count(most, 'worker')} of a main file that imports {imports}, on {words.count(cpus, 'usable CPU')},"
-    best = f"at best, {who} can beat serial computing of this length: {', '.join(lines.pays)}"
-    return ax.figure, alt, words.sentence(best, *["with the GIL, threads run pure Python no sooner"] * gil)
+    who = f"{words.count(most, 'worker')} on {words.count(cpus, 'usable CPU')} beat a plain loop that takes this long"
+    best = f"at best, {who}{f' (main file: import {imports})' * (imports != 'nothing')}: {', '.join(lines.pays)}"
+    return ax.figure, alt, words.sentence(best, *["with the GIL, threads don't make pure Python faster"] * gil)
 
 
 def C12_verdict(started: Result):
@@ -105,7 +105,7 @@ def C12_verdict(started: Result):
         f"times a thread: {', '.join(lines.way + ' ' + ranges)}",
         (lines.rounds.min() < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
         (dear.all() and len(lines) > 1, "holds", "how long a process takes depends on the start method"),
-        (dear.all(), "holds", "starting a process took at least ten times as long as a thread in every round"),
+        (dear.all(), "holds", "a process took at least ten times as long to start as a thread, in every round"),
         (dear.any(), "depends", "on the start method"),
         (cheap.all(), "does not hold", "no process took ten times as long as a thread"),
     )

@@ -60,7 +60,7 @@ def measured(known: "Claims", say: Callable[[str], None], limit_s: float = 110) 
             raise
         except LabError as error:
             late = time.monotonic() >= end
-            failed[name] = f"the {limit_s:g} s were over before it was measured" if late else str(error)
+            failed[name] = f"the {limit_s:g} s ran out before it was measured" if late else str(error)
     return Claims(known.results | new, failed, known.unread)
 
 
@@ -113,7 +113,7 @@ class Claims:
             try:
                 return decider(claim)(*(self.results[name] for name in names))
             except result.ODD as error:
-                problem = f"{' and '.join(names)}, whose rows are not those of a whole run ({type(error).__name__})"
+                problem = f"{' and '.join(names)}, whose rows do not come from a complete run ({type(error).__name__})"
                 self.unread += [problem] if problem not in self.unread else []
         lacking = [name for name, found in fits.items() if not found] or claim["runs"]
         self.lacking.update(lacking)

@@ -53,7 +53,7 @@ def assert_one_sentence(report):
     """The run ended with one sentence, left nothing, and the next run was whole."""
     kind, sentence = report["reached"][:2]
     assert kind == "LabError" and "\n" not in sentence, report["reached"]
-    advice = ("ask for ", "make room", "would fit", "close other programs")
+    advice = ("ask for ", "make room", "close other programs")
     assert any(words in sentence for words in advice) and "failed with" not in sentence, sentence
     assert report["left"] == {} and report["again"][0] == "rows", report
 

@@ -194,7 +194,7 @@ def test_machine_that_cannot_fork_again(nothing_left, impatient):
 def test_timeout(nothing_left):
     """A run that takes longer than timeout_s is ended, and the sentence names the limit."""
     error = refused(task="own_tasks:never_returns", timeout_s=0.5)
-    assert str(error).startswith("the run was ended after 0.5 s without finishing") and "timeout_s" in str(error)
+    assert str(error).startswith("the run did not finish within 0.5 s") and "timeout_s" in str(error)
 
 
 def test_timeout_of_a_deaf_task(nothing_left, impatient):

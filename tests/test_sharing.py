@@ -66,7 +66,7 @@ def test_no_room(monkeypatch):
     """Workers that the free memory does not hold are refused with one sentence."""
     facts = machine.machine() | {"memory_free_bytes": 13 << 20}
     monkeypatch.setattr(run, "machine", lambda: facts)
-    with pytest.raises(LabError, match=r"3 spawn processes .* at most 1 would fit"):
+    with pytest.raises(LabError, match=r"3 spawn processes .* ask for 1 at most"):
         run.checked("sharing", {"kinds": ["threads", "spawn"]})
 
 

@@ -15,7 +15,7 @@ from ..engine.machine import machine
 from .bets import Words, lessons
 from .fragile import square_or_crash
 
-OPEN, RIGHT = "Not yet: replace the ... by your answer and run the cell again.", "✓ Right."
+OPEN, RIGHT = "Not yet: replace the ... with your answer and run the cell again.", "✓ Right."
 
 
 def _check(examine):
@@ -52,7 +52,7 @@ def _names(lesson, answer):
     texts = lessons()[lesson]["exercise"]
     right = set(texts["right"] if machine()["gil"] else texts.get("without the GIL", texts["right"]))
     names = set(answer)
-    yield names <= set(texts["asked"]), f"a set of these names is wanted: {', '.join(texts['asked'])}."
+    yield names <= set(texts["asked"]), f"give a set of names out of these: {', '.join(texts['asked'])}."
     for name in names & texts.keys():
         yield False, texts[name]
     yield names <= right, f"at least one of these {texts['extra']}"
@@ -81,7 +81,7 @@ check_batch = _check(functools.partial(_cases, "13_many_machines"))
 def check_chooses(answer):
     """Lesson 09: a kind of worker for each of four jobs, for CPython's default build."""
     jobs = lessons()["09_choose"]["exercise"]
-    yield isinstance(answer, dict) and {*answer} == {*jobs}, "a dictionary with the four jobs as its keys is wanted."
+    yield isinstance(answer, dict) and {*answer} == {*jobs}, "give a dictionary with the four jobs as its keys."
     yield ... not in answer.values(), OPEN
     yield {*answer.values()} <= {"serial", "threads", "processes"}, "choose among serial, threads and processes."
     for job, (kind, hint) in jobs.items():
@@ -92,8 +92,8 @@ def check_chooses(answer):
 def check_usable_cpus(answer):
     """Lesson 00: the number of CPUs that this notebook may use."""
     usable, logical = machine()["usable_cpus"], machine()["logical_cpus"]
-    yield answer == usable or answer != logical, "that is how many logical CPUs there are. Not all of them are yours."
-    yield answer == usable, "a whole number is wanted: lab.machine() says it, in the line usable_cpus."
+    yield answer == usable or answer != logical, "those are the machine's logical CPUs. Not all of them are yours."
+    yield answer == usable, "give a whole number. lab.machine() shows it as usable CPUs."
 
 
 @_check
@@ -101,8 +101,8 @@ def check_wait_all(function):
     """Lesson 03: n waits by n threads of a pool, seen by the threads' identities."""
     ids = _called(function, 4)
     yield ids is not ..., OPEN
-    yield isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four identities."
-    yield threading.get_ident() not in ids, "call get_ident() in the function that the pool runs."
+    yield isinstance(ids, list) and len(ids) == 4, "wait_all(4) must return a list of four thread numbers."
+    yield threading.get_ident() not in ids, "call get_ident() inside the function that the pool runs."
     yield len(set(ids)) == 4, "fewer than four threads did the waiting: give the pool n workers."
 
 
@@ -116,13 +116,13 @@ def check_transfer(function):
         answer = _called(function, source, target, 30)
         yield answer is not ... or log, OPEN  # what it returns is not asked for
         both = sorted(log[:2]) == ["take 1", "take 2"] and sorted(log[2:]) == ["release 1", "release 2"]
-        yield both, f"take each lock once, and both before you release one; you did: {', '.join(log) or 'nothing'}."
+        yield both, f"take each lock once, and both before you release one. You did: {', '.join(log) or 'nothing'}."
         yield (source.kept, target.kept) == (70, 130), "the amount must leave the first account and reach the second."
         orders.append(log[:2])
     yield orders[0] == orders[1], "transfer(a, b) and transfer(b, a) take the locks in opposite orders."
     account = _Account(1, log := [])
     _called(function, account, account, 30)
-    yield log[:2] != ["take 1"] * 2, "transfer(a, a, 30) takes one lock twice: it would wait forever, for itself."
+    yield log[:2] != ["take 1"] * 2, "transfer(a, a, 30) takes the same lock twice: it would wait for itself, forever."
     yield account.kept == 100, "transfer(a, a, 30) must leave the balance of a as it was."
 
 
@@ -139,7 +139,7 @@ class _Account:
         return f"account {self.number}"
 
     def __getattr__(self, name):
-        raise AttributeError(f"{self} has no {name} now: it has a balance only while its lock is held")
+        raise AttributeError(f"{self} has no {name} now: it only has a balance while its lock is held")
 
     def acquire(self, blocking=True, timeout=-1):
         self.log.append(f"take {self.number}")
@@ -167,10 +167,10 @@ def check_total(function):
             block.close()
             block.unlink()
         yield answer is not ..., OPEN
-        yield not unlink.called, "unlink() is for the one who made the block, close() for all others."
-        yield answer == sum(data[:size]), "that is not the sum of the first size bytes: the block itself is longer."
+        yield not unlink.called, "only whoever made the block calls unlink(). Everybody else calls close()."
+        yield answer == sum(data[:size]), "that isn't the sum of the first size bytes. The block may be longer."
         left_open = [call for call in opened.call_args_list if call.args[0].buf is not None]
-        yield not left_open, "the block is still open: close() it when its bytes have been added."
+        yield not left_open, "the block is still open: close() it once you have added its bytes."
 
 
 @_check
@@ -178,7 +178,7 @@ def check_survive(function):
     """Lesson 08: the results of every item but the one that crashes its worker."""
     results = _called(function, square_or_crash, [2, -1, 3])
     yield results is not ..., OPEN
-    yield isinstance(results, list) and len(results) == 3, "survive must return a list, here of three."
-    yield results[::2] == [4, 9], "2 and 3 crash nothing: their results, 4 and 9, must be first and last in the list."
-    yield results[1] is None, "-1 crashes its worker: None must stand in its place."
+    yield isinstance(results, list) and len(results) == 3, "survive must return a list, here with three items."
+    yield results[::2] == [4, 9], "2 and 3 crash nothing: their results, 4 and 9, must come first and last in the list."
+    yield results[1] is None, "-1 crashes its worker: put None in its place."
     yield _called(function, abs, [-4, 5]) == [4, 5], "survive(abs, [-4, 5]) must return [4, 5]: use what is given."

@@ -287,10 +287,10 @@ WRONG = {
         (the_wrong_way, "the amount must leave"),
         (lambda source, target, amount: without_locks(source, target, amount) or ..., "while its lock is held"),
         (lambda source, target, amount: transfer(source, target, 0) or ..., "the amount must leave"),
-        (lambda source, target, amount: None, "you did: nothing."),
+        (lambda source, target, amount: None, "You did: nothing."),
         (never_released, "You did: take 1, take 2, release 2, release 1, take 1."),
         (twice, "You did: take 1, take 1, release 1, release 1."),
-        (released_by_mistake, "you did: release 1."),
+        (released_by_mistake, "You did: release 1."),
     ],
     "check_survive": [
         (not_caught, "not_caught(square_or_crash, [2, -1, 3]) raised BrokenProcessPool: "),

@@ -59,7 +59,9 @@ def test_a_kind_that_is_not_here(monkeypatch):
     assert run.checked("sharing", {"kinds": ["fork"]})[0] == {"kinds": ["fork"]}
     rows = list(measure.sharing(["fork"]))
     assert {row["cell"] for row in rows} == {"absent"} and {row["evidence"] for row in rows} == {None}
-    assert all("one of: spawn" in row["reason"] for row in rows) and [row["thing"] for row in rows] == list(THINGS)
+    assert all("choose one of spawn" in row["reason"] for row in rows) and [row["thing"] for row in rows] == list(
+        THINGS
+    )
 
 
 def test_no_room(monkeypatch):

@@ -197,7 +197,7 @@ def test_a_worker_that_cannot_start(monkeypatch):
         with monkeypatch.context() as patch, pytest.raises(type(error)) as caught:
             patch.setattr(owner, name, refuse_the_second)
             worker.timed(kind, 3)
-        sentence = f"this machine could not start another worker ({error.args[-1]}); ask for fewer workers"
+        sentence = f"this machine could not start another worker ({error.args[-1]}): ask for fewer workers"
         assert in_one_line(caught.value).startswith(sentence)
     assert helpers.becomes_true(lambda: helpers.threads() <= before, helpers.LIVENESS_S)
     assert multiprocessing.active_children() == []

@@ -59,8 +59,7 @@ def run(
             on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
 
     if not _ONE_AT_A_TIME.acquire(blocking=False):
-        why = "another experiment is running in this notebook, and two at a time would slow each other down"
-        raise Busy(f"{why}: wait for it, press Stop there or end it with lab.stop()")
+        raise Busy("another experiment is running, and two slow each other down: wait, press Stop, or call lab.stop()")
     try:
         with closing(Run(experiment, given, timeout_s, pause_s, child.get("path"), scheduler)) as _current:
             if on_start:

@@ -62,8 +62,7 @@ def _reasons(bet):
         here, signs = (held[index], HELD) if held else (right, RIGHT)
         sign = signs[here] if mine else (OTHERS if held else RIGHT)[here].lstrip("✓✗– ")
         sign += f"; in general {RIGHT[right][2:]}" * (here is not right)
-        text, reason = html.escape(option["text"]), html.escape(option["reason"])
-        text += f" ({bet.texts['mine']})" * mine
+        text, reason = html.escape(option["text"]) + f" ({bet.texts['mine']})" * mine, html.escape(option["reason"])
         rows += f"<li><b>{text}</b><br><b style='color: var(--conc-{COLORS[here]})'>{sign}.</b> {reason}</li>"
     listed = f'<ol type="A">{rows}</ol>'
     return listed if bet.answer is not None else folded("Show the reasons without a bet", listed)

@@ -45,8 +45,7 @@ class Job:
         except LabError as error:
             self._change(state="failed", error=error)
         except BaseException as error:  # else the panel would run forever
-            told = LabError(f"conc_lab itself failed ({error!r}): please report it", traceback.format_exc())
-            self._change(state="failed", error=told)
+            self._change(state="failed", error=LabError(f"conc_lab failed: {error!r}", traceback.format_exc()))
 
     def _adopt(self, run):
         with self._lock:

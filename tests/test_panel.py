@@ -126,7 +126,8 @@ def test_controls_come_from_the_signature(runs):
         shown = [widget.description for widget in panel.all() if getattr(widget, "description", "")]
         shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
         for parameter in parameters.described(function):
-            assert words.parameter(parameter, name) in shown, (name, parameter)
+            title = words.parameter(parameter, name)
+            assert title in shown and "_" not in title and title[0].isupper(), (name, parameter)
         assert ">Show the code</summary>" in panel.page and f"def {name}(" in panel.page
         run(panel, runs, LabError("enough"))
         assert runs[-1][0] == name

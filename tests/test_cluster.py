@@ -123,9 +123,7 @@ def test_separate_programs(tmp_path, monkeypatch, nothing_left):
         measured = run.run("speedup", params, helpers.LIVENESS_S, scheduler=address)
         assert {row["kind"] for row in measured.rows} == {"serial", "threads", "dask"}
         assert "127.0.0.1" not in str(measured.params) + str(measured.machine)
-        with pytest.raises(
-            LabError, match="you asked for 3 workers, but .* has 2: start more with `dask worker tcp://"
-        ):
+        with pytest.raises(LabError, match=r"asked for 3 workers, but .* has 2: start more with `dask worker tcp://"):
             run.run("speedup", params | {"workers": [3], "kinds": ["dask"]}, helpers.LIVENESS_S, scheduler=address)
         monkeypatch.setattr(kinds, "scheduler", address)
 

@@ -37,8 +37,8 @@ def _parser():
     parser = argparse.ArgumentParser(prog="conc-lab", description=__doc__)
     parser.set_defaults(command=launcher.open_course)
     commands = parser.add_subparsers()
-    commands.add_parser("machine", help="what this machine can show").set_defaults(command=_machine)
-    commands.add_parser("claims", help="the article's claims, decided on this machine").set_defaults(command=_claims)
+    commands.add_parser("machine", help="show this machine's CPUs, memory and Python").set_defaults(command=_machine)
+    commands.add_parser("claims", help="test the article's claims here, in minutes").set_defaults(command=_claims)
     for name in experiment.names():
         function = experiment.function(name)
         command = commands.add_parser(name, help=function.__doc__.splitlines()[0])
@@ -49,11 +49,11 @@ def _parser():
             value = {"type": parameters.parsed, "metavar": "VALUE", "default": argparse.SUPPRESS}
             value |= {"nargs": "+"} if isinstance(kind, parameters.Several) else {}
             command.add_argument(f"--{parameter.name.replace('_', '-')}", help=text, **value)
-        command.add_argument("--timeout", type=float, default=run.TIMEOUT_S, metavar="SECONDS")
-        command.add_argument("--python", help="which Python runs it: 3.14, 3.13t, free-threaded or a path")
-        command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster's, such as tcp://127.0.0.1:8786")
-        command.add_argument("--save", type=Path, metavar="FILE.json", help="write the result")
-        command.add_argument("--chart", type=Path, metavar="FILE.png", help="draw the result")
+        command.add_argument("--timeout", type=float, default=run.TIMEOUT_S, metavar="SECONDS", help=run.TIMEOUT.help)
+        command.add_argument("--python", help="the Python that runs it: 3.14, 3.13t, free-threaded or a path")
+        command.add_argument("--scheduler", metavar="ADDRESS", help="use a Dask cluster, such as tcp://127.0.0.1:8786")
+        command.add_argument("--save", type=Path, metavar="FILE.json", help="save the result in this file")
+        command.add_argument("--chart", type=Path, metavar="FILE.png", help="save the chart in this file")
     return parser
 
 

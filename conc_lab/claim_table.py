@@ -113,7 +113,7 @@ class Claims:
             try:
                 return decider(claim)(*(self.results[name] for name in names))
             except result.ODD as error:
-                problem = f"{' and '.join(names)}, whose rows are not those of a whole run ({type(error).__name__})"
+                problem = f"{' and '.join(names)}, whose rows do not come from a complete run ({type(error).__name__})"
                 self.unread += [problem] if problem not in self.unread else []
         lacking = [name for name, found in fits.items() if not found] or claim["runs"]
         self.lacking.update(lacking)

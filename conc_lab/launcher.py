@@ -21,12 +21,12 @@ def open_course() -> None:
     """Serve the lessons until Ctrl-C."""
     folder = lessons()
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        print("You are root, as in many containers: JupyterLab is allowed to run as root.")
+        print("You are root, as in many containers, so JupyterLab is told to accept that.")
     server = _server(folder, token := secrets.token_hex(24))
     # JupyterLab would ask a question, or, where the terminal is none, be interrupted in whatever it is doing.
     signal.signal(signal.SIGINT, lambda *_: server.stop(from_signal=True))
     where = f"The course is at http://127.0.0.1:{server.port}{server.base_url}lab/tree/{FIRST}?token={token}\n"
-    where += "If no browser opens, copy this address into one. Ctrl-C in this terminal ends the course."
+    where += "If no browser opens, copy this address into one. Press Ctrl-C in this terminal to end the course."
     server.io_loop.add_callback(print, where, flush=True)  # once it listens
     server.start()
     print("\nThe course has ended.")
@@ -44,7 +44,7 @@ def lessons() -> Path:
     for lesson in filter(Path.is_file, (PACKAGE / "course").iterdir()):
         if not os.path.lexists(folder / lesson.name):
             files.write(folder / lesson.name, lesson.read_bytes(), "the lessons")
-    print(f"The lessons are in {folder}. Whatever is there already stays as it is.")
+    print(f"The lessons are in {folder}. Files that were there already are left as they are.")
     return folder
 
 

@@ -17,6 +17,7 @@ import psutil
 from helpers import begun
 
 from conc_lab.engine.session import RESOURCE_TRACKER
+from conc_lab.launcher import PACKAGE
 
 LOAD_S = 60  # JupyterLab is on the page after 3 to 10 s here, and must not keep a stuck test for ever
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
@@ -71,6 +72,7 @@ class Server:
         command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
         command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
         env = os.environ | dict.fromkeys(homes, str(home)) | {"CONC_LAB_PROFILE": profile}
+        env["JUPYTER_CONFIG_PATH"] = str(PACKAGE / "jupyter")  # as the launcher starts it
         with open(self._log, "wb") as log:
             self.process = begun(command, env=env, stdin=DEVNULL, stdout=log, stderr=log)
 

@@ -16,6 +16,7 @@ from lab_page import Notebook, in_session
 from made.tracks import MODEL
 from playwright.sync_api import expect, sync_playwright
 
+from conc_lab.drawing import words
 from conc_lab.drawing.player import player
 from conc_lab.engine import experiment, kinds, parameters
 
@@ -105,7 +106,8 @@ def begin(items, at_the_end):
     for name in (*LESSONS, *MADE):
         (folder / name).mkdir(parents=True)
     for name in LESSONS:
-        shutil.copy(NOTEBOOKS / f"{name}.ipynb", folder / name)
+        for file in (f"{name}.ipynb", "GLOSSARY.md"):
+            shutil.copy(NOTEBOOKS / file, folder / name)
     for name, cells in MADE.items():
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         made.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -234,7 +236,7 @@ def test_a_panel_is_run_and_stopped_by_keyboard(opened):
     expect(panel.locator("img").first).to_have_attribute("alt", alt)
     if not rounds.is_visible():  # else axe has unfolded it
         panel.locator("summary", has_text="More settings").press("Enter")
-    panel.get_by_label("Task (ms)").fill("50")
+    panel.get_by_label("Length of a task, ms").fill("50")
     notebook.page.evaluate(EXECUTE, BUSY)
     notebook.page.wait_for_function(IS_BUSY)
     rounds.fill("0")
@@ -303,6 +305,25 @@ def test_an_exercise_is_solved_in_its_cell(opened):
 
 
 @pytest.mark.slow
+def test_the_glossary_opens_rendered(opened):
+    """A link in a lesson opens the glossary as a page, at its term; the file opens so, too, and never as raw text."""
+    lesson = opened(CPU_LESSON)
+    page, link = lesson.page, lesson.page.locator(".jp-Notebook a[href*='GLOSSARY.md']").last
+    term = link.get_attribute("href").partition("#")[2].replace("-", " ")
+    link.click()
+    heading = page.locator(".jp-MarkdownViewer h2").get_by_text(re.compile(f"^{re.escape(term)}.?$", re.IGNORECASE))
+    expect(heading).to_be_in_viewport()
+    for end in (
+        "shell.currentWidget.close()",
+        f"commands.execute('docmanager:open', {{path: '{CPU_LESSON}/GLOSSARY.md'}})",
+    ):
+        page.evaluate(f"async () => {{ await window.jupyterapp.{end}; }}")
+    expect(page.locator(".jp-MarkdownViewer h1")).to_be_visible()
+    assert page.locator(".jp-FileEditor").count() == 0
+    page.evaluate("window.jupyterapp.shell.currentWidget.close()")
+
+
+@pytest.mark.slow
 def test_every_control_is_reached_by_tab_and_named(show):
     """Tab goes from the first control of a panel through every other, and each has an accessible name."""
     notebook, panel = show(SHORT)
@@ -317,13 +338,22 @@ def test_every_control_is_reached_by_tab_and_named(show):
     names = [name for _, name in reached]
     assert all(names), reached
     offered = parameters.described(experiment.function("speedup"))["kinds"].annotation.of.options()
-    wanted = ["computes in Python", "Task", "1", "2", "4", "8", "others", *kinds.here(offered)]
-    wanted += ["More settings", "Task (ms)", "Rounds", "Run", "Save result", "Show the code", "Table"]
+    wanted = [
+        "computes in Python",
+        "Task",
+        "1",
+        "2",
+        "4",
+        "8",
+        "others",
+        *(words.option("kinds", kind) for kind in kinds.here(offered)),
+    ]
+    wanted += ["More settings", "Length of a task, ms", "Rounds", "Run", "Save result", "Show the code", "Table"]
     if panel.locator("summary", has_text=RECORDED).count():  # this machine's run did not carry its figure
         wanted.append(RECORDED)
     assert [name.split(" ", 1)[-1] if "\uf000" <= name[0] <= "\uf8ff" else name for name in names] == wanted
 
-    for role, name in (("radiogroup", "Type of task"), ("group", "Workers"), ("group", "Kinds")):
+    for role, name in (("radiogroup", "Type of task"), ("group", "Workers"), ("group", "Kinds of worker")):
         expect(panel.get_by_role(role, name=name)).to_be_visible()
 
 
@@ -476,7 +506,7 @@ def test_an_interrupted_cell(opened):
     session = begun(notebook, cell)
     notebook.server.ask("POST", f"api/kernels/{notebook.kernel()}/interrupt")
     said = cell.locator(".jp-OutputArea-output").last
-    expect(said).to_have_text("RunStopped: the run was stopped before it was done; run it again to measure")
+    expect(said).to_have_text("RunStopped: the run was stopped before it finished: run it again to measure")
     assert gone(session) and notebook.server.runs() == [] and notebook.errors() == ["RunStopped"]
     notebook.run("1 + 1")
     expect(notebook.cell("1 + 1").locator(".jp-OutputArea-output")).to_have_text("2")

@@ -137,7 +137,7 @@ def test_in_a_notebook(page, monkeypatch):
 
     monkeypatch.setattr(run, "run", made_run)
     assert lab.speedup(task="sha256", bet=bet, timeout_s=7) == made(TWO, rounds=2)
-    assert text(seen[0][0]) == "50%: round 1 of &lt;2&gt;" and "The chart comes here." in seen[0][1]
+    assert text(seen[0][0]) == "50%: round 1 of &lt;2&gt;" and "The chart appears here." in seen[0][1]
     assert "median of one round" in seen[1][1] and "your bet: " in seen[1][1]
     assert re.search("2 threads <b>[^<]*×</b><br><small>[^<]*; you bet 2×</small>", seen[1][1])
     line, chart = page.now()

@@ -179,7 +179,7 @@ def test_a_broken_file_is_named(folder):
     speeds(1.0, task="count_primes").keep()
     (folder / "a<b>.json").write_text("{")
     table = lab.claims()
-    assert "Left out: a<b>.json is not a whole result" in table.sentence
+    assert "Left out: a<b>.json is not a complete result" in table.sentence
     assert "a&lt;b&gt;.json" in table._repr_html_() and "a<b>" not in table._repr_html_()
     assert {row["word"] for row in table.rows} == {"holds", "not measured yet"}
 
@@ -205,7 +205,7 @@ def test_a_partial_file_does_not_count(name, folder):
         for key, row in rows.items():
             assert row == whole[key] or (key in concerned and row["word"] == "cannot tell"), (part, row)
         if part.startswith("no"):
-            assert "Left out: part.json is not a whole result: " in table.sentence and rows == whole
+            assert "Left out: part.json is not a complete result: " in table.sentence and rows == whole
 
 
 def test_only_a_partial_file(folder):
@@ -221,7 +221,7 @@ def test_only_a_partial_file(folder):
     words = {row["id"]: row["word"] for row in table.rows}
     assert set(words.values()) == {"not measured yet"} and {"faults", "hashing", "computing", "memory"} <= table.lacking
     for names in ("stopped.json", "computing.json and hashing.json", "computing.json", "memory.json"):
-        assert f"Left out: {names}, whose rows are not those of a whole run (" in table.sentence
+        assert f"Left out: {names}, whose rows do not come from a complete run (" in table.sentence
     assert table.sentence.count("word") < 30
     again = Claims(table.results | {"new": dataclasses.replace(ALL_RESULTS["faults"], started=LATER)}, {}, table.unread)
     assert {row["id"] for row in again.rows if row["word"] != "not measured yet"} == {"C10"}
@@ -267,7 +267,7 @@ def test_a_folder_that_cannot_be_written_is_told(monkeypatch, tmp_path):
     page = Display(monkeypatch)
     assert lab.speedup() == speeds(1.0)
     said = page.shown[-1].data
-    assert "could not be written" in said and "the run itself is fine" in said and 'role="status"' in said
+    assert "could not be written" in said and "The run itself is fine" in said and 'role="status"' in said
 
 
 def test_the_page():

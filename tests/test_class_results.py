@@ -52,7 +52,7 @@ def test_the_good_are_kept_and_the_broken_refused_by_name(folder):
     gathered = gather(folder)
     assert len(gathered.results) == 25 and "group b/startup-8.json" in gathered.results
     reasons = {
-        "broken truncated.json": "is not a whole result",
+        "broken truncated.json": "is not a complete result",
         "broken schema.json": "schema version 7",
         "broken other.json": "conc_lab did not save it",
         "broken rows.json": "in row 0 is None, not ",
@@ -115,7 +115,7 @@ def test_rows_of_no_run(tmp_path):
     ):
         result.save(tmp_path / "a.json")
         (refused,) = gather(tmp_path).refused.values()
-        assert refused.startswith(f"its rows are not those of a whole {name} run ("), refused
+        assert refused.startswith(f"its rows do not come from a complete {name} run ("), refused
         assert "\n" not in refused and len(refused) < 200
 
 
@@ -129,7 +129,7 @@ def test_what_is_no_file(tmp_path):
     thread.start()
     thread.join(LIVENESS_S)
     assert gathered == [
-        {name: f"{name} is not a whole result: it is not a file" for name in ("pipe.json", "folder.json")}
+        {name: f"{name} is not a complete result: it is not a file" for name in ("pipe.json", "folder.json")}
     ]
 
 

@@ -87,7 +87,7 @@ def test_what_is_refused(monkeypatch):
     assert "`pip install -e '.[cluster]'`" in refusal(run.checked, "speedup", {"kinds": ["dask"]}, lacks)
     assert "`/python -m pip install distributed`" in refusal(run.checked, "cluster", {}, lacks | {"path": "/python"})
     alone = subprocess.run([sys.executable, "-c", NOBODY_THERE], capture_output=True, text=True, timeout=LIVENESS_S)
-    assert alone.stdout.startswith("no Dask scheduler answers at tcp://127.0.0.1:9 within"), alone.stderr
+    assert alone.stdout.startswith("no Dask scheduler answers at tcp://127.0.0.1:9: start"), alone.stderr
 
     class Other:
         def get_versions(self):
@@ -100,7 +100,7 @@ def test_what_is_refused(monkeypatch):
             """As a client is."""
 
     monkeypatch.setattr(dask_pool, "Client", lambda *args, **named: Other())
-    assert "different versions of python (3.12.1 and 3.14.1)" in refusal(dask_pool.connected, "tcp://a:1")
+    assert "two versions of python (3.12.1 and 3.14.1)" in refusal(dask_pool.connected, "tcp://a:1")
     for name in pools.LOST:
         with (
             pytest.raises(LabError, match=r"^Dask lost its scheduler, or"),
@@ -123,7 +123,7 @@ def test_separate_programs(tmp_path, monkeypatch, nothing_left):
         measured = run.run("speedup", params, helpers.LIVENESS_S, scheduler=address)
         assert {row["kind"] for row in measured.rows} == {"serial", "threads", "dask"}
         assert "127.0.0.1" not in str(measured.params) + str(measured.machine)
-        with pytest.raises(LabError, match="has 2 workers, and 3 were asked for: start more with `dask worker tcp://"):
+        with pytest.raises(LabError, match=r"asked for 3 workers, but .* has 2: start more with `dask worker tcp://"):
             run.run("speedup", params | {"workers": [3], "kinds": ["dask"]}, helpers.LIVENESS_S, scheduler=address)
         monkeypatch.setattr(kinds, "scheduler", address)
 

@@ -55,7 +55,7 @@ def test_what_is_here_comes_first():
     """What concerns the machine stands first and is marked; its facts are said; the rest stands under Elsewhere."""
     text = expect("02_cpu_bound", MACHINE | {"usable_cpus": 1, "cpu_quota": 1.0, "python": "3.14.0"})
     here, elsewhere = text.split("Elsewhere")
-    assert "one usable CPU, Linux, Python 3.14.0 with the GIL, processes by forkserver." in here
+    assert "one usable CPU, Linux, Python 3.14.0, processes start with forkserver." in here
     assert "▸" in here and "<b>One usable CPU</b>" in here and "<b>A limit on CPU time" in here
     assert "▸" not in elsewhere
     assert "<b>macOS and Windows</b>" in elsewhere and "<b>A free-threaded Python</b>" in elsewhere

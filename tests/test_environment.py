@@ -61,7 +61,7 @@ def test_binder_reads_the_same_file():
     assert (ROOT / "binder/environment.yml").resolve() == (ROOT / "environment.yml").resolve()
     script = (ROOT / "binder/postBuild").read_text(encoding="utf-8").splitlines()
     assert script[:2] == ["#!/usr/bin/env bash", "set -e"] and os.access(ROOT / "binder/postBuild", os.X_OK)
-    assert "announcements" in "\n".join(script)
+    assert "announcements" in "\n".join(script) and "default_setting_overrides.json" in "\n".join(script)
 
 
 def test_python_is_new_enough():

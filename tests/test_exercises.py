@@ -91,15 +91,15 @@ OPEN = {
 # answer: what is said to be wrong with it; what all checks of names say is under the first of them
 WRONG = {
     "check_usable_cpus": [
-        (8, "how many logical CPUs there are"),
-        (2, "lab.machine() says it"),
+        (8, "the machine's logical CPUs"),
+        (2, "lab.machine() shows it"),
         ("3", "a whole number"),
     ],
     "check_releasing": [
         (RELEASING | {"count_primes"}, "bytecode"),
         ({"read_file", "sha256", "zlib"}, "missing"),
-        ({"sha265"}, "a set of these names is wanted: count_primes, "),
-        ("sha256", "a set of these names is wanted"),
+        ({"sha265"}, "give a set of names out of these: count_primes, "),
+        ("sha256", "give a set of names out of these"),
         ([["sha256"]], "TypeError"),
     ],
     "check_waits": [
@@ -110,7 +110,7 @@ WRONG = {
     "check_sees_settings": [
         ({"threads"}, "missing"),
         ({"threads", "fork", "spawn"}, "imports the module again"),
-        ({"thread"}, "a set of these names is wanted: threads, spawn, "),
+        ({"thread"}, "give a set of names out of these: threads, spawn, "),
     ],
     "check_together": [
         (lambda kind, gil: True, "two threads of pure Python take turns"),
@@ -134,7 +134,7 @@ WRONG = {
     "check_stays_shared": [
         ({"bytes", "list of ints"}, "refers to other objects"),
         ({"bytes"}, "missing"),
-        ({"bytearray"}, "a set of these names is wanted: list of ints, "),
+        ({"bytearray"}, "give a set of names out of these: list of ints, "),
     ],
     "check_batch": [
         (lambda row_us, task_s: task_s / row_us, "100,000 µs, and a row takes 50"),
@@ -145,7 +145,7 @@ WRONG = {
         (GIVES_UP | {"sum"}, "which is involuntary"),
         (GIVES_UP | {"full_pipe"}, "has all it needs"),
         ({"sleep", "empty_pipe"}, "missing"),
-        ({"slep"}, "a set of these names is wanted: sleep, "),
+        ({"slep"}, "give a set of names out of these: sleep, "),
     ],
     "check_messages": [
         (lambda items, chunksize, message_us: items * message_us, "a second has a million"),

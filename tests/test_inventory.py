@@ -49,14 +49,14 @@ def test_answers_are_kept_until_they_are_handed_in():
     Inventory("before").answer(ITEMS[0], "A")
     inventory = Inventory("before")
     inventory.answer(ITEMS[0], UNKNOWN)
-    assert "1 of 12 answered and kept." in repr(Inventory("before")) and inventory.asked["handed_in"] is None
+    assert "1 of 12 answered." in repr(Inventory("before")) and inventory.asked["handed_in"] is None
     with pytest.raises(LabError, match=r"missing: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12$"):
         inventory.hand_in()
     elsewhere = Inventory("before")
     answer_all(inventory).hand_in()
     whole = KEPT.read_bytes()
     for late in (inventory, elsewhere, Inventory("before")):
-        with pytest.raises(LabError, match="these answers are handed in, or were changed"):
+        with pytest.raises(LabError, match="you handed these answers in, or changed"):
             late.answer(ITEMS[0], "A")
     assert KEPT.read_bytes() == whole and load(KEPT)["before"]["answers"] == inventory.asked["answers"]
     assert set(load(KEPT)) == {"kind", "schema", "code", "before"}  # and nothing personal
@@ -81,7 +81,9 @@ def test_a_broken_file_is_refused_and_stays():
     for name, text in BROKEN.items():
         KEPT.write_text(text)
         for attempt in (lambda: Inventory("after"), lambda: shown.answer(ITEMS[0], "A")):
-            with pytest.raises(LabError, match=r"inventory.json is not a whole inventory: .+; move it elsewhere$"):
+            with pytest.raises(
+                LabError, match=r"inventory.json is not a complete inventory \(.+\): move it elsewhere$"
+            ):
                 attempt()
         assert KEPT.read_text() == text, name
 
@@ -94,7 +96,7 @@ def test_forms_are_crossed():
     answer_all(Inventory("before", " Owl7 ", form="b")).hand_in()
     assert Inventory("after").asked["form"] == "a" and Inventory("after").code == "owl7"
     for wrong in ({"code": "fox"}, {"form": "a"}):
-        with pytest.raises(LabError, match="begun with code 'owl7' and form 'b'"):
+        with pytest.raises(LabError, match="with code 'owl7' and form 'b'"):
             Inventory("before", **wrong)
     for wrong in (("during",), ("before", "a b"), ("before", "a" * 21), ("before", "", "c")):
         with pytest.raises(LabError, match="'before' or 'after', a code of up to 20 letters and digits, and form"):
@@ -119,14 +121,15 @@ def test_the_cards():
     assert load(KEPT)["after"]["answers"] == inventory.asked["answers"] and "12 of 12 answered" in last.said
     button.click()
     assert room.layout.display == "none" and button.description == "Handed in"
-    said = "Before, 2 of 12 were right, now 10: +8. Newly right: 3, 5, 6, 7, 8, 9, 10, 11, 12. No longer right: 2."
+    said = "2 of 12 were right before the course, and 10 are now: +8. "
+    said += "Newly right: 3, 5, 6, 7, 8, 9, 10, 11, 12. No longer right: 2."
     assert last.said == repr(inventory) == said
     assert report.value.count("<b>✓ right</b>") == 10 and report.value.count("<b>✗ not right</b>") == 1
     assert "<code>re.findall</code>" in report.value and "Right: B Only Q." in report.value
     before = Inventory("before")
     assert before.reasons() == "" and "handed in" in repr(before)
     radios[0].value = "D"
-    assert last.said.startswith("these answers are handed in")
+    assert last.said.startswith("you handed these answers in")
 
 
 def test_the_gain_of_a_class():
@@ -164,9 +167,9 @@ def test_a_class_is_gathered(folder):
     gathered = gather(folder)
     assert "The gain is 0.16 of what" in gathered.gain[0]  # 1.5 of 9.5
     reasons = {
-        "5/inventory-evil<b>.json": "other answers of the same time under the code 'owl7'",
+        "5/inventory-evil<b>.json": "different answers from the same time under the code 'owl7'",
         "6/inventory.json": "the same result as 4/inventory.json",
-        "8/inventory.json": "is not a whole inventory: conc_lab did not save it",
+        "8/inventory.json": "is not a complete inventory (conc_lab did not save it)",
     }
     assert gathered.refused.keys() == reasons.keys() and len(gathered.inventories) == 6
     assert all(reason in gathered.refused[name] for name, reason in reasons.items())

@@ -108,6 +108,9 @@ def test_the_course_opens_from_a_checkout(folder):
             page = course.get(course.page)
             assert "<title>JupyterLab</title>" in page
             assert re.search(r'"disabledExtensions": \[[^]]*apputils-extension:announcements"', page)  # no question
+            documents = json.loads(course.get("lab/api/settings/@jupyterlab/docmanager-extension:plugin"))
+            viewers = documents["schema"]["properties"]["defaultViewers"]["default"]
+            assert viewers == {"markdown": "Markdown Preview"}  # the glossary is no page of raw text
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 course.get("api/contents", token="")
             status, rest = course.end()

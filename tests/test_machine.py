@@ -141,7 +141,7 @@ def test_binder(monkeypatch):
 
 FACTS = {"usable_cpus": 2, "logical_cpus": 8, "cpu_quota": None, "memory_free_bytes": 3 << 29, "system": "Linux"}
 FACTS |= {"python": "3.14.0", "gil": True, "start_methods": ["forkserver", "fork"], "cpu": "<i>"}
-TWO = {"2 usable CPUs": "of 8 logical CPUs", "1.5 GiB": "of memory are free", "Python 3.14.0": "GIL on"}
+TWO = {"2 usable CPUs": "of 8 logical CPUs", "1.5 GiB": "of free memory", "Python 3.14.0": "GIL on"}
 TWO |= {"Linux": "processes start with forkserver"}
 ONE = {"1 usable CPU": "of 8 logical CPUs, a quota of 0.5", **dict(list(TWO.items())[1:]), "Python 3.14.0": "GIL off"}
 
@@ -151,7 +151,7 @@ def test_tiles():
     for facts, tiles in (({}, TWO), ({"usable_cpus": 1, "cpu_quota": 0.5, "gil": False}, ONE)):
         page = Tiles(FACTS | facts)._repr_html_()
         assert re.findall(r"<li><b>(.*?)</b><br>(.*?)</li>", page) == list(tiles.items())
-        assert ("With one usable CPU no kind of worker" in page) is (tiles is ONE)
+        assert ("With one usable CPU, no kind of worker" in page) is (tiles is ONE)
         assert page.index("<details>") < page.index("<table>") < page.index(">&lt;i&gt;<") and "<i>" not in page
     assert isinstance(lab.machine(), Tiles)
 

@@ -164,7 +164,7 @@ def test_what_fits():
     large = {"kinds": ["threads", "spawn"], "parent_data": "ints", "data_mb": 100, "touch": ["read"]}
     with pytest.raises(LabError, match=r"^65 programs and workers with 100 MB of data each need about") as caught:
         check(**large, workers=[1, 64])
-    fits = int(re.search(r"at most (\d+) would fit$", str(caught.value))[1]) - 1  # the program is one of them
+    fits = int(re.search(r"ask for (\d+) at most$", str(caught.value))[1]) - 1  # the program is one of them
     check(**large, workers=fits)
     with pytest.raises(LabError, match=rf"^{fits + 2} programs and workers"):
         check(**large, workers=fits + 1)

@@ -52,7 +52,7 @@ def test_a_start_method_that_is_not_here(spawn_only):
     """A start method of other systems is refused as such, with those that there are here."""
     status, out, err = spawn_only("speedup", "--kinds", "threads", "fork")
     assert (status, out) == (1, "")
-    assert err == "start method 'fork' does not exist on this platform; one of: spawn\n"
+    assert err == "this platform has no start method 'fork': choose one of spawn\n"
 
 
 def test_memory_without_pss(monkeypatch):

@@ -75,7 +75,7 @@ def test_a_coroutine():
 def test_asyncio_refuses_a_plain_function():
     """A task that is no coroutine does not go with asyncio, and the sentence says what would."""
     own_task.define("digits", DIGITS)
-    assert "an async def of your own" in str(failure(kinds=["asyncio"]))
+    assert "write an async def" in str(failure(kinds=["asyncio"]))
 
 
 def test_the_module_is_the_same_here_and_in_a_worker():
@@ -111,7 +111,8 @@ def test_the_last_version_counts():
 
 def test_names_that_the_cell_does_not_define():
     """Whoever uses a name that only the notebook knows is told so: when the cell is run, or its function is."""
-    cure = "name 'np' is not defined; a worker knows only what the cell or module of the task defines and imports"
+    cure = "name 'np' is not defined; a worker only knows what the task's own cell or module defines and imports"
+    cure += ": put it there"
     assert str(refused("def digits(n=np.pi):\n    return n")) == f"line 2 of this cell raised NameError: {cure}"
     own_task.define("digits", "def digits():\n    return np.pi")
     assert str(failure(kinds=["spawn"])) == f"the task digits raised NameError: {cure}"

@@ -9,12 +9,12 @@ import pytest
 from helpers import LIVENESS_S, becomes_true
 from made.results import TWO, made
 
-from conc_lab.drawing import picture
+from conc_lab.drawing import picture, words
 from conc_lab.engine import experiment, kinds, parameters, pythons, tasks
 from conc_lab.engine import run as engine
 from conc_lab.engine.errors import Busy, LabError, RunStopped
 from conc_lab.engine.result import load
-from conc_lab.student import controls, own_task
+from conc_lab.student import own_task
 from conc_lab.student import panel as panels
 from conc_lab.student.shown import room
 
@@ -126,7 +126,8 @@ def test_controls_come_from_the_signature(runs):
         shown = [widget.description for widget in panel.all() if getattr(widget, "description", "")]
         shown += [re.sub("<.*?>", "", widget.value) for widget in panel.all(widgets.HTML)]
         for parameter in parameters.described(function):
-            assert controls.label(parameter) in shown, (name, parameter)
+            title = words.parameter(parameter, name)
+            assert title in shown and "_" not in title and title[0].isupper(), (name, parameter)
         assert ">Show the code</summary>" in panel.page and f"def {name}(" in panel.page
         run(panel, runs, LabError("enough"))
         assert runs[-1][0] == name
@@ -147,7 +148,7 @@ def test_initial_values(runs):
     }
     panel = Panel(**initial, timeout_s=7)
     assert panel["4"].value and panel["others"].value == "3"
-    assert panel["Task (ms)"] not in panel.rare and panel["Rounds"] not in panel.rare
+    assert panel["Length of a task, ms"] not in panel.rare and panel["Rounds"] not in panel.rare
     run(panel, runs, made(TWO))
     assert runs == [("speedup", initial | {"kinds": ["threads", "asyncio"]})] and runs.timeout_s == 7
 
@@ -189,7 +190,7 @@ def test_every_panel_offers_a_new_task():
         panel["Type of task"].value = tasks.OWN
         assert panel["Task"].options == (("digits", "digits"),)
     for panel in (recorder, Panel("timeline", tasks=["sleep"])):
-        assert not panel["digits"].value and panel["sleep"].value
+        assert not panel["digits"].value and panel["sleep (a timer)"].value
     assert before["Run"] and Panel(task="digits")["Task"].value == "digits"
 
 
@@ -202,9 +203,9 @@ def test_a_choice_of_pythons(runs, monkeypatch):
     panel = Panel("speedup", workers=[2])
     assert panel["Python"].options == ("3.14", "3.13") and "interpreters" in panel.offered
     run(panel, runs, made(TWO))
-    assert runs.python == "3.14" and "The controls have changed" not in panel.page
+    assert runs.python == "3.14" and "You have changed the settings" not in panel.page
     panel["Python"].value = "3.13"
-    assert "interpreters" not in panel.offered and "The controls have changed" in panel.page
+    assert "interpreters" not in panel.offered and "You have changed the settings" in panel.page
     monkeypatch.setattr(pythons, "found", lambda: {"3.14": "/3.14"})
     assert Panel("speedup")["Python"].layout.display == "none"
     with pytest.raises(LabError, match=r"no Python 3\.14t was found"):
@@ -217,7 +218,7 @@ def test_only_kinds_that_are_here(runs, monkeypatch):
     monkeypatch.setattr(kinds, "unavailable", lambda kind, facts=None: "not here" if kind in lacking else None)
     panel = Panel("sharing")
     offered = [box.description for box in panel.all(widgets.Checkbox)]
-    assert "threads" in offered and "spawn" in offered and not {*lacking} & {*offered}
+    assert offered == ["threads", "processes (spawn)"]
     run(panel, runs, LabError("enough"))
     assert not {*lacking} & {*runs[-1][1]["kinds"]}
 
@@ -252,8 +253,10 @@ def test_what_cannot_be_run(runs):
     refused("others", "<b> 3", "workers must be a whole number between 1 and 256, got '<b>'", ["workers"])
     refused("Rounds", "0", "rounds must be a whole number between 1 and 9999, got 0", ["rounds"])
     refused("Rounds", "", "rounds must be a whole number between 1 and 9999, got ''", ["rounds"])
-    refused("Task (ms)", "1e9", "task_ms must be a number between 0.1 and 60000, got 1000000000.0", ["task_ms"])
-    refused("threads", False, "kinds must have at least one value and at most 256", ["kinds"])
+    refused(
+        "Length of a task, ms", "1e9", "task_ms must be a number between 0.1 and 60000, got 1000000000.0", ["task_ms"]
+    )
+    refused("threads", False, "choose at least one value for kinds, and at most 256", ["kinds"])
     run(panel, runs, made(TWO))
     assert not panel.alert and "Done" in panel.status
 
@@ -279,18 +282,18 @@ def test_where_the_chart_comes_from(runs):
     assert "conc-lab-warning" not in panel.page  # there is no chart
     panel["4"].value = False
     run(panel, runs, made({("threads", 2): 2.0}))
-    assert "task count_primes · workers 2 · kinds threads · task ms 2 · rounds 9 · two usable CPUs" in panel.page
+    assert "Workers: 2 · Kinds of worker: threads · Length of a task, ms: 2 · Rounds: 9 · two usable CPUs" in panel.page
     assert warning() == ""
     for label, value in (("4", True), ("threads", False), ("Rounds", "8"), ("Rounds", "<")):
         before, panel[label].value = panel[label].value, value
-        assert warning() == "The controls have changed since: press Run.", label
+        assert warning() == "You have changed the settings since this run: press Run.", label
         panel[label].value = before
         assert warning() == "", label
     panel["4"].value, panel["2"].value = True, False
     run(panel, runs, outcome)
-    assert seen[0].startswith("This is the run before") and seen[1] == ""
-    assert seen[2] == "The controls have changed since this run began."
-    assert warning() == "The controls have changed since: press Run."
+    assert seen[0].startswith("This is the previous run") and seen[1] == ""
+    assert seen[2] == "You have changed the settings since this run began."
+    assert warning() == "You have changed the settings since this run: press Run."
 
 
 def test_the_room_of_the_chart():
@@ -303,11 +306,11 @@ def test_the_room_of_the_chart():
 
 
 def test_a_run_without_a_round(runs, folder):
-    """A run that ends before its first round leaves the chart, the table and the result of the run before."""
+    """A run that ends before its first round leaves the chart, the table and the result of the previous run."""
     panel = Panel()
     run(panel, runs, made(TWO))
     shown = pictures(panel)
-    for outcome, sentence in ((LabError("no <rounds>"), "no <rounds>"), (RunStopped("s"), "the run before")):
+    for outcome, sentence in ((LabError("no <rounds>"), "no <rounds>"), (RunStopped("s"), "the previous run")):
         run(panel, runs, outcome)
         assert sentence in panel.status and pictures(panel) == shown, sentence
     panel.press("Save result")
@@ -364,7 +367,7 @@ def test_what_is_drawn(runs, monkeypatch):
 
 
 def test_the_run_before(runs):
-    """A run's first round folds the chart of the run before below its own, where it stays until the next run's."""
+    """A run's first round folds the chart of the previous run below its own, where it stays until the next run's."""
     panel = Panel()
 
     def alts():
@@ -379,11 +382,11 @@ def test_the_run_before(runs):
         return rounds
 
     run(panel, runs, outcome(2, None))
-    assert alts() == ["2"] and "The run before" not in panel.page
+    assert alts() == ["2"] and "The previous run" not in panel.page
     for workers, end in ((4, None), (8, LabError("it failed"))):
         run(panel, runs, outcome(workers, end))
         assert alts() == [str(workers), str(workers // 2)]
-        assert panel.page.count(">The run before</summary>") == 1
+        assert panel.page.count(">The previous run</summary>") == 1
         run(panel, runs, LabError("no rounds"))
         assert alts() == [str(workers), str(workers // 2)]
 
@@ -423,7 +426,7 @@ def test_a_stopped_run(runs):
         return RunStopped("stopped")
 
     run(panel, runs, outcome)
-    assert "Stopped" in panel.status and "complete" in panel.status and not panel.alert
+    assert "Stopped" in panel.status and "finished" in panel.status and not panel.alert
     assert "median of one round" in panel.page and not panel["Save result"].disabled
 
 

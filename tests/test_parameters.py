@@ -81,12 +81,12 @@ def test_several():
     """One value or any different values are kept as a list; none, too many, endless ones and a bad one are refused."""
     for given, kept in ((2, [2]), ((1, 2, 1), [1, 2]), (range(1, 4), [1, 2, 3])):
         assert checked(counts=given)["counts"] == kept
-    assert refused(counts=[]) == "counts must have at least one value and at most 256"
+    assert refused(counts=[]) == "choose at least one value for counts, and at most 256"
     for value, bad in ((0, 0), ([1, 10], 10), ("2", "2"), ([[2]], [2])):
         assert refused(counts=value) == f"count must be a whole number between 1 and 9, got {bad!r}"
     assert checked(counts=[2] * 256)["counts"] == [2]
     for value in ([2] * 257, itertools.repeat(2)):
-        assert refused(counts=value) == "counts must have at least one value and at most 256"
+        assert refused(counts=value) == "choose at least one value for counts, and at most 256"
 
 
 def test_kinds(monkeypatch):
@@ -104,16 +104,14 @@ def test_kinds(monkeypatch):
     assert parameters.processes(made_up, {}) == "spawn" and parameters.processes(lambda: None, {}) is None
     there = "threads, processes, fork, forkserver, spawn, interpreters"
     assert refused(kinds=["thread"]) == f"unknown kind 'thread'; one of: {there}"
-    with pytest.raises(
-        LabError, match="start method 'forkserver' does not exist on this platform; one of: spawn, fork"
-    ):
+    with pytest.raises(LabError, match="this platform has no start method 'forkserver': choose one of spawn, fork"):
         kinds.check_kinds(["threads", "forkserver"], 1, facts(100) | {"start_methods": ["spawn", "fork"]})
 
 
 def test_unknown_parameter():
     """An unknown parameter is refused with the list of those that the experiment has."""
     names = "count, length_ms, shape_of_it, task, counts, kinds"
-    assert refused(cuont=2) == f"made_up has no parameter 'cuont'; its parameters are: {names}"
+    assert refused(cuont=2) == f"made_up has no parameter 'cuont'; it has: {names}"
 
 
 def test_long_value():
@@ -125,7 +123,7 @@ def test_a_function_in_place_of_a_name():
     """A function that no %%task cell defined is refused, and it is said how one becomes a task."""
     for function in (tasks.sleep, functools.partial(int), lambda: 1):
         assert refused(task=function) == (
-            "give a task by its name, task='NAME', and begin the cell of its own with %%task NAME"
+            "workers can't find this function: begin its cell with %%task NAME and give task='NAME'"
         )
 
 
@@ -184,7 +182,7 @@ def test_refused_before_the_start(nothing_starts, monkeypatch):
         ("speedups", {}, "unknown experiment 'speedups'; one of: advise, "),
         ("speedup", {"rounds": 0}, "rounds must be a whole number"),
         ("speedup", {"kinds": ["interpreters"]}, "interpreters need Python 3.14"),
-        ("speedup", {"kinds": ["processes"], "workers": [2, 200]}, "would fit"),
+        ("speedup", {"kinds": ["processes"], "workers": [2, 200]}, "at most"),
     ):
         with pytest.raises(LabError, match=words):
             run.run(name, params)
@@ -194,6 +192,6 @@ def test_memory_that_does_not_suffice():
     """More worker processes than the free memory holds, the task's memory included, are refused with what would fit."""
     for method, task_bytes, fit in (("fork", 0, 20), ("spawn", 0, 8), ("spawn", 8 * MIB, 5)):
         kinds.check_kinds(["threads", method], fit, facts(100), task_bytes)
-        with pytest.raises(LabError, match=rf"21 {method} processes .* at most {fit} would fit"):
+        with pytest.raises(LabError, match=rf"21 {method} processes .* ask for {fit} at most"):
             kinds.check_kinds(["threads", method], 21, facts(100), task_bytes)
     kinds.check_kinds(["threads"], 256, facts(0), MIB)

@@ -172,11 +172,11 @@ def test_a_task_of_any_name():
 
 def test_what_cannot_be_drawn():
     """A chart that does not exist, and an experiment of another version, are sentences that list those that do."""
-    with pytest.raises(LabError, match="speedup has no chart 'pie'; its charts are: speedup, setup"):
+    with pytest.raises(LabError, match="speedup has no chart 'pie'; it has: speedup, setup"):
         picture.show(made(TYPICAL), "pie")
     with pytest.raises(LabError, match="unknown experiment 'other'; one of: advise"):
         picture.show(dataclasses.replace(made(TYPICAL), experiment="other"))
-    with pytest.raises(LabError, match=r"^lab.show draws what an experiment returned, or a recording of it, got None$"):
+    with pytest.raises(LabError, match=r"^lab.show needs what an experiment returned, or a recording of it, got None$"):
         picture.show(None)
     with pytest.raises(LabError, match=r"bet must be what lab.bet\(\) or lab.question\(\) returns, got 'first'"):
         picture.show(made(TYPICAL), bet="first")
@@ -187,7 +187,7 @@ def test_rows_that_are_missing():
     whole = made(TYPICAL)
     part = dataclasses.replace(whole, rows=[row for row in whole.rows if row["kind"] == "serial"])
     for chart in picture.charts(part):
-        with pytest.raises(LabError, match="these are not the rows of a whole speedup run") as caught:
+        with pytest.raises(LabError, match="these rows do not come from a complete speedup run") as caught:
             picture.show(part, chart)
         assert "Traceback" in caught.value.detail
 

@@ -51,11 +51,11 @@ def test_a_speedup_becomes_tracks():
 def test_what_cannot_be_played():
     """What holds no run to play, and a choice that the result does not have, are refused in a sentence."""
     for asked, said in (
-        (lambda: lab.play("timeline"), "lab.play plays what lab.timeline"),
-        (lambda: lab.play(lab.recording("memory")), "lab.play plays what lab.timeline"),
+        (lambda: lab.play("timeline"), "lab.play needs what lab.timeline"),
+        (lambda: lab.play(lab.recording("memory")), "lab.play needs what lab.timeline"),
         (lambda: lab.play(made(TWO)), "or measure again"),
-        (lambda: lab.play(speedup_that_ran(), workers=5), "has no such run to play"),
-        (lambda: lab.play(made_timeline(TURNS), task="sha256"), "has no such run to play"),
+        (lambda: lab.play(speedup_that_ran(), workers=5), "has no such run"),
+        (lambda: lab.play(made_timeline(TURNS), task="sha256"), "has no such run"),
     ):
         with pytest.raises(LabError, match=re.escape(said)):
             asked()

@@ -153,7 +153,7 @@ def test_errors_with_a_cure():
         (imports, ("json.part",), f"{missing} 'json.part'"),
         (imports, ("os.part",), f"{missing} 'os.part'; 'os' is not a package"),
         (hides, (), "ImportError: module numpy does not support loading in subinterpreters"),
-        (unknown, (), "; a worker knows only what the cell or module of the task defines and imports"),
+        (unknown, (), "; a worker only knows what the task's own cell or module defines and imports: put it there"),
     ):
         with pytest.raises(LabError) as caught:
             pools.value(in_worker.call(function, args))
@@ -263,7 +263,7 @@ def test_threads_that_cannot_start(monkeypatch):
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse_the_third)
-    with pytest.raises(LabError, match=r"could not start 4 threads \(can't start new thread\); ask for fewer"):
+    with pytest.raises(LabError, match=r"could not start 4 threads \(can't start new thread\): ask for fewer"):
         pools.opened("threads", 4).__enter__()
     assert set(threading.enumerate()) <= set(before)
 
@@ -297,7 +297,7 @@ def test_semaphores_that_cannot_be_made(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(context.BaseContext, "Semaphore", refuse)
-    with pytest.raises(LabError, match=r"^no room is left for a file or for shared memory; make room"):
+    with pytest.raises(LabError, match=r"^there is no room left for a file or for shared memory: make room"):
         pools.opened(kinds.start_methods()[0], 2).__enter__()
 
 

@@ -64,14 +64,14 @@ def test_refused(program, tmp_path, monkeypatch):
     for python, params, why in (
         (tmp_path / "none", {}, f"there is no Python at {tmp_path}/none: give the path of its program"),
         (tmp_path, {}, f"there is no Python at {tmp_path}"),
-        (program("text", "echo hello"), {}, "is no Python, or one that does not work"),
-        (program("other", "echo '[1]'"), {}, "is no Python, or one that does not work"),
-        (old, {}, f"{old} is Python 3.10.9: conc_lab needs 3.11 or newer"),
+        (program("text", "echo hello"), {}, "is not a Python that works here"),
+        (program("other", "echo '[1]'"), {}, "is not a Python that works here"),
+        (old, {}, f"{old} is Python 3.10.9, but conc_lab needs 3.11 or newer"),
         (bare, {"task": "matmul"}, lacks),
         (
             bare,
             {"kinds": ["forkserver"]},
-            "start method 'forkserver' does not exist on this platform; one of: spawn, fork",
+            "this platform has no start method 'forkserver': choose one of spawn, fork",
         ),
         ("3.97", {}, f"no Python 3.97 was found, only {HERE}: install it with `uv python install 3.97`, or set CONC"),
         ("3.10", {}, "conc_lab needs Python 3.11 or newer, got 3.10"),
@@ -84,7 +84,7 @@ def test_refused(program, tmp_path, monkeypatch):
         assert why in str(error.value) and "\n" not in str(error.value), python
     monkeypatch.setattr(pythons, "ANSWER_S", 0.1)
     start = time.monotonic()
-    with pytest.raises(LabError, match=r"did not answer within 0\.1 s"):
+    with pytest.raises(LabError, match=r"gave no answer within 0\.1 s"):
         pythons.chosen(program("hangs", "/bin/sleep 40 & /bin/sleep 40"))
     assert time.monotonic() - start < 20  # what it has started holds its pipe
     for name, params in (("memory", {}), ("startup", {"main_imports": "numpy", "kinds": ["threads"]})):

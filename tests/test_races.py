@@ -71,7 +71,7 @@ def test_rows_of_a_run(method):
 def test_what_does_not_go_together():
     """Kinds and counts of which none go together are refused."""
     for wrong in [{"kinds": ["threads"], "counts": ["own"]}, {"counts": ["queue"], "kinds": [IN_PROCESS]}]:
-        with pytest.raises(LabError, match=r"^none of the values asked for go together"):
+        with pytest.raises(LabError, match=r"^these values do not go together"):
             here(**wrong)
     assert {item["count"] for item in here(kinds=["threads"], counts=["own", "queue"])} == {"queue"}
 

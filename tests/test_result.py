@@ -149,7 +149,7 @@ def test_a_file_that_is_cut_off(tmp_path):
         for length in range(0, len(whole) - 1, step):
             (tmp_path / "part.json").write_bytes(whole[:length])
             sentence = refused(tmp_path / "part.json")
-            assert sentence.startswith("part.json is not a whole result: ")
+            assert sentence.startswith("part.json is not a complete result: ")
     for content in (b"\xff\xfe\x00", b"\x80", b"PK\x03\x04", b"[" * 100_000, b"\x1f\x8b no zip"):
         (tmp_path / "part.json").write_bytes(content)
         assert len(refused(tmp_path / "part.json")) < 300, content[:20]
@@ -158,7 +158,7 @@ def test_a_file_that_is_cut_off(tmp_path):
 def test_other_json(tmp_path):
     """JSON that conc_lab did not save is refused as such."""
     for content in ([], None, "text", {}, {"kind": "nbformat"}):
-        assert "other.json is not a whole result: conc_lab did not save it" in refused(
+        assert "other.json is not a complete result: conc_lab did not save it" in refused(
             written(tmp_path / "other.json", content)
         ), content
 
@@ -167,7 +167,7 @@ def test_other_schema(tmp_path):
     """A result of another schema version is refused with its version and what to do."""
     for schema in (0, 3, "1", None):
         sentence = refused(written(tmp_path / "new.json", CONTENT | {"schema": schema}))
-        assert f"it has schema version {schema!r}; open it with the conc_lab that saved it" in sentence
+        assert f"it has schema version {schema!r}, so open it with the conc_lab that saved it" in sentence
 
 
 def test_missing_or_wrong_parts(tmp_path):
@@ -201,14 +201,16 @@ def test_damaged_rows_of_every_experiment(tmp_path):
                 assert f"{column} in row 1 is None, not {kind}" in refused(written(path, damaged)), name
         for parameter in whole.params:
             left = {key: value for key, value in whole.params.items() if key != parameter}
-            assert f"its parameters lack {parameter}" in refused(written(path, content | {"params": left})), name
+            assert f"these parameters are missing: {parameter}" in refused(written(path, content | {"params": left})), (
+                name
+            )
         for row, column, value, kind in ((1, column, [], kind) for column, kind in experiment.columns(name).items()):
             damaged = copy.deepcopy(content)
             damaged["rows"][row][column] = value if "list" not in kind else 3
             sentence = f"{column} in row {row} is {damaged['rows'][row][column]}, not {kind}"
             assert sentence in refused(written(path, damaged)), (name, column)
         facts = {"machine": content["machine"] | {"gil": None}}
-        assert "its facts about the machine are not whole" in refused(written(path, content | facts)), name
+        assert "some facts about the machine are missing" in refused(written(path, content | facts)), name
 
 
 def test_no_file(tmp_path):
@@ -217,9 +219,9 @@ def test_no_file(tmp_path):
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
     for name in ("missing.json", "folder", "pipe"):
-        assert refused(tmp_path / name) == f"{name} is not a whole result: it is not a file"
+        assert refused(tmp_path / name) == f"{name} is not a complete result: it is not a file"
     for nothing in (None, 3):
-        with pytest.raises(LabError, match=f"^{nothing} is not a whole result: .*PathLike"):
+        with pytest.raises(LabError, match=f"^{nothing} is not a complete result: .*PathLike"):
             result.load(nothing)
 
 

@@ -194,14 +194,14 @@ def test_machine_that_cannot_fork_again(nothing_left, impatient):
 def test_timeout(nothing_left):
     """A run that takes longer than timeout_s is ended, and the sentence names the limit."""
     error = refused(task="own_tasks:never_returns", timeout_s=0.5)
-    assert str(error).startswith("the run was ended after 0.5 s without finishing") and "timeout_s" in str(error)
+    assert str(error).startswith("the run did not finish within 0.5 s") and "timeout_s" in str(error)
 
 
 def test_timeout_of_a_deaf_task(nothing_left, impatient):
     """Where only SIGKILL helps a run is ended, too, and the resource tracker lives on to remove its lock's name."""
     for timeout_s in (0.5, 2, 8, 64):  # on a busy machine the task may not have begun after the first
         error = refused(task="own_tasks:ignores_sigterm_with_a_lock", timeout_s=timeout_s)
-        assert str(error).startswith(f"the run was ended after {timeout_s} s without finishing")
+        assert str(error).startswith(f"the run did not finish within {timeout_s} s")
         if "deaf now" in error.detail:
             break
     assert error.detail.startswith("It printed:\ndeaf now")

@@ -111,6 +111,6 @@ def test_memory_of_a_stream(monkeypatch):
     facts = run.machine() | {"memory_free_bytes": 1 << 30}
     monkeypatch.setattr(run, "machine", lambda: facts)
     for kind in ("threads", "processes"):
-        with pytest.raises(LabError, match=r"^64 .* at most [78] would fit"):
+        with pytest.raises(LabError, match=r"^64 .* ask for [78] at most"):
             run.checked("speedup", {"task": "stream", "kinds": [kind], "workers": [64]})
     run.checked("speedup", {"task": "count_primes", "kinds": ["threads"], "workers": [64]})

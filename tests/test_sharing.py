@@ -59,14 +59,16 @@ def test_a_kind_that_is_not_here(monkeypatch):
     assert run.checked("sharing", {"kinds": ["fork"]})[0] == {"kinds": ["fork"]}
     rows = list(measure.sharing(["fork"]))
     assert {row["cell"] for row in rows} == {"absent"} and {row["evidence"] for row in rows} == {None}
-    assert all("one of: spawn" in row["reason"] for row in rows) and [row["thing"] for row in rows] == list(THINGS)
+    assert all("choose one of spawn" in row["reason"] for row in rows) and [row["thing"] for row in rows] == list(
+        THINGS
+    )
 
 
 def test_no_room(monkeypatch):
     """Workers that the free memory does not hold are refused with one sentence."""
     facts = machine.machine() | {"memory_free_bytes": 13 << 20}
     monkeypatch.setattr(run, "machine", lambda: facts)
-    with pytest.raises(LabError, match=r"3 spawn processes .* at most 1 would fit"):
+    with pytest.raises(LabError, match=r"3 spawn processes .* ask for 1 at most"):
         run.checked("sharing", {"kinds": ["threads", "spawn"]})
 
 

@@ -336,7 +336,8 @@ def test_setup_chart():
     (ax,) = axes(made(TYPICAL), chart="setup")
     names = [tick.get_text() for tick in ax.get_yticklabels()]
     assert names == ["serial", "1 thread", "2 threads", "1 process", "2 processes"]
-    assert labels(ax) == ["setup", "run", "teardown"] and ax.get_xlabel() == "milliseconds for 16 tasks of count_primes"
+    assert labels(ax) == ["setup (workers start)", "run", "teardown (workers end)"]
+    assert ax.get_xlabel() == "milliseconds for 16 tasks of count_primes"
     setup, run, teardown = ax.containers
     assert [bar.get_width() for bar in run][1] == pytest.approx(160)
     assert [bar.get_x() for bar in run] == pytest.approx([bar.get_width() for bar in setup])

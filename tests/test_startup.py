@@ -171,10 +171,10 @@ def test_what_is_refused():
         given = {"kinds": kinds, "workers": [1, workers], "main_imports": main_imports}
         measure.check(given, {"memory_free_bytes": 100 << 20})
 
-    with pytest.raises(LabError, match=r"32 spawn processes need .* at most 8 would fit"):
+    with pytest.raises(LabError, match=r"32 spawn processes need .* ask for 8 at most"):
         check(["threads", "spawn"], 32)
     check(["threads"], 32)
-    with pytest.raises(LabError, match="at most 1 would fit"):
+    with pytest.raises(LabError, match="ask for 1 at most"):
         check(["spawn"], 32, "numpy")
 
 
@@ -197,7 +197,7 @@ def test_a_worker_that_cannot_start(monkeypatch):
         with monkeypatch.context() as patch, pytest.raises(type(error)) as caught:
             patch.setattr(owner, name, refuse_the_second)
             worker.timed(kind, 3)
-        sentence = f"this machine could not start another worker ({error.args[-1]}); ask for fewer workers"
+        sentence = f"this machine could not start another worker ({error.args[-1]}): ask for fewer workers"
         assert in_one_line(caught.value).startswith(sentence)
     assert helpers.becomes_true(lambda: helpers.threads() <= before, helpers.LIVENESS_S)
     assert multiprocessing.active_children() == []

@@ -87,8 +87,8 @@ def test_find(monkeypatch):
         with own.prepare(0.01) as args:
             assert args == expected
     for name, kind, why in (
-        ("own_tasks:fine", "asyncio", "asyncio cannot run own_tasks:fine: it overlaps only waits"),
-        ("matmul", "interpreters", "interpreters cannot run matmul: NumPy cannot be imported"),
+        ("own_tasks:fine", "asyncio", "asyncio cannot run own_tasks:fine, which is no coroutine"),
+        ("matmul", "interpreters", "interpreters cannot run matmul, because they cannot import NumPy"),
     ):
         with pytest.raises(LabError, match=why):
             find_task.find(name, ["threads", kind])

@@ -5,8 +5,9 @@ from html import escape
 from ..engine import machine as facts
 from ..engine import pythons
 from .shell.style import STYLE, folded
+from .words import TEXTS
 
-ALONE = "<p>With one usable CPU no kind of worker computes faster than serial.</p>"
+ALONE = "<p>With one usable CPU, no kind of worker computes faster than a plain loop.</p>"
 
 
 class Tiles(dict):
@@ -23,13 +24,13 @@ class Tiles(dict):
         cpus = f"{self['usable_cpus']} usable CPU{'s' * (self['usable_cpus'] != 1)}"
         tiles = {
             cpus: f"of {self['logical_cpus'] or '?'} logical CPUs{quota}",
-            f"{self['memory_free_bytes'] / 2**30:.1f} GiB": "of memory are free",
+            f"{self['memory_free_bytes'] / 2**30:.1f} GiB": "of free memory",
             f"Python {self['python']}": f"GIL {'on' if self['gil'] else 'off'}",
             self["system"]: f"processes start with {self['start_methods'][0]}",
         }
         items = "".join(f"<li><b>{escape(fact)}</b><br>{escape(more)}</li>" for fact, more in tiles.items())
-        facts = ((name, escape(str(value))) for name, value in self.in_words().items())
-        rows = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in facts)
+        row = '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>'.format
+        rows = "".join(row(name, escape(str(value)), TEXTS["facts"][name]) for name, value in self.in_words().items())
         below = ALONE * (self["usable_cpus"] == 1) + folded("All facts", f"<table>{rows}</table>")
         return f'{STYLE}<div class="conc-lab"><ul class="conc-lab-tiles">{items}</ul>{below}</div>'
 

@@ -22,8 +22,6 @@ from ..engine.result import ODD, Result, recording
 from . import kit, words
 
 WIDE, COLOURS = 720, 128  # pixels on the page, and colours in the file: the few of a chart, and what smooths its edges
-SWITCHED_ON = " This Python can run without the GIL, but an imported extension (or PYTHON_GIL=1) switched it on: "
-SWITCHED_ON += "set PYTHON_GIL=0 before Python starts, or use a version of the extension built for free threading."
 _LOCK = threading.Lock()  # matplotlib is not thread-safe, and panels draw in their reader's thread
 
 CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='utf-8')}</style>"
@@ -54,22 +52,22 @@ def show(result: Result, chart: str | None = None, bet=None, recorded: Result | 
     chart, for what is no bet, and for rows that are not those of a whole run.
     """
     if not all(isinstance(one, Result) for one in (result, recorded or result)):
-        raise LabError(f"lab.show draws what an experiment returned, or a recording of it, got {result!r:.100}")
+        raise LabError(f"lab.show needs what an experiment returned, or a recording of it, got {result!r:.100}")
     known, chart = charts(result), chart or result.experiment
     if chart not in known:
-        raise LabError(f"{result.experiment} has no chart {chart!r}; its charts are: {', '.join(known)}")
+        raise LabError(f"{result.experiment} has no chart {chart!r}; it has: {', '.join(known)}")
     check_bet(bet)
     try:
         picture, recorded = drawn(known[chart], result, bet), recorded or _recorded_beside(result)
         beside = recorded and _said(drawn(charts(recorded)[chart], recorded, None), before=whence(recorded))
     except ODD as error:
-        odd = f"these are not the rows of a whole {result.experiment} run ({error!r:.100})"
+        odd = f"these rows do not come from a complete {result.experiment} run ({error!r:.100}): run it again"
         raise LabError(odd, traceback.format_exc()) from error
     answer = getattr(bet, "words", "")  # none without a bet, "" before there is an answer
     if answer and "your bet" not in picture.alt:
         picture = _said(picture, after=f" Your bet: {answer}.")
     if result.machine["gil"] and result.machine.get("free_threaded"):
-        picture = _said(picture, after=SWITCHED_ON)
+        picture = _said(picture, after=words.TEXTS["switched on"])
     return picture._replace(beside=beside)
 
 
@@ -150,7 +148,7 @@ def table(result: Result):
         frame[columns] *= factor
         frame = frame.rename(columns={name: name.removesuffix(unit) + shown for name in columns})
     frame = frame.map(lambda value: float(f"{value:.3g}") if isinstance(value, float) else value)
-    return frame.rename(columns=lambda name: name.replace("_", " "))
+    return frame.rename(columns=lambda name: words.TEXTS["columns"].get(name, name.replace("_", " ")))
 
 
 def charts(result: Result) -> dict:

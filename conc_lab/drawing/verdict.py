@@ -9,9 +9,9 @@ from collections import namedtuple
 
 FEWEST = 5  # rounds: the least and the greatest of fewer hold their median with less than 90 % (see `interval`)
 TENFOLD = 10  # in memory and start-up, less than that is no difference between cheap and dear
-TOO_FEW = "there are too few rounds"
+TOO_FEW = "this run had too few rounds"
 NOISE = "the rounds differ too much"
-ONE_CPU = "with one usable CPU all workers together get one CPU's time at most, whatever their kind"
+ONE_CPU = "with one usable CPU, all workers together get at most one CPU's time, whatever their kind"
 
 
 # What the rows say of a claim: word is "holds", "depends", "does not hold", "cannot tell" or "not measured yet"; of a

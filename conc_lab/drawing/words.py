@@ -1,8 +1,12 @@
 """How figures and names are said in words: numbers with units, lists, kinds of worker, sentences."""
 
-ONE = {"threads": "thread", "processes": "process", "asyncio": "asyncio task", "interpreters": "interpreter"}
-ONE |= {"dask": "Dask worker", **{method: f"{method} process" for method in ("fork", "forkserver", "spawn")}}
-NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+import json
+from pathlib import Path
+
+from ..engine.tasks import TASKS
+
+TEXTS = json.loads(Path(__file__).with_name("words.json").read_text(encoding="utf-8"))  # of names in code
+ONE, NUMBERS = TEXTS["one"], TEXTS["numbers"]
 
 
 def sentence(*texts):
@@ -80,8 +84,25 @@ def rounds(result):
 
 
 def label(kind, result):
-    """A kind of worker in a legend: where it was asked for as "processes", with the start method that this meant."""
-    return f"processes ({result.processes})" if kind == "processes" and result.processes else kind
+    """A kind of worker in a legend: processes with their start method, "processes (spawn)"."""
+    return option("kinds", result.processes or kind if kind == "processes" else kind)
+
+
+def parameter(name, experiment):
+    """A parameter of an experiment as a control calls it: "Length of a task, ms" for task_ms."""
+    return TEXTS["parameters"].get(f"{experiment}.{name}") or TEXTS["parameters"].get(name, name)
+
+
+def option(parameter, value):
+    """A value of a parameter as a control calls it: "processes (spawn)" for spawn, "sleep (a timer)" for sleep."""
+    task = TASKS.get(value)
+    return f"{value} ({task.what})" if task else TEXTS["options"].get(parameter, {}).get(value, str(value))
+
+
+def setting(name, value, experiment):
+    """A parameter and its value, or values, in one phrase: "Workers: 1, 2"."""
+    said = ", ".join(option(name, each) for each in (value if isinstance(value, list) else [value]))
+    return f"{parameter(name, experiment)}: {said}"
 
 
 def items(number):

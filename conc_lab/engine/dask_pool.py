@@ -63,7 +63,7 @@ def executor(workers: int, threads: int, scheduler: str | None, closing: ExitSta
         try:
             client.wait_for_workers(workers, ANSWER_S)  # they may be on their way
         except TimeoutError:
-            there = f"the cluster at {scheduler} has {len(client.nthreads())} workers, and {workers} were asked for"
+            there = f"you asked for {workers} workers, but the cluster at {scheduler} has {len(client.nthreads())}"
             raise LabError(f"{there}: start more with `dask worker {scheduler}`") from None
         _send_code(client)
     else:
@@ -79,15 +79,14 @@ def connected(scheduler: str) -> Client:
     try:
         client = Client(scheduler, timeout=ANSWER_S)
     except (OSError, ValueError, TypeError) as error:  # no such address, or no such way of speaking
-        start = "start one with `dask scheduler` and workers with `dask worker ADDRESS`"
-        raise LabError(f"no Dask scheduler answers at {scheduler} within {ANSWER_S} s; {start}") from error
+        raise LabError(f"no Dask scheduler answers at {scheduler}: start `dask scheduler` and `dask worker`") from error
     found = client.get_versions()
     parts = [found["client"], found["scheduler"], *found["workers"].values()]
     for name in SAME:
         if len(versions := {each["packages"][name].removesuffix(".final.0") for each in parts}) > 1:
             client.close()
-            both = " and ".join(sorted(versions))
-            raise LabError(f"the cluster at {scheduler} and this Python have different versions of {name} ({both})")
+            both = f"two versions of {name} ({' and '.join(sorted(versions))})"
+            raise LabError(f"the cluster at {scheduler} and this Python have {both}: install the same one in both")
     return client
 
 

@@ -29,9 +29,9 @@ class Busy(LabError):
 
 
 def cannot_start(what: str, error: BaseException) -> str:
-    """The sentence for workers, or what they need, that the system refused."""
+    """The sentence for workers, or what they need, that the system refused to start."""
     why = getattr(error, "strerror", None) or error
-    return f"this machine could not start {what} ({why}); ask for fewer workers, or close other programs"
+    return f"this machine could not start {what} ({why}): ask for fewer workers, or close other programs"
 
 
 def died(what: str, code: int | None) -> str:
@@ -48,16 +48,16 @@ def fate(code: int | None) -> str:
 
 
 def limit_reached(error: BaseException | None, what: str = "another worker") -> str | None:
-    """The sentence for the limit of the system that an error, or the one before it, comes from; None without one.
+    """The sentence for the system's limit that caused this error, or the one before it; None if none did.
 
     what: what could not be started, if it is that.
     """
     while error is not None:
         number, text = getattr(error, "errno", None), str(error)
         if isinstance(error, MemoryError):
-            return "this machine, or a limit set on memory here, gave no more; ask for less data or fewer workers"
+            return "this machine, or a limit set on it, has no more memory to give: ask for less data or fewer workers"
         if number == errno.ENOSPC:
-            return "no room is left for a file or for shared memory; make room, or ask for less data"
+            return "there is no room left for a file or for shared memory: make room, or ask for less data"
         if number in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE) or text in ("can't start new thread", "unexpected EOF"):
             return cannot_start(what, error)  # "unexpected EOF": forkserver's server could not fork
         error = error.__cause__ or error.__context__
@@ -65,6 +65,6 @@ def limit_reached(error: BaseException | None, what: str = "another worker") -> 
 
 
 def in_one_line(error: BaseException, what: str = "it") -> str:
-    """What a program says of its end: the sentence for this error, without a line break."""
+    """What a program says when it fails: this error in one sentence, without a line break."""
     sentence = str(error) if isinstance(error, LabError) else limit_reached(error)
     return (sentence or f"{what} failed with {type(error).__name__}: {error}").replace("\n", " ")

@@ -21,7 +21,7 @@ from . import helper
 from .errors import LabError
 from .parameters import Number
 
-ROUNDS = Number(1, 9999, "rounds of all variants")
+ROUNDS = Number(1, 9999, "how often everything is measured")
 
 
 Rows = Iterator[dict]  # what an experiment yields
@@ -43,7 +43,7 @@ def in_rounds(variants: Sequence, rounds: int) -> Iterator[tuple]:
     Raises LabError where there are none.
     """
     if not variants:
-        raise LabError("none of the values asked for go together, so there is nothing to measure")
+        raise LabError("these values do not go together, so there is nothing to measure: choose others")
     for number in range(rounds):
         for place, variant in enumerate(random.sample(variants, len(variants))):
             yield number, place, variant

@@ -16,7 +16,7 @@ def write(path: str | os.PathLike, content: str | bytes | None, what: str) -> Pa
     """
     path = Path(path).expanduser()
     if path.exists() and not path.is_file():  # a device would be replaced
-        raise LabError(f"{what} could not be written to {path}: something else has this name")
+        raise LabError(f"{what} could not be written to {path}: something that is not a file has this name")
     part = path.parent / f".{path.name}-{secrets.token_hex(4)}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ def checked(name) -> str:
     if str(getattr(name, "__module__", "")).startswith(".".join(FOLDER.parts)):
         name = name.__name__  # a function that %%task defined
     if callable(name):
-        raise LabError("give a task by its name, task='NAME', and begin the cell of its own with %%task NAME")
+        raise LabError("workers can't find this function: begin its cell with %%task NAME and give task='NAME'")
     if not isinstance(name, str) or not (name in names() or OF_MODULE.fullmatch(name)):
         raise LabError(f"unknown task {name!r:.100}; one of: {', '.join(names())}")
     return name
@@ -81,10 +81,11 @@ def find(name: str, kinds=()) -> Task:
     """
     task = TASKS.get(name) or _imported(name)
     if "asyncio" in kinds and task.coroutine is None:
-        why = "it overlaps only waits that are written as coroutines (sleep, http, an async def of your own)"
-        raise LabError(f"asyncio cannot run {name}: {why}; choose threads or processes, or another task")
+        raise LabError(
+            f"asyncio cannot run {name}, which is no coroutine: choose threads or processes, or write an async def"
+        )
     if "interpreters" in kinds and task.extension:
-        raise LabError(f"interpreters cannot run {name}: {task.extension} cannot be imported in a subinterpreter")
+        raise LabError(f"interpreters cannot run {name}, because they cannot import {task.extension}: choose processes")
     return task
 
 

@@ -179,6 +179,6 @@ def failure(error):
     if isinstance(error, ModuleNotFoundError) and (error.name or "").isidentifier():  # not a part of a package
         message += f"; install it with %pip install {error.name}"
     elif type(error) is NameError:
-        message += "; a worker knows only what the cell or module of the task defines and imports"
+        message += "; a worker only knows what the task's own cell or module defines and imports: put it there"
     message = f"{message[:MESSAGE]}…" if len(message) > MESSAGE else message
     return Failure(type(error).__name__, message, traceback.format_exc()[-TRACEBACK:])

@@ -29,13 +29,13 @@ def unavailable(kind: str, facts: dict | None = None) -> str | None:
     """Why the Python with these facts, by default this one, lacks this kind of worker, in one sentence, or None."""
     facts = own() | (facts or {})
     if kind == "interpreters" and tuple(map(int, facts["python"].split(".")[:2])) < (3, 14):
-        return f"interpreters need Python 3.14; this is {facts['python']}"
+        return f"interpreters need Python 3.14 or newer, and this is {facts['python']}"
     if kind in START_METHODS and kind not in facts["start_methods"]:
-        return f"start method {kind!r} does not exist on this platform; one of: {', '.join(facts['start_methods'])}"
+        return f"this platform has no start method {kind!r}: choose one of {', '.join(facts['start_methods'])}"
     # Looked for only where it decides: pools ask within a clock, and to look takes longer than to open some of them.
     if kind == "dask" and "distributed" not in (facts["packages"] if "packages" in facts else this_python.packages()):
         cure = f"{facts['path']} -m pip install distributed" if "path" in facts else "pip install -e '.[cluster]'"
-        return f"dask needs distributed, which is not installed: install it with `{cure}`"
+        return f"Dask needs the package distributed, which is not installed here: install it with `{cure}`"
     return None
 
 
@@ -61,5 +61,5 @@ def check_kinds(kinds, workers: int, machine: dict, process_bytes: int = 0, work
 def check_memory(count: int, what: str, each_bytes: int, free_bytes: int) -> None:
     """Raise LabError, saying how many would fit, where so many of something exceed the free memory."""
     if count * each_bytes > free_bytes:
-        sizes = f"about {count * each_bytes / 1e6:,.0f} MB and {free_bytes / 1e6:,.0f} MB are free"
-        raise LabError(f"{count:,} {what} need {sizes}: at most {free_bytes // each_bytes:,} would fit")
+        sizes = f"about {count * each_bytes / 1e6:,.0f} MB, but only {free_bytes / 1e6:,.0f} MB are free"
+        raise LabError(f"{count:,} {what} need {sizes}: ask for {free_bytes // each_bytes:,} at most")

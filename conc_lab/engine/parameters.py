@@ -83,7 +83,7 @@ class Several:
         several = hasattr(value, "__iter__") and not isinstance(value, str)
         items = list(islice(value, MOST + 1)) if several else [value]
         if not 0 < len(items) <= MOST:
-            raise LabError(f"{name} must have at least one value and at most {MOST}")
+            raise LabError(f"choose at least one value for {name}, and at most {MOST}")
         return list(dict.fromkeys(self.of.check(self.singular, item) for item in items))
 
 
@@ -122,8 +122,7 @@ def checked(experiment: Callable, given: dict, facts: dict | None = None) -> dic
     facts = facts or kinds.own()
     parameters = described(experiment)
     if unknown := [name for name in given if name not in parameters]:
-        known = ", ".join(parameters)
-        raise LabError(f"{experiment.__name__} has no parameter {unknown[0]!r}; its parameters are: {known}")
+        raise LabError(f"{experiment.__name__} has no parameter {unknown[0]!r}; it has: {', '.join(parameters)}")
     values = {name: item.annotation.check(name, given.get(name, item.default)) for name, item in parameters.items()}
     for name, parameter in parameters.items():
         if isinstance(parameter.annotation, Kinds):

@@ -97,13 +97,12 @@ class WorkerPool:
             raise LabError(died(f"a worker ({self.kind})", self._exit_code())) from error
         except Exception as error:
             if type(error).__name__ in LOST:
-                lost = "Dask lost its scheduler, or one worker after another that ran the same task"
-                raise LabError(f"{lost}, so this run has no result") from error
+                raise LabError("Dask lost its scheduler, or one task ended worker after worker: no result") from error
             if type(error).__name__ != "NotShareableError":  # a class that came with 3.14
                 raise
             detail = str(error.__cause__ or error)
             why = next((line for line in detail.splitlines() if line.partition(":")[0].endswith("Error")), error)
-            raise LabError(f"a subinterpreter cannot run this task ({why}); choose another kind", detail) from error
+            raise LabError(f"a subinterpreter cannot run this task ({why}): choose another kind", detail) from error
 
     def _exit_code(self):
         """That of the process that died by itself: the executor ends the others by SIGTERM."""

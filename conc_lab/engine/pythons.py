@@ -43,10 +43,9 @@ def facts(path: str = THIS) -> dict:
     try:
         said = json.loads(_printed(path, this_python.__file__).splitlines()[-1]) | {"path": path}
         if _version(said["python"]) < OLDEST:
-            raise LabError(f"{path} is Python {said['python']}: conc_lab needs 3.11 or newer")
+            raise LabError(f"{path} is Python {said['python']}, but conc_lab needs 3.11 or newer: give another")
     except ODD:
-        why = f"it did not answer within {ANSWER_S} s as Python 3.11 and newer do"
-        raise LabError(f"{path} is no Python, or one that does not work: {why}") from None
+        raise LabError(f"{path} is not a Python that works here: it gave no answer within {ANSWER_S} s") from None
     return said
 
 

@@ -89,7 +89,7 @@ def load(path: str | os.PathLike) -> Result:
         result = Result(**{item.name: content.get(item.name, ...) for item in fields(Result)})
         _check(result)
     except (*UNREADABLE, LabError) as error:
-        raise LabError(f"{getattr(path, 'name', path)!s:.100} is not a whole result: {error}") from error
+        raise LabError(f"{getattr(path, 'name', path)!s:.100} is not a complete result: {error}") from error
     return result
 
 
@@ -102,7 +102,7 @@ def read(path: Path, kind: str, schemas: tuple) -> dict:
     if not isinstance(content, dict) or content.get("kind") != kind:
         raise ValueError("conc_lab did not save it")
     if (schema := content.get("schema")) not in schemas:
-        raise ValueError(f"it has schema version {schema!r}; open it with the conc_lab that saved it")
+        raise ValueError(f"it has schema version {schema!r}, so open it with the conc_lab that saved it")
     return content
 
 
@@ -116,12 +116,12 @@ def _check(result):
         if not isinstance(getattr(result, item.name), item.type):
             raise ValueError(f"{item.name!r} is missing or of the wrong type")
     if [type(result.machine.get(name)) for name in ("usable_cpus", "system", "python", "gil")] != [int, str, str, bool]:
-        raise ValueError("its facts about the machine are not whole")
+        raise ValueError("some facts about the machine are missing or of the wrong type")
     if not result.rows:
         raise ValueError("it has no rows")
     known = experiments.function(result.experiment).__annotations__.keys() - {"return"}
     if missing := known - result.params.keys():
-        raise ValueError(f"its parameters lack {', '.join(sorted(missing))}")
+        raise ValueError(f"these parameters are missing: {', '.join(sorted(missing))}")
     for name in result.params.keys() - known:
         del result.params[name]
     columns = experiments.columns(result.experiment)

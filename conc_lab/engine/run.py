@@ -19,7 +19,7 @@ from .session import STOPPED, Run
 from .tasks import EXTENSION_BYTES, TASKS
 
 TIMEOUT_S = 300
-TIMEOUT = parameters.Number(0, 86_400, "seconds after which a run is ended", whole=False)
+TIMEOUT = parameters.Number(0, 86_400, "how long a run may take, in seconds", whole=False)
 PAUSE_S = 0.4  # after each round, for the chart: drawing it (0.2 s) would take a CPU from the next variant
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -59,8 +59,7 @@ def run(
             on_progress(done, event["doing"], spent * (1 - done) / done if done else None)
 
     if not _ONE_AT_A_TIME.acquire(blocking=False):
-        why = "another experiment is running in this notebook, and two would disturb each other's times"
-        raise Busy(f"{why}: wait for it, press Stop there or end it with lab.stop()")
+        raise Busy("another experiment is running, and two slow each other down: wait, press Stop, or call lab.stop()")
     try:
         with closing(Run(experiment, given, timeout_s, pause_s, child.get("path"), scheduler)) as _current:
             if on_start:
@@ -100,7 +99,7 @@ def checked(experiment: str, params: dict, child: dict | None = None, scheduler=
         wanted = kinds.here(wanted, facts)
     if scheduler is not None:
         if "kinds" not in given or "dask" not in function.__annotations__["kinds"].of.options():
-            raise LabError(f"{experiment} has no workers on a cluster: leave scheduler out")
+            raise LabError(f"{experiment} cannot use a cluster: leave scheduler out")
         if not re.fullmatch(r"\w+://[^/\s]+:\d+", str(scheduler)):
             raise LabError(f"scheduler must be an address such as tcp://127.0.0.1:8786, got {scheduler!r:.100}")
         kinds.check_kinds(["dask"], 0, facts)

@@ -20,8 +20,7 @@ GRACE_S = 0.6  # between SIGTERM and SIGKILL
 # On a busy machine it may only just have begun to start: it is killed last.
 RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 MARK = "CONC_LAB_SCRATCH"  # in the environment of all that a run starts: the folder of its temporary files
-STOPPED = "the run was stopped before it was done; run it again to measure"
-ADVICE = "ask for less work, or for more time with timeout_s"
+STOPPED = "the run was stopped before it finished: run it again to measure"
 LOOK_S = 0.1  # an interrupt, or an exit that is hidden by a pipe which stays open, is noticed as late as this
 LAST_EVENTS_S = 1  # after the child's exit, for the events that its pipe still holds
 KEPT_OUTPUT = 8192  # bytes of what the task printed, for the error message
@@ -44,8 +43,7 @@ class Run:
             self._scratch = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
         except OSError as error:
             gone = f"the notebook's folder is gone, or no temporary folder can be made ({error.strerror})"
-            cure = "open the notebook where it is now; make room, or set TMPDIR to a folder that can be written to"
-            raise LabError(f"{gone}: {cure}") from error
+            raise LabError(f"{gone}: open the notebook again, make room, or set TMPDIR to another folder") from error
         # stdin: its closing ends the watchdog
         pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
         variables = environment(python, self._scratch.name)
@@ -100,7 +98,9 @@ class Run:
                 # Its orphans may hold its pipe open: end them, so that the events that it still holds come first.
                 self._end_session()
                 self._readers[0].join(LAST_EVENTS_S)
-                late = f"the run was ended after {self._timeout_s:g} s without finishing; {ADVICE}"
+                late = (
+                    f"the run did not finish within {self._timeout_s:g} s: ask for less work, or set timeout_s higher"
+                )
                 error = died("the experiment's process", self._process.returncode) if ended else late
                 self._events.put({"event": "failed", "error": error, "detail": ""})
 

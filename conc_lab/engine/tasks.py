@@ -13,7 +13,7 @@ import time
 from collections import namedtuple
 from functools import cache, partial
 
-NATURES = ("computes in Python", "computes without the GIL", "waits", "computes and waits", "your own")
+NATURES = ("computes in Python", "computes, releases the GIL", "waits", "computes and waits", "your own")
 COMPUTING, RELEASING, WAITING, MIXED, OWN = NATURES
 _own = threading.local()  # of each worker, gone with it
 
@@ -216,10 +216,10 @@ _ALL = (
     Task("sha256", RELEASING, "hash large blocks", sha256, _calibrated(sha256)),
     Task("zlib", RELEASING, "compress a text", compress, _calibrated(compress)),
     Task("matmul", RELEASING, "multiply matrices with NumPy", matmul, _calibrated(matmul), None, "NumPy"),
-    Task("read_file", RELEASING, "read a cached file: a memory copy", read_file, _prepare_file),
-    Task("stream", RELEASING, "copy more than caches hold", stream, _calibrated(stream), None, None, 2 * STREAM_BYTES),
+    Task("read_file", RELEASING, "read a file that is already in memory", read_file, _prepare_file),
+    Task("stream", RELEASING, "copy 64 MiB of memory", stream, _calibrated(stream), None, None, 2 * STREAM_BYTES),
     Task("sleep", WAITING, "a timer", sleep, lambda seconds: contextlib.nullcontext((seconds,)), sleep_async),
-    Task("http", WAITING, "GET from a server on this machine", http, _prepare_http, http_async),
+    Task("http", WAITING, "fetch a page from this machine", http, _prepare_http, http_async),
     Task("mixed", MIXED, "half computing, half waiting", mixed, _prepare_mixed),
 )
 TASKS = {task.name: task for task in _ALL}

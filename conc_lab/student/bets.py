@@ -76,17 +76,17 @@ class Bet:
     def commit(self, answer: int | None) -> None:
         """Keep the answer, an option's index, and draw again the charts that have it."""
         if not self._fits(answer):
-            raise LabError("choose one of the options first")
+            raise LabError("choose an option first")
         with self._lock:
             self.late = self.late if answer == self.answer else self.ran
             self.answer, self.first = answer, answer if self.first is None else self.first
             new, kept, self.problem = {"first": self.first, "last": answer, "after_run": self.late}, _kept(), ""
             try:
                 if KEPT.exists() and not kept:
-                    raise LabError(f"{KEPT.as_posix()} is not whole, and is not written over: move it elsewhere")
+                    raise LabError(f"{KEPT.as_posix()} is damaged: move it elsewhere")
                 files.write(KEPT, json.dumps(kept | {self.name: new}, indent=1), "your bets")
             except LabError as error:
-                self.problem = f" It stands until the kernel is restarted, but {error}."
+                self.problem = f" You lose it when you restart the kernel, because {error}."
             for draw, result in self._charts.items():
                 draw(result)
         self._refresh()
@@ -121,7 +121,7 @@ class Bet:
             verdict = decider(result)
             told = verdict.word != "cannot tell"
             held = [option["rows"] == verdict.word if told and "rows" in option else None for option in self.options]
-            return verdict.figure, "these rows do not test that" if told else verdict.why, held
+            return verdict.figure, "this run does not test that" if told else verdict.why, held
         return None
 
     def mark(self, result: Result) -> str:

@@ -10,7 +10,8 @@ from ..drawing.shell.style import folded
 from ..engine.errors import LabError
 from .bets import HELD, LETTERS, RIGHT
 
-COLORS = {"✓": "good", "✗": "bad", "–": "warn"}
+COLORS = {True: "good", False: "bad", None: "warn"}
+OTHERS = {True: "holds here", False: "does not hold here", None: "not testable here"}  # of what nobody bet
 
 
 class Card(Shell):
@@ -57,11 +58,11 @@ def _reasons(bet):
     """HTML of every option with its reason, whether it held by the rows and is right; folded where there is no bet."""
     held, rows = bet.seen(bet.result)[2] if bet.result else [], ""
     for index, option in enumerate(bet.options):
-        mine, right = f" ({bet.texts['mine']})" * (index == bet.answer), option["holds"]
-        sign = HELD[held[index]] if held else RIGHT[right]
-        if held and held[index] is not right:
-            sign += f"; in general {RIGHT[right]}"
-        text, reason = html.escape(option["text"]), html.escape(option["reason"])
-        rows += f"<li><b>{text}{mine}</b><br><b style='color: var(--conc-{COLORS[sign[0]]})'>{sign}.</b> {reason}</li>"
+        mine, right = index == bet.answer, option["holds"]
+        here, signs = (held[index], HELD) if held else (right, RIGHT)
+        sign = signs[here] if mine else (OTHERS if held else RIGHT)[here].lstrip("✓✗– ")
+        sign += f"; in general {RIGHT[right][2:]}" * (here is not right)
+        text, reason = html.escape(option["text"]) + f" ({bet.texts['mine']})" * mine, html.escape(option["reason"])
+        rows += f"<li><b>{text}</b><br><b style='color: var(--conc-{COLORS[here]})'>{sign}.</b> {reason}</li>"
     listed = f'<ol type="A">{rows}</ol>'
     return listed if bet.answer is not None else folded("Show the reasons without a bet", listed)

@@ -43,7 +43,7 @@ def _in_cell(bet, name, params, options):
     from IPython.display import HTML, display
 
     given = parameters.checked(experiment.function(name), params)
-    frame = room(name, given, "The chart comes here.")
+    frame = room(name, given, "The chart appears here.")
     line, chart = (display(HTML(text), display_id=True) for text in (status(progress_text()), frame))
     events = {"on_progress": lambda *progress: line.update(HTML(status(progress_text(*progress))))}
 
@@ -72,7 +72,7 @@ def _in_cell(bet, name, params, options):
     try:
         result.keep()
     except LabError as error:
-        line.update(HTML(status(f"{error}; the run itself is fine, but lab.claims() will not find it.")))
+        line.update(HTML(status(f"{error}. The run itself is fine, but lab.claims() won't find it.")))
     return result
 
 

@@ -39,7 +39,7 @@ class Gathered:
     def __init__(self, folder: str | Path):
         paths = sorted(Path(folder).rglob("*.json"))
         if not paths:
-            raise LabError(f"there is no .json file in {folder}: give the folder that holds the class's saved results")
+            raise LabError(f"there is no .json file in {folder}: give the folder with the class's saved results")
         self.results, self.inventories, self.refused, students, rows = {}, {}, {}, {}, []
         for path in paths:
             name, answers = path.relative_to(folder).as_posix(), path.name.startswith(inventory.KEPT.stem)
@@ -56,7 +56,7 @@ class Gathered:
             except LabError as error:
                 self.refused[name] = str(error)
             except ODD as error:
-                self.refused[name] = f"its rows are not those of a whole {one.experiment} run ({error!r:.100})"
+                self.refused[name] = f"its rows do not come from a complete {one.experiment} run ({error!r:.100})"
         both = [(one["before"], one["after"]) for one in students.values() if len(one) == 2]
         pairs = [(before, after) for before, after in both if before["handed_in"] < after["handed_in"]]
         self.frame, self.gain = pandas.DataFrame(rows, columns=COLUMNS), gain(pairs) if pairs else None
@@ -84,7 +84,7 @@ def _match(students, name, answers):
     given = {when: answers[when] for when in ("before", "after") if answers.get(when, {}).get("handed_in")}
     known = students.setdefault(answers["code"] or name, {})
     if any(known.get(when, given[when]) != given[when] for when in given):
-        raise LabError(f"another file has other answers of the same time under the code {answers['code']!r}")
+        raise LabError(f"another file has different answers from the same time under the code {answers['code']!r}")
     known |= given
 
 
@@ -112,7 +112,7 @@ def _chart(axis, frame):
     ax = kit.strips(lines, shown, "value", "{:g}×".format, parts[0], title)
     ax.axvline(1, **kit.REFERENCE, zorder=0)
     if doubted := shown[shown.doubt.notna()].file.nunique():
-        parts.append(f"in {doubted} of them the size is in doubt: CPUs were unlike or slowed down, or had other work")
+        parts.append(f"in {doubted} of them the size is in doubt: CPUs were unequal, slowed down or had other work")
     alt = words.sentence(f"medians, {title}", "; ".join(lines.name + " " + lines.figure))
     return ax.figure, alt, words.sentence(*parts)
 
@@ -137,7 +137,7 @@ def gain(pairs: list[tuple[dict, dict]]) -> tuple[str, pandas.DataFrame]:
         share = change.mean() / room.mean()
         told += [f"the gain is {share:.2f} of what could still be gained"]
     if students < FEWEST:
-        told += [f"so few students say little about a class; an interval is given from {FEWEST} on"]
+        told += [f"so few students say little about a class: with {FEWEST} or more you get an interval, too"]
     elif room.any():
         half = _student_t(students - 1) * (change - share * room).std() / math.sqrt(students) / room.mean()
         told[-1] += f" ({share - half:.2f} to {min(1.0, share + half):.2f} with 95 %)"

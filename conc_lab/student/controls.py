@@ -1,38 +1,34 @@
 """A panel's controls, one for each parameter of an experiment. What is typed stays as it is: nothing is clamped."""
 
 from collections.abc import Callable
+from itertools import compress
 
 import ipywidgets as widgets
 
+from ..drawing.words import option, parameter
 from ..engine import kinds, parameters, pythons
 from ..engine.tasks import OWN, TASKS
 
-UNITS = {"kb": "kB", "mb": "MB", "us": "µs", "ms": "ms", "s": "s"}
-WIDE = {"description_width": "9em"}
+WIDE = {"description_width": "12em"}
 USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, beside those of the default
 
 
-def label(name: str) -> str:
-    """A parameter's name for people: "Task (ms)" for task_ms."""
-    *first, last = name.split("_")
-    return f"{' '.join(first).capitalize()} ({UNITS[last]})" if last in UNITS else name.replace("_", " ").capitalize()
-
-
-def control(parameter, value, on_change: Callable, facts: dict | None = None) -> tuple[widgets.Widget, Callable]:
-    """(the widget that shows a parameter with this value, a function that reads its value, unchecked).
+def control(item, experiment: str, value, on_change: Callable, facts=None) -> tuple[widgets.Widget, Callable]:
+    """(the widget that shows a parameter of an experiment with this value, a function that reads its value, unchecked).
 
     on_change is called after each change of the value; of what is typed, when its field is left. facts: those of the
     Python whose kinds of worker are offered.
     """
-    kind, title = parameter.annotation, label(parameter.name)
+    kind, title = item.annotation, parameter(item.name, experiment)
     look = {"description": title, "tooltip": kind.help, "style": WIDE}
     match kind:
         case parameters.Several():
-            return _several(parameter, value, title, on_change, facts)
+            return _several(item, value, title, on_change, facts)
         case parameters.TaskName():
-            box, choice = _task(kind.options(), kind.check(parameter.name, value), look)
+            box, choice = _task(kind.options(), kind.check(item.name, value), look)
         case parameters.OneOf():
-            box = choice = widgets.Dropdown(options=kind.options(), value=value, **look)
+            options = [(option(item.name, each), each) for each in kind.options()]
+            box = choice = widgets.Dropdown(options=options, value=value, **look)
         case _:
             box = choice = _field(value, **look)
     choice.observe(on_change, "value")
@@ -47,17 +43,17 @@ def python_choice(python) -> widgets.Dropdown:
     return widgets.Dropdown(options=names, value=value, description="Python", style=WIDE, layout=layout)
 
 
-def _several(parameter, value, title, on_change, facts):
+def _several(item, value, title, on_change, facts):
     """A chip for each option; for each kind of worker that this machine has; a field for numbers that have no chip."""
-    kind, fields = parameter.annotation.of, []
+    kind, fields = item.annotation.of, []
     chosen = value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
     if isinstance(kind, parameters.Number):
-        options = sorted({*parameter.default, *USUAL.get(parameter.name, ())})
+        options = sorted({*item.default, *USUAL.get(item.name, ())})
         others = " ".join(str(number) for number in chosen if number not in options)
         fields = [_field(others, description="others", placeholder="such as 3 6")]
     else:
         options = kinds.here(kind.options(), facts)
-    chips = [widgets.Checkbox(option in chosen, description=str(option), indent=False) for option in options]
+    chips = [widgets.Checkbox(one in chosen, description=option(item.name, one), indent=False) for one in options]
     row = widgets.HBox([widgets.HTML(f"<span>{title}</span>"), widgets.HBox([*chips, *fields])])
     row.add_class("conc-lab-row")
     for each in (*chips, *fields):
@@ -65,7 +61,7 @@ def _several(parameter, value, title, on_change, facts):
 
     def read():
         typed = [word for field in fields for word in field.value.replace(",", " ").split()]
-        found = list(map(parameters.parsed, [chip.description for chip in chips if chip.value] + typed))
+        found = [*compress(options, [chip.value for chip in chips]), *map(parameters.parsed, typed)]
         return sorted(found, key=lambda value: (isinstance(value, str), value)) if fields else found
 
     return row, read
@@ -76,8 +72,7 @@ def _task(names, value, look):
     tasks = {}
     for name in dict.fromkeys([*names, value]):
         task = TASKS.get(name)
-        label, nature = (f"{name} ({task.what})", task.nature) if task else (name, OWN)
-        tasks.setdefault(nature, {})[label] = name
+        tasks.setdefault(task.nature if task else OWN, {})[option("task", name)] = name
     (nature,) = [nature for nature, names in tasks.items() if value in names.values()]
     type_look = look | {"description": "Type of task", "orientation": "horizontal"}
     types = widgets.RadioButtons(options=[*tasks], value=nature, **type_look)

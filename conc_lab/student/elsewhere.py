@@ -38,6 +38,5 @@ def expect(lesson: str, facts: dict | None = None) -> Words:
         items[mark] += f"<li><b>{html.escape(place['where'])}</b>: {marked_up(place['text'])}</li>"
     here, others = (f"<ul style=\"list-style-type: '{mark} '\">{text}</ul>" for mark, text in items.items())
     cpus, start_method = words.count(facts["usable_cpus"], "usable CPU"), facts["start_methods"][0]
-    python = f"Python {facts['python']} {'with' if facts['gil'] else 'without'} the GIL"
-    this = f"{cpus}, {facts['system']}, {python}, processes by {start_method}"
+    this = f"{cpus}, {facts['system']}, Python {words.python(facts)}, processes start with {start_method}"
     return Words(f"<p><b>What to expect here</b>: {this}.</p>{here}<p><b>Elsewhere</b></p>{others}")

@@ -12,7 +12,7 @@ from ..engine.machine import machine
 from .bets import Words, lessons
 from .fragile import square_or_crash
 
-OPEN, RIGHT = "Not yet: replace the ... by your answer and run the cell again.", "✓ Right."
+OPEN, RIGHT = "Not yet: replace the ... with your answer and run the cell again.", "✓ Right."
 
 
 def _check(examine):
@@ -49,7 +49,7 @@ def _names(lesson, answer):
     texts = lessons()[lesson]["exercise"]
     right = set(texts["right"] if machine()["gil"] else texts.get("without the GIL", texts["right"]))
     names = set(answer)
-    yield names <= set(texts["asked"]), f"a set of these names is wanted: {', '.join(texts['asked'])}."
+    yield names <= set(texts["asked"]), f"give a set of names out of these: {', '.join(texts['asked'])}."
     for name in names & texts.keys():
         yield False, texts[name]
     yield names <= right, f"at least one of these {texts['extra']}"
@@ -81,7 +81,7 @@ check_batch = _check(functools.partial(_cases, "13_many_machines"))
 def check_chooses(answer):
     """Lesson 09: a kind of worker for each of four jobs, for CPython's default build."""
     jobs = lessons()["09_choose"]["exercise"]
-    yield isinstance(answer, dict) and {*answer} == {*jobs}, "a dictionary with the four jobs as its keys is wanted."
+    yield isinstance(answer, dict) and {*answer} == {*jobs}, "give a dictionary with the four jobs as its keys."
     yield ... not in answer.values(), OPEN
     yield {*answer.values()} <= {"serial", "threads", "processes"}, "choose among serial, threads and processes."
     for job, (kind, hint) in jobs.items():
@@ -92,8 +92,8 @@ def check_chooses(answer):
 def check_usable_cpus(answer):
     """Lesson 00: the number of CPUs that this notebook may use."""
     usable, logical = machine()["usable_cpus"], machine()["logical_cpus"]
-    yield answer == usable or answer != logical, "that is how many logical CPUs there are. Not all of them are yours."
-    yield answer == usable, "a whole number is wanted: lab.machine() says it, in the line usable_cpus."
+    yield answer == usable or answer != logical, "those are the machine's logical CPUs. Not all of them are yours."
+    yield answer == usable, "give a whole number. lab.machine() shows it as usable CPUs."
 
 
 @_check

@@ -43,9 +43,9 @@ def load(path: Path) -> dict:
         times = all(isinstance(one["handed_in"], str | None) for one in asked)
         letters = all(one["form"] in FORMS and one["answers"].items() <= POSSIBLE for one in asked)
         if not (CODE.fullmatch(content["code"]) and times and letters):
-            raise ValueError("a code, a form, a time or a letter in it is wrong")
+            raise ValueError("a code, form, time or letter in it is wrong")
     except UNREADABLE as error:
-        raise LabError(f"{path.name} is not a whole inventory: {error}; move it elsewhere") from error
+        raise LabError(f"{path.name} is not a complete inventory ({error}): move it elsewhere") from error
     return content
 
 
@@ -73,7 +73,7 @@ class Inventory:
         self.asked = kept.get(when, {"form": form or due, "handed_in": None, "answers": {}})
         if kept["code"] not in ("", self.code) or form not in (None, self.asked["form"]):
             begun = f"code {kept['code']!r} and form {self.asked['form']!r}"
-            raise LabError(f"{KEPT.name} was begun with {begun}: leave yours out, or keep the file elsewhere")
+            raise LabError(f"you began {KEPT.name} with {begun}: leave the new ones out, or move the file elsewhere")
 
     def answer(self, item: str, letter: str) -> None:
         """Keep an answer, a letter from A to D or "?". Raises LabError where it is none or cannot be kept."""
@@ -90,21 +90,21 @@ class Inventory:
     def _keep(self, **changed):
         kept, asked = _kept(), self.asked | changed
         if self.asked["handed_in"] or kept.get(self.when, self.asked) != self.asked:
-            raise LabError("these answers are handed in, or were changed in another notebook: run this cell again")
+            raise LabError("you handed these answers in, or changed them in another notebook: run this cell again")
         files.write(KEPT, json.dumps(kept | {"code": self.code, self.when: asked}, indent=1), "your answers")
         self.asked = asked
 
     def __repr__(self):
         """How many are answered; once they are handed in after the course, how many are right and what has changed."""
         if not self.asked["handed_in"]:
-            return f"{len(self.asked['answers'])} of 12 answered and kept. You can change them until you hand them in."
+            return f"{len(self.asked['answers'])} of 12 answered. You can change your answers until you hand them in."
         if self.when == "before":
-            return "Your twelve answers are handed in. After the course the same ideas come again, with the reasons."
+            return "Your twelve answers are handed in. After the course the same ideas come back, with reasons."
         new, before = right(self.asked), _kept().get("before", {"handed_in": None})
         if not before["handed_in"]:
             return f"{len(new)} of 12 are right. There is no first time to compare with."
         old = right(before)
-        change = f"Before, {len(old)} of 12 were right, now {len(new)}: {len(new) - len(old):+d}."
+        change = f"{len(old)} of 12 were right before the course, and {len(new)} are now: {len(new) - len(old):+d}."
         return f"{change} Newly right: {_numbers(new - old)}. No longer right: {_numbers(old - new)}."
 
     def reasons(self) -> str:

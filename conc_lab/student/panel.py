@@ -68,7 +68,7 @@ class Panel(Shell):
         self._controls, shown, rare, facts = {}, [], [], pythons.chosen(self._python.value)
         for item in parameters.described(self._function).values():
             value = values.get(item.name, item.default)
-            box, read = control(item, value, partial(self._on_control, item), facts)
+            box, read = control(item, self._function.__name__, value, partial(self._on_control, item), facts)
             self._controls[item.name] = box, read
             place = rare if isinstance(item.annotation, parameters.Number) and item.name not in self._set else shown
             place.append(box)
@@ -106,7 +106,7 @@ class Panel(Shell):
         run.stop()
         self.focus(self._run)
         self._end_other.layout.display = "none"
-        self.say("The other run is ended. Press Run.")
+        self.say("The other run has ended. Press Run.")
 
     def _on_save(self, _):
         result = self._job.result
@@ -125,7 +125,7 @@ class Panel(Shell):
         """Called by the job, mostly in its own thread, whenever something of it has changed."""
         if "result" in what:
             if self._source.value and self._measured is not self._asked:
-                self._before.value = folded("The run before", self._chart.value)
+                self._before.value = folded("The previous run", self._chart.value)
             self._measured = self._asked
             getattr(self._bet, "met", lambda result, draw: draw(result))(job.result, self._draw)
             table = picture.table(job.result).to_html(index=False, border=0, justify="left")
@@ -142,7 +142,7 @@ class Panel(Shell):
         self._save.disabled = running or not job.result
         self._end_other.layout.display = "" if isinstance(error, Busy) else "none"
         self._detail.value = folded("Details", _code(error.detail)) if error and error.detail else ""
-        kept = "the rounds that were complete" if self._measured is self._asked else "the run before"
+        kept = "the rounds that were finished" if self._measured is self._asked else "the previous run"
         stopped = f"Stopped; the chart shows {kept}." if job.result else "Stopped."
         said = {"idle": "Ready.", "running": progress_text(*job.progress), "done": "Done.", "cancelled": stopped}
         self.say(said.get(job.state) or f"Not measured: {error}.", "bad" if error else "")
@@ -150,13 +150,13 @@ class Panel(Shell):
     def _show_source(self):
         """Say where the chart comes from, in amber where the controls say something else by now; else keep its room."""
         if not self._job.result:
-            self._chart.value = room(self._function.__name__, self.values(), "Press Run: the chart comes here.")
+            self._chart.value = room(self._function.__name__, self.values(), "Press Run. The chart appears here.")
             return
         warning, running = "", self._job.state == "running"
         if running and self._measured is not self._asked:
-            warning = "This is the run before, until the first round is complete."
+            warning = "This is the previous run, until the first round is finished."
         elif self._settings() != self._measured:
-            warning = f"The controls have changed since{' this run began' if running else ': press Run'}."
+            warning = f"You have changed the settings since {'this run began' if running else 'this run: press Run'}."
         text = f'{html.escape(provenance(self._job.result))}<div class="conc-lab-warning">{warning}</div>'
         self._source.value = f'<div class="conc-lab">{text}</div>'
 

@@ -10,7 +10,7 @@ from ..engine.stats import where
 
 MOST_TRACKS = 6
 BLOCK = ["worker", "start_ms", "end_ms", "cpu_ms", "cpu"]
-NOTE = "A measured block says how much of it the worker ran. It does not say when, or who held a lock."
+NOTE = "A measured block shows how much of its time the worker ran. It doesn't show when, or who held a lock."
 
 
 def play(result: Result, task: str | None = None, kind: str | None = None, workers: int | None = None) -> Player:
@@ -20,12 +20,12 @@ def play(result: Result, task: str | None = None, kind: str | None = None, worke
     most workers (eight at most), or this kind and number of workers. Raises LabError where there is nothing to play.
     """
     if getattr(result, "experiment", None) not in ("timeline", "speedup"):
-        raise LabError("lab.play plays what lab.timeline(…) or lab.speedup(…) returned, or a recording of one of them")
+        raise LabError("lab.play needs what lab.timeline(…) or lab.speedup(…) returned, or a recording of one of them")
     asked = {name: value for name, value in (("task", task), ("kind", kind), ("workers", workers)) if value is not None}
     runs = _runs(result, where(result.shown, round=result.frame["round"].max()))
     chosen = where(runs[runs.kind != "serial"], **asked)
     if chosen.empty:
-        raise LabError("this result has no such run to play: ask for another task, kind or workers, or measure again")
+        raise LabError("this result has no such run: ask for another task, kind or number of workers, or measure again")
     runs = kit.ordered(pandas.concat([where(runs, kind="serial"), chosen]), ["kind", "workers", "task"], kind=kit.LOOKS)
     most = runs.groupby(["kind", "task"], sort=False).tail(1).head(MOST_TRACKS)
     numbered = result.experiment == "speedup"

@@ -11,7 +11,6 @@ from ..engine.result import ODD, Result, recording
 
 MARKS = {"d": "◆", "o": "●", "s": "■", "X": "✖", "v": "▼", "^": "▲", "<": "◀", "D": "◆", "P": "✚"}  # a chart's
 COLORS = {kind: f"--conc-mark: {light}; --conc-on-dark: {dark}" for kind, (light, dark) in kit.HUES.items()}
-PLAIN = str.maketrans("", "", "[]'")
 
 
 def shown(result: Result, bet=None) -> tuple[str, str]:
@@ -32,7 +31,7 @@ def _item(kind, *texts):
 
 def provenance(result: Result) -> str:
     """What was measured, when and where, as a line of text."""
-    said = [f"{name.replace('_', ' ')} {str(value).translate(PLAIN)}" for name, value in result.params.items()]
+    said = [words.setting(name, value, result.experiment) for name, value in result.params.items()]
     facts, at = result.machine, datetime.datetime.fromisoformat(result.started).astimezone()
     cpus = words.count(facts["usable_cpus"], "usable CPU")
     return f"Measured at {at:%H:%M}: {' · '.join([*said, cpus, f'Python {words.python(facts)}'])}"

@@ -7,11 +7,11 @@ const HALF = 0.5; // of a measured block: from this share on its worker is said 
 const PLAY_S = 12; // about how long the whole takes at the speed that is set first
 const STEP_MS = 1200; // between two steps, where the reader asked for less motion
 const LEGEND = {
-  runs: "runs", thin: "thin: it ran for part of the block; nobody knows which part",
-  lock: "waits for the lock", cpu: "waits for a CPU", waits: "a wait of its own",
-  unknown: "not running, reason unknown",
+  runs: "runs", thin: "thin: it ran for part of this time, not known which part",
+  lock: "waits for the lock", cpu: "waits for a CPU", waits: "waits in its task",
+  unknown: "not running, reason not known",
 };
-const MEANT = { lock: "waits for the lock", cpu: "waits for a CPU", waits: "begins a wait of its own" };
+const MEANT = { lock: "waits for the lock", cpu: "waits for a CPU", waits: "waits in its task" };
 
 // A time in milliseconds, in words with its unit.
 const ms = (time) => (time >= 1 || time === 0 ? `${+time.toPrecision(3)} ms` : `${+(1000 * time).toPrecision(3)} µs`);
@@ -34,7 +34,7 @@ const runs = (block) => block.state === "runs" && block.share >= HALF;
 // What a worker does from the start of a block on, in words.
 function told(track, block, takes) {
   if (MEANT[block.state]) return MEANT[block.state];
-  if (block.state === "unknown" || block.share < 0.005) return "does not run, reason unknown";
+  if (block.state === "unknown" || block.share < 0.005) return "isn't running, reason not known";
   const where = block.cpu === null ? "" : ` on CPU ${block.cpu}`;
   const part = track.modelled || block.share > 0.95 ? "" : ` for ${Math.round(100 * block.share)}% of this block`;
   return `${takes ? "takes the lock and " : ""}runs${part}${where}`;
@@ -192,7 +192,7 @@ function render({ model, el }) {
     questions = tracks.flatMap((track) => handovers(track, eps)).sort((a, b) => a.time - b.time);
     const rates = [-3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power));
     const fitting = rates.filter((each) => end / each > 2 && end / each < 240);
-    speeds.replaceChildren(...fitting.map((each) => new Option(`${ms(each)} of the run take 1 s`, each)));
+    speeds.replaceChildren(...fitting.map((each) => new Option(`1 s shows ${ms(each)} of the run`, each)));
     speeds.value = rate = fitting.find((each) => end / each <= PLAY_S) ?? fitting.at(-1);
     root.setAttribute("aria-label", `Player: ${tracks.map((track) => track.label).join("; ")}`);
     canvas.setAttribute("role", "img");
@@ -203,7 +203,7 @@ function render({ model, el }) {
     [hits, count] = [0, 0];
     close();
     answers.replaceChildren();
-    say("Press Play or Step. The arrow keys step, too.");
+    say("Press Play, or go step by step with Step or the arrow keys.");
     [time, fresh] = [0, true];
     paint();
   }
@@ -272,7 +272,7 @@ function render({ model, el }) {
       });
       if (!track.lock.length) continue;
       const top = track.lanesTop + LANE * track.lanes.length + 2;
-      write("the lock, held by", 0, top + LOCK / 2, LEFT - 8, look.text);
+      write("who has the lock", 0, top + LOCK / 2, LEFT - 8, look.text);
       for (const { lane, start, end: stop } of track.lock) {
         const wide = Math.max(1, x(stop) - x(start));
         draw(pen, x(start), top, wide, LOCK, "runs", 0.9, look.text, look.grey);
@@ -284,7 +284,7 @@ function render({ model, el }) {
     legend.replaceChildren();
     for (const [name, block] of seen) {
       const entry = add(legend, "span");
-      if (!block) entry.textContent = "number in a block: its CPU";
+      if (!block) entry.textContent = "a number in a block: the CPU it ran on";
       else {
         const swatch = add(entry, "canvas", "", { width: 26 * dpr, height: 16 * dpr, ariaHidden: "true" });
         swatch.getContext("2d").scale(dpr, dpr);
@@ -292,7 +292,7 @@ function render({ model, el }) {
         entry.append(LEGEND[name]);
       }
     }
-    if (shortest < 1) add(legend, "span", "The shortest blocks are drawn longer than they are: one pixel.");
+    if (shortest < 1) add(legend, "span", "Very short blocks are drawn one pixel wide, longer than they were.");
     frame();
   }
 
@@ -339,7 +339,7 @@ function render({ model, el }) {
   }
 
   function start() {
-    if (asked) return say(`${question()} Answer first, or move the time.`);
+    if (asked) return say(`${question()} Answer first, or move the slider.`);
     if (time >= end) [time, fresh] = [0, true];
     play.textContent = "Pause";
     if (calm.matches) {
@@ -449,8 +449,8 @@ function render({ model, el }) {
     if (ask.checked) [time, fresh] = [0, true];
     frame();
     say(!ask.checked ? "No more questions." : questions.length
-      ? `Press Play: it halts where the turn changes, and asks you who runs next. Questions: ${questions.length}.`
-      : "Nothing to ask here: nowhere does one worker clearly stop and another begin.");
+      ? `Press Play. It stops ${questions.length} times, wherever another worker takes over, and asks who runs next.`
+      : "There's nothing to ask: no worker clearly stops just as another starts.");
   };
   root.onkeydown = (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target === speeds) return;

@@ -77,7 +77,7 @@ def still(tracks):
         kit.names(ax, [name for name, _ in track.lanes])
         ax.set_title(track.label, fontsize=10, loc="left")
         ax.autoscale(axis="x", tight=True)
-    waits = "\nhatched: it waits for the lock; dotted: for a CPU" * tracks[0].modelled
-    axes[-1].set_xlabel(f"milliseconds; the thicker a block, the more of it the worker ran{waits}")
+    waits = "\nhatched: waits for the lock; dotted: waits for a CPU" * tracks[0].modelled
+    axes[-1].set_xlabel(f"milliseconds; the thicker a block, the longer the worker ran during it{waits}")
     told = "; ".join(map(str, tracks))
     return ax.figure, f"Who ran when, block by block. {told}.", words.sentence(told)

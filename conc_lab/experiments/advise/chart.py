@@ -114,7 +114,7 @@ def advise_chart(result: Result, bet):
         # Threads often lie on the loop's line: that one is thin and theirs broken, so that both are seen.
         look = {"linewidth": 1} if line.kind == "serial" else {"linewidth": 2.5, "dashes": (3, 2)}
         look |= kit.LOOKS[line.kind] | {"markersize": 8, "markevery": [seconds.index.get_loc(items)]}
-        ax.plot(seconds[line.Index], **look, label=line.name.replace(line.kind, words.label(line.kind, result)))
+        ax.plot(seconds[line.Index], **look, label=line.name.replace("processes", words.label("processes", result)))
     kit.log(ax, "x", "{:,.0f}".format, [100**power for power in range(7)])
     kit.log(ax, "y", words.duration)
     ax.set(xlabel=f"items (calls of {task}); marked: {items:,}", ylabel="predicted time")

@@ -43,8 +43,8 @@ def advise(
     task: TaskName("the task; one item is one call of it") = "count_primes",
     items: Number(1, 10**9, "how many items are to be done") = 10_000,
     kinds: Kinds("threads", "processes", *KINDS[1:]) = ("threads", "asyncio", "processes", "interpreters"),
-    task_ms: Number(0.1, 1000, "milliseconds an item of a built-in task takes alone", whole=False) = 10,
-    within_s: Number(1, 60, "seconds for measuring", whole=False) = by_profile(2, 8, 12),
+    task_ms: Number(0.1, 1000, "how long one item takes alone, in ms (built-in tasks)", whole=False) = 10,
+    within_s: Number(1, 60, "how long to measure, in seconds", whole=False) = by_profile(2, 8, 12),
 ) -> Rows:
     """Predict how long this many items take on each kind of worker, and say which to use; one row is one batch.
 

@@ -30,7 +30,7 @@ NOTHING = tasks.Task("nothing", tasks.OWN, "", worker.nothing, None)
 def cluster(
     parts: Several(OneOf(lambda: [*PARTS], "what is measured"), "part") = ("cost", "threads", "loss"),
     kinds: Kinds("threads", "processes", *START_METHODS, help="what Dask is compared with") = ("threads", "processes"),
-    calls: Number(10, 100_000, "how many tasks that do nothing tell what one costs") = by_profile(200, 1000, 2000),
+    calls: Number(10, 100_000, "how many tasks that do nothing are timed") = by_profile(200, 1000, 2000),
     rounds: ROUNDS = by_profile(1, 3, 5),
 ) -> Rows:
     """Measure a Dask cluster on this machine next to other pools of two workers; one row is one part of one pool.

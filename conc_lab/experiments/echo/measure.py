@@ -13,7 +13,7 @@ from ..pingpong.measure import RUN_MS, process, round_trips
 
 
 def echo(
-    workers: Several(Number(1, 64, "threads or processes that compute beside the echo"), "workers") = (1, 2),
+    workers: Several(Number(1, 64, "threads or processes that compute next to the echo"), "workers") = (1, 2),
     intervals_us: INTERVALS_US = DEFAULT_US,
     run_ms: RUN_MS = by_profile(20, 100, 300),
     rounds: ROUNDS = by_profile(2, 5, 9),

@@ -35,7 +35,7 @@ def faults(
     faults: Several(OneOf(lambda: [*FAULTS], "how the worker fails"), "fault") = ("raise", "segfault", "hang"),
     apis: Several(OneOf(lambda: APIS, "the class of the standard library that runs the workers"), "api") = COMMON,
     kinds: Kinds("processes", *START_METHODS, help="how processes are started") = ("processes",),
-    patience_s: Number(0.5, 60, "seconds to wait for what may never come", whole=False) = by_profile(1.5, 3, 10),
+    patience_s: Number(0.5, 60, "how long to wait for a result, in seconds", whole=False) = by_profile(1.5, 3, 10),
 ) -> Rows:
     """Make a worker fail in each way, under each API, in a program of its own; one row is one case.
 

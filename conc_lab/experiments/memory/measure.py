@@ -28,9 +28,9 @@ INSIDE = ("threads", "interpreters")  # kinds of worker that live inside the pro
 
 def memory(
     workers: Several(Number(1, 64, "how many workers"), "workers") = (1, 2, 4),
-    kinds: Kinds(*KINDS, help="kinds of worker; a process by how it starts") = KINDS,
+    kinds: Kinds(*KINDS, help="kinds of worker, processes by start method") = KINDS,
     parent_data: OneOf(lambda: ("none", "bytes", "ints"), "what the program holds before its workers start") = "none",
-    data_mb: Number(0, 100, "how much of it, in millions of bytes") = by_profile(20, 100, 100),
+    data_mb: Number(0, 100, "how much of it, in MB") = by_profile(20, 100, 100),
     touch: Several(OneOf(lambda: TOUCHES, "what each worker does with the data"), "touch") = ("untouched",),
     rounds: ROUNDS = by_profile(1, 3, 5),
 ) -> Rows:

@@ -31,9 +31,9 @@ def races(
     kinds: Kinds("threads", "processes", *START_METHODS) = ("threads", "processes"),
     counts: Several(OneOf(lambda: COUNTS, "what the workers update"), "count") = COUNTS,
     methods: Several(OneOf(lambda: METHODS, "what happens between read and write"), "method") = METHODS,
-    turns: Number(1, 100_000, "updates by each worker, handshake and call") = by_profile(50, 500, 2000),
-    increments: Number(1, 10_000_000, "updates by each worker, plain") = by_profile(20_000, 200_000, 1_000_000),
-    patience_ms: Number(1, 10_000, "milliseconds until a deadlock counts as one") = by_profile(200, 500, 500),
+    turns: Number(1, 100_000, "updates by each worker, by handshake or call") = by_profile(50, 500, 2000),
+    increments: Number(1, 10_000_000, "updates by each worker, by +=") = by_profile(20_000, 200_000, 1_000_000),
+    patience_ms: Number(1, 10_000, "milliseconds before a wait counts as a deadlock") = by_profile(200, 500, 500),
     rounds: ROUNDS = by_profile(1, 3, 5),
 ) -> Rows:
     """Count what two workers add to one count, with and without a lock; one row is one variant in one round.

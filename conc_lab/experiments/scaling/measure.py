@@ -17,7 +17,7 @@ TASKS = 40  # so that a twentieth of the job is a whole number of them
 
 def scaling(
     task: TaskName("what the job's tasks do") = "count_primes",
-    serial_percent: Several(Number(0, 100, "percent of the job for one worker alone"), "serial percent") = (0, 20, 50),
+    serial_percent: Several(Number(0, 100, "percent of the job that is serial"), "serial percent") = (0, 20, 50),
     workers: Several(Number(1, 64, "how many workers"), "workers") = (2,),
     kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),
     task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = by_profile(2, 5, 30),

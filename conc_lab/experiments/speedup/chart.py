@@ -162,7 +162,7 @@ def setup_chart(result: Result, bet):
         left += 1000 * lines[phase]
         lines["said"] += f", {phase} " + lines[phase].map(words.duration)
     kit.names(ax, lines.name)
-    ax.legend(ncols=3, **kit.LEGEND)
+    ax.legend(ncols=3, labels=[words.option("phases", phase) for phase in PHASES], **kit.LEGEND)
     most = lines.groupby("kind", sort=False).said.last()
     return ax.figure, f"Median times of {what}: {'; '.join(lines.said)}.", words.sentence(*most)
 

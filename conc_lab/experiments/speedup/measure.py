@@ -29,7 +29,7 @@ def speedup(
     task: TaskName("what every worker does") = "count_primes",
     workers: Several(Number(1, 256, "how many workers"), "workers") = (1, 2),
     kinds: Kinds("threads", "processes", *kinds.KINDS[1:]) = ("threads", "processes"),
-    task_ms: Number(0.1, 60_000, "milliseconds a task takes alone", whole=False) = by_profile(2, 10, 30),
+    task_ms: Number(0.1, 60_000, "how long one task takes alone, in ms", whole=False) = by_profile(2, 10, 30),
     rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Time the same tasks with every kind and number of workers; one row is one variant in one round.

@@ -29,7 +29,7 @@ def startup(
     kinds: Kinds(*KINDS) = KINDS,
     workers: Several(Number(1, 32, "how many workers start together"), "workers") = (1, 2),
     main_imports: OneOf(lambda: tuple(IMPORTS), "what the program's main file imports") = "nothing",
-    starts: Number(2, 50, "starts in a row, each time it is a variant's turn") = by_profile(2, 5, 9),
+    starts: Number(2, 50, "starts in a row of the same kind") = by_profile(2, 5, 9),
     rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Time workers from asking for them to their first answer; one row is one start of `workers` together.

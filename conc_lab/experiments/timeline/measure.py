@@ -20,8 +20,8 @@ BLOCK_MS, WINDOW_MS = (50, 1000) if os.name == "nt" else (2, 120)  # Windows cou
 def timeline(
     tasks: Several(TaskName("what both workers do"), "task") = ("count_primes", "sha256", "sleep"),
     kinds: Kinds("threads", "processes", *kinds.START_METHODS, "interpreters") = ("threads", "processes"),
-    block_ms: Number(0.5, 1000, "milliseconds a block takes alone", whole=False) = BLOCK_MS,
-    window_ms: Number(10, 10_000, "milliseconds of recording") = WINDOW_MS,
+    block_ms: Number(0.5, 1000, "how long one block takes alone, in ms", whole=False) = BLOCK_MS,
+    window_ms: Number(10, 10_000, "how long to record, in ms") = WINDOW_MS,
     rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
     """Record two workers of each kind at each task; one row is one block of one worker.

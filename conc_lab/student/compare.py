@@ -16,9 +16,9 @@ FEWEST, LARGEST = "workers == workers.min()", "size_bytes == size_bytes.max()"
 BARE = f"{FEWEST} and main_imports == 'nothing'"
 COMPARED = {
     "contention": ("done", OF_ONE, words.times, "workers == @most", "{work}, {name}"),
-    "memory": ("each_bytes", "MB added by one worker more", megabytes, FEWEST, "{name}"),
+    "memory": ("each_bytes", "MB that one more worker adds", megabytes, FEWEST, "{name}"),
     "speedup": ("speedup", "speedup (serial in the same Python = 1)", words.times, "workers == @most", "{name}"),
-    "startup": ("answer_s", "time until the workers have answered", words.duration, BARE, "{way}"),
+    "startup": ("answer_s", "time until the workers answered", words.duration, BARE, "{way}"),
     "transfer": ("handover_s", "time for the largest object", words.duration, LARGEST, "{channel} to {kind}"),
 }
 MOST = 4  # panels
@@ -32,7 +32,7 @@ def compare(*results: Result) -> picture.Picture:
     """
     kinds = {(one.experiment, one.params.get("task")) if isinstance(one, Result) else ("", "") for one in results}
     if not 2 <= len(results) <= MOST or len(kinds) > 1 or kinds.pop()[0] not in COMPARED:
-        wanted = f"two to {MOST} results of one experiment and task, out of: {', '.join(COMPARED)}"
+        wanted = f"two to {MOST} results of the same experiment and task, one of: {', '.join(COMPARED)}"
         raise LabError(f"lab.compare takes {wanted}")
     return picture.drawn(compare_chart, results)
 

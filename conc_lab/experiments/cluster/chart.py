@@ -28,12 +28,12 @@ def summary(result: Result) -> pandas.DataFrame:
 
 def _name(part, kind, workers, threads):
     each = words.count(threads, "thread") + " each" * (workers > 1)
-    return words.name(kind, workers) + (f", {each}" if part == "threads" else "")
+    return words.name(kind, workers) + (f" with {each}" if part == "threads" else "")
 
 
 def _figure(line):
     if line["part"] == "loss":
-        more = f"{line['repeated']:.0f} repeated" if line["usable_again"] else "takes no new task"
+        more = f"{line['repeated']:.0f} repeated" if line["usable_again"] else "no new tasks"
         return f"{line['median']:.0f} results, {more}"
     return words.duration(line["median"]) if line["part"] == "cost" else f"{line['median']:.2f} cores"
 
@@ -58,7 +58,7 @@ def _cost(lines, result):
 SAID = {
     "cost": _cost,
     "threads": lambda lines, _: "pure Python: " + words.listed(lines.name + " kept " + lines.figure + " busy"),
-    "loss": lambda lines, _: f"after the loss of a worker: {'; '.join(lines.name + ' ' + lines.figure)}",
+    "loss": lambda lines, _: f"after the loss of a worker: {'; '.join(lines.name + ' had ' + lines.figure)}",
 }
 
 

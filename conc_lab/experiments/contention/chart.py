@@ -6,7 +6,7 @@ from ...drawing import kit, words
 from ...engine.stats import spread, where
 from .measure import SHARING
 
-NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
+NEEDS_TWO_CPUS = True  # to show its point: with one, a recording is shown next to it
 PANELS = {"append": "append an item and remove it", "read": "look at an item of a list"}
 OF_ONE = "work done in the same time (one thread with its own list = 1)"
 LISTS = {"own": "a list each", "shared": "one list"}

@@ -23,13 +23,13 @@ def echo_chart(result, bet):
     """
     lines = summary(result)
     alone, *threads, processes = lines[lines.workers <= min(result.params["workers"])].itertuples()
-    longest, parts = threads[0], [f"an answer took {alone.figure} alone"]
-    for line in dict.fromkeys((longest, threads[-1], processes)):
-        parts.append(f"{words.times(line.round_trip_us / alone.round_trip_us)} as long {line.name}")
+    longest, told = threads[0], dict.fromkeys((threads[0], threads[-1], processes))
+    parts = [f"{words.times(line.round_trip_us / alone.round_trip_us)} as long {line.name}" for line in told]
+    said = f"an answer took {alone.figure} alone. It took {words.listed(parts)}"
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 2
     why = f"at {us(longest.interval_us)} the echo waited for about one interval: a thread kept the GIL that long"
-    sentence = words.sentence(f"{parts[0]}, {words.listed(parts[1:])}", *[why] * (waited and result.machine["gil"]))
-    return *round_trips(result, lines, f"an answer took {parts[1]}"), sentence
+    sentence = words.sentence(said, *[why] * (waited and result.machine["gil"]))
+    return *round_trips(result, lines, f"an answer took {parts[0]}"), sentence
 
 
 def echo_verdict(echoed):

@@ -43,7 +43,7 @@ def us(value: float) -> str:
 def compared(frame: pandas.DataFrame, column: str, first: dict, second: dict) -> str:
     """How many times as much the rows that match `first` have as those that match `second`, where the rounds agree."""
     ratio, direction = paired(frame, column, first, second)
-    return "no clear difference" if direction == "unclear" else words.times(ratio)
+    return "unclear" if direction == "unclear" else words.times(ratio)
 
 
 def pingpong_chart(result, bet):

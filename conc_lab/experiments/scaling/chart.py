@@ -8,7 +8,7 @@ from ...engine.stats import at_once, character, where
 from ...modelling.laws import amdahl
 from ..speedup.chart import COST_LIMIT, medians
 
-NEEDS_TWO_CPUS = True  # with one, a recording stands beside it
+NEEDS_TWO_CPUS = True  # with one, a recording is shown next to it
 LABELS = {"speedup": "speedup of the job\n(serial = 1)", "cores_busy": "cores\nbusy"}
 
 
@@ -64,7 +64,7 @@ def _said(line, waits):
     said = f"{words.name(kind, workers)} were {each(line.speedup)} as fast as serial"
     busy = "" if waits else f". They kept {each(line.cores_busy, '{:.2f}'.format)} cores busy"
     parts = f"with {each(line.percent, '{:g}%'.format)} of the job serial"
-    return f"{said} {parts}. Amdahl's law allows {each(line.bound)}{busy}"
+    return f"{said} {parts}{busy}. Amdahl's law allows {each(line.bound)}"
 
 
 def _doubts(result, lines, waits):

@@ -42,7 +42,7 @@ def test_what_carries_no_law_is_refused():
     """Two CPUs, fewer than five numbers of workers, and speedups that jump are refused, whatever else was measured."""
     line = {workers: float(workers) for workers in WORKERS}
     for cpus in (1, 2, 4):
-        with pytest.raises(LabError, match=rf"at least 5 numbers of workers .* there are {cpus}$"):
+        with pytest.raises(LabError, match=rf"at least 5 numbers of workers .* this run has {cpus}$"):
             fitted(line, cpus)
     with pytest.raises(LabError, match="follow another one"):
         fitted({1: 1.0, 2: 1.9, 3: 0.5, 4: 3.9, 5: 0.6, 6: 6.0}, 16)
@@ -53,7 +53,7 @@ def test_a_picture_of_laws(monkeypatch):
     """`lab.laws` says what two workers tell, less where a task got dearer, and fits waits on any number of CPUs."""
     monkeypatch.setattr(picture, "drawn", lambda maker, *args: picture.Picture(b"", b"", *maker(*args)[1:]))
     two = lab.laws(made(TWO))
-    assert "Processes: no law can be fitted: " in two.sentence and two.alt.endswith(two.sentence)
+    assert "Processes: no law can be fitted, because " in two.sentence and two.alt.endswith(two.sentence)
     assert "2 processes were 1.90× as fast as serial, as if 5.3% of the work were serial" in two.sentence
     dear = lab.laws(made({("processes", 2): 1.3}, busy={("processes", 2): 2.0})).sentence
     assert "a serial part: each task cost 1.54 times the CPU time" in dear and "as if" not in dear

@@ -56,7 +56,7 @@ def pingpong_chart(result, bet):
     for place, partners in lines.groupby("place", sort=False):
         threads, processes, _ = partners[VARIANT].to_dict("records")
         by_pipe.append(f"{place} {compared(rows, 'round_trip_us', threads, processes)}")
-    parts.append(f"threads took this many times as long as processes, with the same pipe: {', '.join(by_pipe)}")
+    parts.append(f"with the same pipe, threads took this many times as long as processes: {', '.join(by_pipe)}")
     one, two = (where(lines, place=place).round_trip_us.to_numpy() for place in PLACES[:2])
     if len(two):
         least, most = words.times(min(two / one)), words.times(max(two / one))

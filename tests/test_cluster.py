@@ -50,10 +50,10 @@ def test_what_the_chart_says():
     lost += [row("loss", "dask", tasks=8, results=8, repeated=3, usable_again=True)]
     said = picture.show(made(*cost, *busy, *lost)).sentence
     assert said == (
-        "A task that does nothing costs 2 threads 20 µs and 2 Dask workers 1 ms; two Dask workers beat a plain loop "
-        "where a task takes over 2 ms. Pure Python: 1 Dask worker, two threads kept 1.00 cores busy and 2 Dask "
-        "workers, one thread each kept 1.90 cores busy. When a worker was lost: 2 spawn processes 4 results, takes no "
-        "new task and 2 Dask workers 8 results, 3 repeated."
+        "A task that does nothing took 20 µs with 2 threads and 1 ms with 2 Dask workers. Two Dask workers beat a "
+        "plain loop when a task takes over 2 ms. Pure Python: 1 Dask worker with two threads kept 1.00 cores busy and "
+        "2 Dask workers with one thread each kept 1.90 cores busy. After the loss of a worker: 2 spawn processes had 4 "
+        "results, no new tasks; 2 Dask workers had 8 results, 3 repeated."
     )
     for wall_s, word in ((0.005, "100,000"), (0.1, "10,000"), (1, "1,000"), (10, "100")):
         assert chart.dask_rate_verdict(made(row("cost", "dask", wall_s=wall_s))).word == word

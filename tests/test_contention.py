@@ -48,13 +48,13 @@ def test_chart():
     names = [tick.get_text() for tick in figure.axes[1].get_yticklabels()]
     assert names == [
         "1 thread, its own list",
-        "1 thread, a list of another",
+        "1 thread, another's list",
         "2 threads, a list each",
         "2 threads, one list",
     ]
     assert [bar.get_width() for bar in figure.axes[0].patches][:4] == pytest.approx([1, 0.75, 2, 0.5])
     assert "look at an item of a list, 2 threads, one list: 0.50× (0.25× to 0.75×)" in alt
-    assert sentence.startswith(PYTHON + " without the GIL, work done against one thread with its own list. Append")
+    assert sentence.startswith(PYTHON + " without the GIL: work done, where one thread with its own list is 1. Append")
     assert "2 threads, a list each 2.00× (in every round), 2 threads, one list 0.50× (0.25× to 0.75×)." in sentence
 
 

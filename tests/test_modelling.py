@@ -160,9 +160,7 @@ def test_the_panel():
     workers.value = 2
     model, measured = shown._player.tracks
     assert model.modelled and not measured.modelled and len(measured.blocks) == 2 and model.lock
-    believed = (
-        "fitted to three measured points with threads, and is off there by 1% at most. Measured on two CPUs: 1.00×."
-    )
+    believed = "fitted to three measured points with threads, and is at most 1% off there. Measured on two CPUs: 1.00×."
     assert shown.status.said.startswith("2 threads on two CPUs: 1.00× as fast") and shown.status.said.endswith(believed)
     workers.value, cpus.value = 16, 8
     (model,) = shown._player.tracks
@@ -176,9 +174,9 @@ def test_the_panel():
     assert shown.status.said.startswith("16 processes on eight CPUs: no figure, because the model is 25% too high")
     assert shown._player.tracks[0].title == "4 processes on two CPUs"  # the nearest that was measured
     starved = result_of(fit.Fitted([Work(0.01)], {}), at=[("threads", 1), ("threads", 2)])
-    assert lab.model(starved).status.said.endswith("fitted to a recording from two CPUs.")
+    assert lab.model(starved).status.said.endswith("the model uses a recording from two CPUs.")
     off = result_of(fit.Fitted([Work(0.01)], {}), {variant: 0.8 for variant in MEASURED[1:]}.items())
-    note = "In your run the model is 25% too high where processes were measured. So the model is fitted to a recording"
+    note = "In your run the model is 25% too high where processes were measured. So the model uses a recording"
     assert note in lab.model(off).status.said
     for how, error in (
         *(({"cpus": number}, rf"^cpus must .* between 1 and 1024, got {number}$") for number in (0, 10_000)),
@@ -202,7 +200,7 @@ def test_the_chart():
         "The model on 1, 16 CPUs: threads 1.00×, 1.00×."
     )
     assert "Processes: no figures, because the model is 25% too high" in sentence
-    assert sentence.startswith("Alone, a task takes 10 ms: 10 ms computing (9.7 ms to 10 ms of it with the lock)")
+    assert sentence.startswith("Alone, a task takes 10 ms: 10 ms computing, 9.7 ms to 10 ms of that with the GIL")
     chunks = {"cpu_ms": 10.0, "chunk": 10, "handover_ms": 0.3}
     advice = made_advice({("threads", 2): (1.0, 1), ("processes", 2): (1.95, 60, chunks)}, cpu_ms=10.0)
     assert fit.fitted(advice).costs["processes", 2] == pytest.approx(Costs(0.0001, 0.999, 0.0002, 10))

@@ -51,8 +51,8 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
 
     known = {workers: speed for workers, speed in speedups.items() if workers <= cpus}
     if len(known) < FEWEST:
-        why = f"it takes at least {FEWEST} numbers of workers for which there are CPUs, and here are {len(known)}"
-        raise LabError(f"no law is fitted, because {why}")
+        why = f"that takes at least {FEWEST} numbers of workers with a CPU for each, and this run has {len(known)}"
+        raise LabError(f"no law can be fitted, because {why}")
     workers, speeds = numpy.array([*known], float), numpy.array([*known.values()], float)
     weights = speeds / workers
     terms, wanted = (numpy.array([workers - 1, workers * (workers - 1)]) * weights).T, 1 - weights
@@ -62,7 +62,7 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
     more = len(known) - 2
     variance = ((terms @ free - wanted) ** 2).sum() / more
     if ((terms @ best - wanted) ** 2).mean() > 0.15**2:  # on average further off the curve than noise
-        raise LabError("no law is fitted, because these speedups follow another one")
+        raise LabError("no law can be fitted, because these speedups follow another one")
     twice_f = more * (0.05 ** (-2 / more) - 1)  # F's quantile for two figures has this closed form
     half = numpy.sqrt(twice_f * variance * numpy.diag(numpy.linalg.inv(terms.T @ terms)))
     low, high = numpy.minimum(free - half, best).clip(0), numpy.maximum(free + half, best)

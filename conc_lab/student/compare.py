@@ -16,9 +16,9 @@ FEWEST, LARGEST = "workers == workers.min()", "size_bytes == size_bytes.max()"
 BARE = f"{FEWEST} and main_imports == 'nothing'"
 COMPARED = {
     "contention": ("done", OF_ONE, words.times, "workers == @most", "{work}, {name}"),
-    "memory": ("each_bytes", "MB added by one worker more", megabytes, FEWEST, "{name}"),
+    "memory": ("each_bytes", "MB that one more worker adds", megabytes, FEWEST, "{name}"),
     "speedup": ("speedup", "speedup (serial in the same Python = 1)", words.times, "workers == @most", "{name}"),
-    "startup": ("answer_s", "time until the workers have answered", words.duration, BARE, "{way}"),
+    "startup": ("answer_s", "time until the workers answered", words.duration, BARE, "{way}"),
     "transfer": ("handover_s", "time for the largest object", words.duration, LARGEST, "{channel} to {kind}"),
 }
 MOST = 4  # panels

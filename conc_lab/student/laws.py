@@ -31,7 +31,7 @@ def _drawn(result, lines, limit):
         except LabError as refused:
             said.append(f"{kind}: {_few(rows, refused)}")
     shares = [f"{_percent(law.contention)} for {kind}" for kind, law in known.items()]
-    title = f"serial share by the law: {words.listed(shares)}" if shares else "no law is fitted"
+    title = f"serial share by the law: {words.listed(shares)}" if shares else "no law can be fitted"
     ax = kit.figure(4, f"{result.params['task']}: {title}").add_subplot(ylabel="speedup (serial = 1)")
     many = numpy.linspace(1, max([2, *lines.workers]), 200)
     ax.plot(many, numpy.minimum(many, limit), **kit.REFERENCE, label="ideal")
@@ -42,11 +42,11 @@ def _drawn(result, lines, limit):
         if kind in known:
             upto = many[many <= rows.workers[counts].max()]
             ax.plot(upto, universal(upto, *known[kind][:2]), color=look["color"], linewidth=1.5)
-    ax.set(ylim=(0, None), xlim=(0, None), xlabel="workers (hollow: more than there are CPUs for)")
+    ax.set(ylim=(0, None), xlim=(0, None), xlabel="workers (hollow: more workers than CPUs)")
     ax.grid(True, axis="y")
     ax.legend(ncols=3, **kit.LEGEND)
     each = [f"{words.name(row.kind, row.workers)} {words.times(row.speedup)}" for row in lines.itertuples()]
-    told = words.sentence(*said or ["no kind was measured with as few workers as there are CPUs"])
+    told = words.sentence(*said or ["every measurement here had more workers than CPUs"])
     return ax.figure, f"Speedup by number of workers, of {result.params['task']}: {', '.join(each)}. {told}", told
 
 
@@ -59,9 +59,9 @@ def _law(law):
     """A fitted law in words."""
     (low, high), (least, most) = (map(_percent, ends) for ends in (law.contention_range, law.coherency_range))
     serial = f"as if {_percent(law.contention)} of the work were serial (σ, {low} to {high})"
-    pairs = f"each pair of workers lost {_percent(law.coherency)} of it (κ, {least} to {most}), with 95 % confidence"
+    pairs = f"each pair of workers lost {_percent(law.coherency)} (κ, {least} to {most}), with 95 % confidence"
     best = law.coherency_range[0] and (max(0, 1 - law.contention) / law.coherency) ** 0.5
-    return f"{serial} and {pairs}{f', so that {best:.0f} workers are the fastest' if best > 1.5 else ''}"
+    return f"{serial} and {pairs}{f'. Then {best:.0f} workers would be fastest' if best > 1.5 else ''}"
 
 
 def _few(rows, refused):
@@ -71,5 +71,5 @@ def _few(rows, refused):
         return f"{refused}"
     said = f"{refused}. {words.name(most.kind, most.workers)} were {words.times(most.speedup)} as fast as serial"
     if most.doubt:
-        return f"{said}; how much of that is a serial part is in doubt: {most.doubt}"
+        return f"{said}. That says little about a serial part: {most.doubt}"
     return f"{said}, as if {_percent(karp_flatt(most.workers, most.speedup))} of the work were serial (Karp and Flatt)"

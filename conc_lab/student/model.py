@@ -127,7 +127,7 @@ def model_chart(result: Result, cpus):
         there.plot(cpus, high, **look, label=words.label(kind, result))
         took, start = map(words.duration, (costs[kind, at[0]].handover_s, told[0].setup_s / asked[0][0]))
         off = [f"{model / real - 1:+.0%} for {name}" for _, name, real, model in mine]
-        sentences.append(f"{kind}: a hand-over takes {took}, a start {start}; the model is off by {words.listed(off)}")
+        sentences.append(f"{kind}: handing over takes {took}, a start {start}. The model is off by {words.listed(off)}")
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)
     kit.log(here, "y", "{:g}×".format, NUMBERS, base=2)
@@ -141,12 +141,12 @@ def model_chart(result: Result, cpus):
 
 
 def _parts(result):
-    """What a task is made of, in words; the share under the lock where threads tell it."""
+    """What a task is made of, in words; the share with the GIL where threads tell it."""
     known = fit.fitted(result)
     work, locked = known.works[0], [words.duration(work.bytecode_s) for work in sorted(known.works)]
     parts = {"computing": work.bytecode_s + work.released_s, "waiting": work.waits_s}
-    parts["at something that all tasks share"] = work.shared_s
+    parts["on something that all tasks share"] = work.shared_s
     said = [f"{words.duration(each_s)} {name}" for name, each_s in parts.items() if each_s > SMALL * sum(work)]
     if known.gil and "threads" in dict(known.costs.keys()) and parts["computing"] > SMALL * sum(work):
-        said[0] += f" ({' to '.join(dict.fromkeys((locked[0], locked[-1])))} of it with the lock)"
+        said[0] += f", {' to '.join(dict.fromkeys((locked[0], locked[-1])))} of that with the GIL"
     return f"alone, a task takes {words.duration(sum(work))}: {words.listed(said)}"

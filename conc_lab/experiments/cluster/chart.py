@@ -28,12 +28,12 @@ def summary(result: Result) -> pandas.DataFrame:
 
 def _name(part, kind, workers, threads):
     each = words.count(threads, "thread") + " each" * (workers > 1)
-    return words.name(kind, workers) + (f", {each}" if part == "threads" else "")
+    return words.name(kind, workers) + (f" with {each}" if part == "threads" else "")
 
 
 def _figure(line):
     if line["part"] == "loss":
-        more = f"{line['repeated']:.0f} repeated" if line["usable_again"] else "takes no new task"
+        more = f"{line['repeated']:.0f} repeated" if line["usable_again"] else "no new tasks"
         return f"{line['median']:.0f} results, {more}"
     return words.duration(line["median"]) if line["part"] == "cost" else f"{line['median']:.2f} cores"
 
@@ -44,21 +44,21 @@ def cluster_chart(result: Result, bet):
     told = [say(part, result) for name, say in SAID.items() if len(part := where(lines, part=name))]
     notes = ["each panel has a scale of its own"] * (len(told) > 1)
     what = "; ".join(notes + ["hatched: tasks without a result"] * ("loss" in set(lines.part)))
-    figure, alt = kit.bars(lines, "panel", "median", "lost", what, told[0].partition(";")[0])
+    figure, alt = kit.bars(lines, "panel", "median", "lost", what, told[0].partition(". ")[0])
     return figure, alt, words.sentence(*told)
 
 
 def _cost(lines, result):
-    each = words.listed(lines.name + " " + lines.figure)
+    each = words.listed(lines.figure + " with " + lines.name)
     pays = words.duration(2 * where(lines, kind="dask")["median"].item())  # half a task, and the cost, is less
-    worth = f"; two Dask workers beat a plain loop where a task takes over {pays}" * (result.machine["usable_cpus"] > 1)
-    return f"a task that does nothing costs {each}{worth}"
+    worth = f". Two Dask workers beat a plain loop when a task takes over {pays}" * (result.machine["usable_cpus"] > 1)
+    return f"a task that does nothing took {each}{worth}"
 
 
 SAID = {
     "cost": _cost,
     "threads": lambda lines, _: "pure Python: " + words.listed(lines.name + " kept " + lines.figure + " busy"),
-    "loss": lambda lines, _: f"when a worker was lost: {words.listed(lines.name + ' ' + lines.figure)}",
+    "loss": lambda lines, _: f"after the loss of a worker: {'; '.join(lines.name + ' had ' + lines.figure)}",
 }
 
 

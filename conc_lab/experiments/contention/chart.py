@@ -1,4 +1,4 @@
-"""Work done by threads with one list for all, and with a list each, over that of one thread."""
+"""Work done by threads that share one list, and by threads with a list each, over that of one thread."""
 
 import pandas
 
@@ -6,11 +6,11 @@ from ...drawing import kit, words
 from ...engine.stats import spread, where
 from .measure import SHARING
 
-NEEDS_TWO_CPUS = True  # to show its point: with one, a recording stands beside it
-PANELS = {"append": "append to a list, and pop", "read": "look at an item of a list"}
+NEEDS_TWO_CPUS = True  # to show its point: with one, a recording is shown next to it
+PANELS = {"append": "append an item and remove it", "read": "look at an item of a list"}
 OF_ONE = "work done in the same time (one thread with its own list = 1)"
 LISTS = {"own": "a list each", "shared": "one list"}
-ALONE = {"own": "its own list", "shared": "a list of another"}  # of one thread
+ALONE = {"own": "its own list", "shared": "another's list"}  # of one thread
 
 
 def against_one(result) -> pandas.DataFrame:
@@ -38,4 +38,4 @@ def contention_chart(result, bet):
     most = lines[lines.workers == lines.workers.max()]
     told = [f"{panel}: {', '.join(each.name + ' ' + each.figure)}" for panel, each in most.groupby("panel", sort=False)]
     drawn = kit.bars(lines, "panel", "done", "hatched", OF_ONE, f"Python {python}: {told[-1]}", sharex=True)
-    return *drawn, words.sentence(f"python {python}, work done against one thread with its own list", *told)
+    return *drawn, words.sentence(f"python {python}: work done, where one thread with its own list is 1", *told)

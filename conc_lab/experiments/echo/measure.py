@@ -1,4 +1,4 @@
-"""How long does a thread take to answer, beside threads or processes that compute?
+"""How long does a thread take to answer, next to threads or processes that compute?
 
 Round trips to a thread in another process. Each run is summarised by its median; all variants are in every round,
 in a shuffled order.
@@ -18,7 +18,7 @@ def echo(
     run_ms: RUN_MS = by_profile(20, 100, 300),
     rounds: ROUNDS = by_profile(2, 5, 9),
 ) -> Rows:
-    """Time round trips to a thread that answers, alone and beside others that compute; one row is one run.
+    """Time round trips to a thread that answers, alone and next to others that compute; one row is one run.
 
     Columns: round; kind of those others (threads of its process, processes: bare interpreters, or none), workers (how
     many they are), interval_us (None unless they are threads); trips, round_trip_us (the run's median; there and

@@ -45,8 +45,8 @@ def interval_chart(result, bet):
     intervals, most = result.params["intervals_us"], max(result.params["workers"])
     ends = [{"workers": most, "interval_us": end} for end in (min(intervals), max(intervals))]
     work, cpu = (compared(against_serial(result), column, *ends) for column in ("throughput", "cpu_cost"))
-    told = f"{lines.name.iloc[-1]} against {us(max(intervals))}: work done: {work}; CPU time: {cpu}"
+    told = f"{lines.name.iloc[-1]} instead of {us(max(intervals))}: work done {work}, CPU time {cpu}"
     if len(intervals) == 1:
-        told = "one interval alone shows no difference: measure with two or more"
+        told = "one interval has nothing to compare with: measure two or more"
     sentence = words.sentence(told, *result.frame.reason.dropna().unique())
     return *kit.bars(lines, "panel", "median", "hatched", what, told), sentence

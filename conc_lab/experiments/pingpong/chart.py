@@ -41,9 +41,9 @@ def us(value: float) -> str:
 
 
 def compared(frame: pandas.DataFrame, column: str, first: dict, second: dict) -> str:
-    """How many times as much the rows that match `first` have as those that match `second`, where the rounds tell."""
+    """How many times as much the rows that match `first` have as those that match `second`, where the rounds agree."""
     ratio, direction = paired(frame, column, first, second)
-    return "these rounds do not tell" if direction == "unclear" else words.times(ratio)
+    return "unclear" if direction == "unclear" else words.times(ratio)
 
 
 def pingpong_chart(result, bet):
@@ -55,12 +55,12 @@ def pingpong_chart(result, bet):
     parts = list((rows.place + ": " + rows.reason).dropna().unique())
     for place, partners in lines.groupby("place", sort=False):
         threads, processes, _ = partners[VARIANT].to_dict("records")
-        by_pipe.append(f"{place}: {compared(rows, 'round_trip_us', threads, processes)}")
-    parts.append(f"how long threads took against processes, through the same pipe: {'; '.join(by_pipe)}")
+        by_pipe.append(f"{place} {compared(rows, 'round_trip_us', threads, processes)}")
+    parts.append(f"with the same pipe, threads took this many times as long as processes: {', '.join(by_pipe)}")
     one, two = (where(lines, place=place).round_trip_us.to_numpy() for place in PLACES[:2])
     if len(two):
         least, most = words.times(min(two / one)), words.times(max(two / one))
-        parts.append(f"on two CPUs instead of one, a round trip took {least} to {most} as long")
+        parts.append(f"on two CPUs a round trip took {least} to {most} as long as on one")
     return *round_trips(result, lines, parts[-1]), words.sentence(*parts)
 
 
@@ -72,8 +72,8 @@ def C13_verdict(handed):
     by_pipe, by_lock = (paired(handed.frame, "round_trip_us", threads, processes)[1] for threads in (pipe, lock))
     return verdict.first(
         f"µs there and back, {lines.place[0]}: {', '.join(parts)}",
-        (by_pipe == "unclear", "cannot tell", "by the same pipe now one was ahead, now the other"),
-        (by_pipe == "more", "does not hold", "by the same pipe processes were faster"),
-        (by_lock == "more", "depends", "on how they hand over: by the same pipe threads lead, by a lock they do not"),
-        (True, "holds", "by the same pipe"),
+        (by_pipe == "unclear", "cannot tell", "with the same pipe, sometimes threads were faster, sometimes processes"),
+        (by_pipe == "more", "does not hold", "with the same pipe, processes were faster"),
+        (by_lock == "more", "depends", "on the means: with the same pipe threads are faster, with a lock they aren't"),
+        (True, "holds", "with the same pipe"),
     )

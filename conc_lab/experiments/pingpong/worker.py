@@ -1,4 +1,4 @@
-"""The other end of a round trip, and the threads that compute beside it."""
+"""The other end of a round trip, and the threads that compute next to it."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def answer(take, give, ended=()):
 
 
 def partner(threads=0, interval_us=5000):
-    """Answer stdin on stdout, beside so many threads that compute, at this switch interval."""
+    """Answer stdin on stdout, next to so many threads that compute, at this switch interval."""
     sys.setswitchinterval(interval_us / 1e6)
     for _ in range(threads):
         threading.Thread(target=count_primes, args=(sys.maxsize,), daemon=True).start()  # without end

@@ -1,4 +1,4 @@
-"""What a job with a serial part gained from more workers, against Amdahl's bound for that part."""
+"""What a job with a serial part gained from more workers, against Amdahl's limit for that part."""
 
 import numpy
 
@@ -8,7 +8,7 @@ from ...engine.stats import at_once, character, where
 from ...modelling.laws import amdahl
 from ..speedup.chart import COST_LIMIT, medians
 
-NEEDS_TWO_CPUS = True  # with one, a recording stands beside it
+NEEDS_TWO_CPUS = True  # with one, a recording is shown next to it
 LABELS = {"speedup": "speedup of the job\n(serial = 1)", "cores_busy": "cores\nbusy"}
 
 
@@ -27,16 +27,16 @@ def summary(result):
 
 
 def scaling_chart(result, bet):
-    """Speedup, and cores busy where the task computes, against the serial part; with Amdahl's bound for each number."""
+    """Speedup, and cores busy where the task computes, against the serial part; with Amdahl's limit for each number."""
     lines, waits = summary(result), character(result.frame) == "waits"
     variants, runs = lines.groupby(["kind", "workers"], sort=False), result.shown[result.frame.kind != "serial"]
     best = variants.get_group(tuple(lines.loc[lines.speedup.idxmax(), ["kind", "workers"]]))
-    title = _said(best, waits).partition(", where")[0].replace(" as fast as serial", "")
+    title = _said(best, waits).partition(". ")[0].replace(" were", ":").replace(" as fast as serial", "")
     axes = kit.stacked(3.6 if waits else 5, title, (3,) if waits else (3, 2))
     for column, ax in zip(LABELS, axes, strict=False):
         percent = numpy.linspace(0, 100, 101)
         for number in sorted({*numpy.minimum(lines.workers, at_once(result))}):
-            ax.plot(percent, amdahl(number, percent / 100), **kit.REFERENCE, label="Amdahl's bound")
+            ax.plot(percent, amdahl(number, percent / 100), **kit.REFERENCE, label="Amdahl's limit")
         for (kind, workers), line in variants:
             own, look = where(runs, kind=kind, workers=workers), kit.LOOKS[kind]
             ax.plot(100 * own.alone / own.tasks, own[column], **look | kit.SMALL)
@@ -61,18 +61,18 @@ def _said(line, waits):
         return words.listed(list(map(say, values)))
 
     (kind,), (workers,) = line.kind.unique(), line.workers.unique()
-    said = f"{words.name(kind, workers)}: {each(line.speedup)} as fast as serial"
-    busy = "" if waits else f"; cores busy: {each(line.cores_busy, '{:.2f}'.format)}"
+    said = f"{words.name(kind, workers)} were {each(line.speedup)} as fast as serial"
+    busy = "" if waits else f". They kept {each(line.cores_busy, '{:.2f}'.format)} cores busy"
     parts = f"with {each(line.percent, '{:g}%'.format)} of the job serial"
-    return f"{said} {parts}, where Amdahl's bound is {each(line.bound)}{busy}"
+    return f"{said} {parts}{busy}. Amdahl's law allows {each(line.bound)}"
 
 
 def _doubts(result, lines, waits):
     """Why these figures may be other than the law's."""
     alone = where(result.frame, kind="serial").cores_busy.median()
     if character(result.frame) == "starved":
-        yield f"other programs, or a CPU limit, left even serial only {alone:.2f} of a core"
+        yield f"even serial got only {alone:.2f} of a core, because of other programs or a CPU limit"
     if (dear := lines.cpu_cost.max()) > COST_LIMIT:
-        yield f"a task took up to {dear:.2f} times the CPU time it takes alone, of which the law knows nothing"
+        yield f"a task took up to {dear:.2f} times the CPU time that it takes alone. The law doesn't know that"
     if (differ := ((lines.high - lines.low) / lines.speedup).max()) > 0.1:
         yield f"the rounds differ by up to {differ:.0%}{'' if waits else ': cores busy is the steadier figure'}"

@@ -20,9 +20,9 @@ def switches_chart(result, bet):
     """Bars for every work, above each other; the sentence has the voluntary switches."""
     lines, waits = summary(result), result.params["waits"]
     each = [f"{line.voluntary_switches:,.0f} with {line.name} {line.work}" for line in lines.dropna().itertuples()]
-    texts = [f"median voluntary switches of one worker: {'; '.join(each)}"] if each else []
+    texts = [f"one worker switched voluntarily this often (median): {', '.join(each)}"] if each else []
     sentence = words.sentence(*texts, *result.frame.reason.dropna().unique())
-    what = f"median switches of one worker (hatched: involuntary); waiting is {waits:,} waits"
+    what = f"switches of one worker (hatched: involuntary); waiting is {waits:,} waits"
     found = (lines.name + " " + lines.work + ": " + lines.figure)[lines.voluntary_switches.fillna(0).idxmax()]
     return *kit.bars(lines, "work", *COUNTS, what, found, sharex=True), sentence
 
@@ -34,12 +34,12 @@ def C9_verdict(counted):
     counts = counted.shown.query("workers == workers.max()").groupby(["kind", "work"]).voluntary_switches
     told, medians = counts.agg(words.ranged), counts.median()
     parts = [f"{work} {told['threads', work]} against {told['processes', work]}" for work in WORKS]
-    # A handful come with starting and ending.
+    # A few come with starting and ending.
     more = [work for work in WORKS if medians.threads[work] > 1.5 * medians.processes[work] + 10]
-    on = f"on the work, not on sharing: threads share memory in all, and switched more when {' and '.join(more)}"
-    no = "but for a few at the start, threads switched no more than processes, and they share all memory"
+    on = f"on the work, not on sharing: threads always share memory, and switched more when {' and '.join(more)}"
+    no = "threads share all memory and switched no more than processes, apart from a few times at the start"
     return verdict.first(
-        f"voluntary switches of a thread against a process: {', '.join(parts)}",
+        f"voluntary switches, a thread against a process: {', '.join(parts)}",
         (len(more) == len(WORKS), "holds", "threads switched more, whatever they did"),
         (more, "depends", on),
         (True, "does not hold", no),

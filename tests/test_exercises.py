@@ -213,7 +213,7 @@ WRONG = {
         ("3", "a whole number"),
     ],
     "check_releasing": [
-        (RELEASING | {"count_primes"}, "bytecode"),
+        (RELEASING | {"count_primes"}, "needs the GIL"),
         ({"read_file", "sha256", "zlib"}, "missing"),
         ({"sha265"}, "a set of these names is wanted: count_primes, "),
         ("sha256", "a set of these names is wanted"),

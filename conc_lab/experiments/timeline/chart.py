@@ -44,7 +44,7 @@ def timeline_chart(result: Result, bet):
     lines, shown = summary(result), SHOWN_BLOCKS * result.params["block_ms"]
     last = result.shown[result.shown["round"] == result.shown["round"].max()].query("start_ms < @shown")
     parts = [f"{words.name(kind, WORKERS)} with {task} {percent(share)}" for task, kind, share in lines.to_numpy()]
-    found = f"least time together: {'; '.join(parts[: lines.kind.nunique()])}"
+    found = f"time together, at least: {'; '.join(parts[: lines.kind.nunique()])}"
     figure = kit.figure(1.1 + 1.35 * lines.task.nunique(), found)
     axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):

@@ -76,10 +76,7 @@ def _doubt(result, nature, alone, line):
         (nature == "starved", f"other programs, or a CPU limit, left even serial only {alone:.2f} of a core"),
         (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
         (usable > 1 and held_up, HELD_UP),
-        (
-            nature == "computes" and costs.max() > COST_LIMIT * costs.min(),
-            "a task took more CPU time on some CPUs",
-        ),
+        (nature == "computes" and costs.max() > COST_LIMIT * costs.min(), "a task took more CPU time on some CPUs"),
         (dear, f"each task cost {line.cpu_cost:.2f} times as much CPU time as alone ({why})"),
         (control > CONTROL_LIMIT and nature != "waits", f"the two serial runs of a round differed by {control:.0%}"),
     )

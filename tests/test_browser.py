@@ -293,7 +293,7 @@ def test_an_exercise_is_solved_in_its_cell(opened):
     exercise = lesson.cell("check_releasing(answer)")
     for answer, said in (
         ("...", "Not yet: replace"),
-        ('{"count_primes", "sha256"}', "bytecode needs the GIL"),
+        ('{"count_primes", "sha256"}', "Python code, and that needs the GIL"),
         ('{"sha256", "zlib", "matmul", "read_file"}', "Right."),
     ):
         exercise.locator(".cm-content").click()

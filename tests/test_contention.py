@@ -96,5 +96,7 @@ def test_what_cannot_be_compared():
     """One result, five, other things, or results of different tasks are refused with what is wanted."""
     one, other = made_speedup(TWO), made_speedup(TWO, task="sha256")
     for odd in ((one,), (one, other), (one, made.made()), (one, None), (), (one,) * 5):
-        with pytest.raises(LabError, match=r"^lab\.compare takes two to 4 results of one experiment and task, one of: cont"):
+        with pytest.raises(
+            LabError, match=r"^lab\.compare takes two to 4 results of one experiment and task, one of: cont"
+        ):
             compare.compare(*odd)

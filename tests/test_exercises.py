@@ -96,7 +96,7 @@ WRONG = {
         ("3", "a whole number"),
     ],
     "check_releasing": [
-        (RELEASING | {"count_primes"}, "bytecode"),
+        (RELEASING | {"count_primes"}, "needs the GIL"),
         ({"read_file", "sha256", "zlib"}, "missing"),
         ({"sha265"}, "give a set of names out of these: count_primes, "),
         ("sha256", "give a set of names out of these"),

@@ -56,7 +56,7 @@ def test_a_picture_of_laws(monkeypatch):
     assert "Processes: no law can be fitted, because " in two.sentence and two.alt.endswith(two.sentence)
     assert "2 processes were 1.90× as fast as serial, as if 5.3% of the work were serial" in two.sentence
     dear = lab.laws(made({("processes", 2): 1.3}, busy={("processes", 2): 2.0})).sentence
-    assert "a serial part: each task cost 1.54 times the CPU time" in dear and "as if" not in dear
+    assert "a serial part: each task cost 1.54 times as much CPU time" in dear and "as if" not in dear
     speeds = {("threads", k): float(amdahl(k, 0.1)) for k in (1, 2, 4, 8, 16)}
     waits = lab.laws(made(speeds, alone=0.01, waits=True, usable=1, task="sleep")).sentence
     assert "Threads: as if 10% of the work were serial (σ, 10% to 10%)" in waits and "95 % confidence" in waits

@@ -160,14 +160,14 @@ def test_summary():
 
 def test_doubt():
     """The cause is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
-    cost = "each task cost {} times the CPU time it costs alone ({})"
-    shared = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
-    control = "serial against serial differed by 20%"
-    starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
+    cost = "each task cost {} times as much CPU time as alone ({})"
+    shared = "shared hardware, a busy host, cold caches or contention: the rows don't say which"
+    control = "the two serial runs of a round differed by 20%"
+    starved = "other programs, or a CPU limit, left even serial only 0.60 of a core"
     for wall_s, how, doubt in (
         (0.5, {}, None),
         (0.8, {}, cost.format("1.60", shared)),
-        (0.4, {}, cost.format("0.80", "the rows do not say why")),
+        (0.4, {}, cost.format("0.80", "the rows don't say why")),
         (0.55, {}, None),
         (1.5, {}, None),  # dear and slower
         (0.5, {"unlike": 1.3}, "a task took more CPU time on some CPUs"),
@@ -381,7 +381,7 @@ def test_waits_that_overlap():
     """Waiting work is explained by its waits, on one CPU too, and has neither cores busy nor a CPU cost to draw."""
     result = made({("threads", 16): 15.0, ("asyncio", 16): 15.5}, alone=0.01, waits=True, usable=1, task="sleep")
     told = sentence(result)
-    assert told.count("the waits overlapped") == 2 and "usable CPU" not in told and "cores" not in told
+    assert told.count("The waits overlapped.") == 2 and "usable CPU" not in told and "ores busy" not in told
     (top,) = axes(result)
     assert top.get_yscale() == "log" and max(lines(top, "ideal")[0].get_ydata()) == 16
     assert not drawn.needs_recording(result)
@@ -391,10 +391,15 @@ def test_sentences_of_directions():
     """The sentence says what the rows allow, and no more, for the directions that no recording has."""
     nine = "(0.70× to 1.30× in nine rounds)"
     for speeds, busy, number, expected in (
-        (0.7, 0.7, 9, "2 threads: 0.70× as fast as serial (0.70× to 0.70× in nine rounds); 0.70 cores were busy."),
-        (SCATTERED, 1.6, 9, f"2 threads: the rounds differ too much to tell {nine}; 1.60 cores were busy; each task"),
-        (SCATTERED, 1.0, 9, f"2 threads: no gain to be seen, but the rounds differ too much to be sure {nine}; 1.00"),
-        ([1.0, 1.9], 1.0, 2, "2 threads: too few rounds for a verdict (1.00× to 1.90× in two rounds); 1.00 cores"),
+        (0.7, 0.7, 9, "2 threads: 0.70× as fast as serial (0.70× to 0.70× in nine rounds). Cores busy: 0.70."),
+        (SCATTERED, 1.6, 9, f"2 threads: the rounds differ too much to tell {nine}. Cores busy: 1.60. Each task"),
+        (SCATTERED, 1.0, 9, f"2 threads: no gain that we can see, but the rounds differ too much to be sure {nine}. C"),
+        (
+            [1.0, 1.9],
+            1.0,
+            2,
+            "2 threads: too few rounds for a verdict (1.00× to 1.90× in two rounds). Cores busy: 1.0",
+        ),
     ):
         told = sentence(made({("threads", 2): speeds}, busy={("threads", 2): busy}, rounds=number))
         assert told.startswith(expected), told
@@ -402,17 +407,18 @@ def test_sentences_of_directions():
 
 def test_a_doubtful_magnitude():
     """The measured ratio is told; where its cause is in doubt, that and the reason too, and a recording is wanted."""
-    cost = r"each task cost 1\.36 times the CPU time it costs alone \(shared hardware, .* the rows do not say which\)"
-    starved = "other programs, or a CPU limit, left even the serial runs only 0.60 of a core"
+    cost = r"each task cost 1\.36 times as much CPU time as alone \(shared hardware, .* the rows don't say which\)"
+    starved = "other programs, or a CPU limit, left even serial only 0.60 of a core"
     for how, speed, reason in (
         ({"busy": {("threads", 2): 1.9}}, 1.4, cost),
-        ({"control": 1.2}, 0.5, "serial against serial differed by 20%"),
+        ({"control": 1.2}, 0.5, "the two serial runs of a round differed by 20%"),
         ({"alone": 0.6}, 1.9, starved),
     ):
         result, clear = made({("threads", 2): speed}, **how), made({("threads", 2): speed})
         measured = rf"2 threads: {speed:.2f}× as fast as serial \(.* in nine rounds\)"
-        assert re.fullmatch(rf"{measured}{drawn.UNSURE}; .* cores were busy; {reason}\.", sentence(result))
-        assert re.fullmatch(rf"{measured}; .* cores were busy\.", sentence(clear))
+        doubt = rf"How much {drawn.UNSURE.partition('how much ')[2]}: {reason}\."
+        assert re.fullmatch(rf"{measured}\. Cores busy: [\d.]+\. {doubt}", sentence(result))
+        assert re.fullmatch(rf"{measured}\. Cores busy: [\d.]+\.", sentence(clear))
         assert drawn.needs_recording(result) and not drawn.needs_recording(clear)
 
 
@@ -434,13 +440,13 @@ def test_one_cpu():
     for speed, told in (
         (
             1.0,
-            "no gain, 1.00× as fast as serial (1.00× to 1.00× in nine rounds); 1.00 cores were busy; there is only one",
+            "1.00× as fast as serial, so no gain (1.00× to 1.00× in nine rounds). Cores busy: 1.00. There is only one",
         ),
         (
             1.5,
-            f"1.50× as fast as serial (1.50× to 1.50× in nine rounds){drawn.UNSURE}; 1.50 cores were busy; there is",
+            "1.50× as fast as serial (1.50× to 1.50× in nine rounds). Cores busy: 1.50. How much of that comes from",
         ),
-        (0.5, "0.50× as fast as serial (0.50× to 0.50× in nine rounds); 0.50 cores were busy."),
+        (0.5, "0.50× as fast as serial (0.50× to 0.50× in nine rounds). Cores busy: 0.50."),
     ):
         result = made({("processes", 2): speed}, usable=1)
         assert sentence(result).startswith(f"2 processes: {told}")

@@ -32,7 +32,9 @@ def compare(*results: Result) -> picture.Picture:
     """
     kinds = {(one.experiment, one.params.get("task")) if isinstance(one, Result) else ("", "") for one in results}
     if not 2 <= len(results) <= MOST or len(kinds) > 1 or kinds.pop()[0] not in COMPARED:
-        raise LabError(f"lab.compare takes two to {MOST} results of one experiment and task, one of: {', '.join(COMPARED)}")
+        raise LabError(
+            f"lab.compare takes two to {MOST} results of one experiment and task, one of: {', '.join(COMPARED)}"
+        )
     return picture.drawn(compare_chart, results)
 
 

@@ -13,11 +13,11 @@ BUSY = 1.2  # cores busy, above which more than one is
 COST_LIMIT = 1.15  # above this CPU cost the rows do not say how much of the size comes from the kind of worker
 CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
-HELD_UP = "something (other programs, a CPU limit, a lock, waiting for the next task) kept them from a second CPU"
+HELD_UP = "other programs, a CPU limit, a lock or waiting for the next task kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
-ONE_BLAS = "here a matrix product ran on one thread; by itself NumPy spreads a large one over all cores"
+ONE_BLAS = "the lab keeps NumPy to one thread. By itself it often spreads a large matrix product over all cores"
 # What is said of a direction.
-REMARKS = {"no gain": "no gain", "as busy": "no gain to be seen, but the rounds differ too much to be sure"}
+REMARKS = {"no gain": "no gain", "as busy": "no gain that we can see, but the rounds differ too much to be sure"}
 REMARKS |= {"too few": "too few rounds for a verdict", "unclear": "the rounds differ too much to tell"}
 BESIDE = {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}  # its place, so that no marker hides another
 PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#8A8A8A"}  # greys: a hue is a kind of worker's
@@ -68,17 +68,17 @@ def _doubt(result, nature, alone, line):
     probes = result.frame[result.frame.cpu.notna()]
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
-    causes = "shared hardware, a busy host, cold caches or contention: the rows do not say which"
-    why = causes if line.cpu_cost > 1 else "the rows do not say why"
+    causes = "shared hardware, a busy host, cold caches or contention: the rows don't say which"
+    why = causes if line.cpu_cost > 1 else "the rows don't say why"
     usable = result.machine["usable_cpus"] if nature == "computes" else numpy.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
     doubts = (
-        (nature == "starved", f"other programs, or a CPU limit, left even the serial runs only {alone:.2f} of a core"),
+        (nature == "starved", f"other programs, or a CPU limit, left even serial only {alone:.2f} of a core"),
         (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
         (usable > 1 and held_up, HELD_UP),
         (nature == "computes" and costs.max() > COST_LIMIT * costs.min(), "a task took more CPU time on some CPUs"),
-        (dear, f"each task cost {line.cpu_cost:.2f} times the CPU time it costs alone ({why})"),
-        (control > CONTROL_LIMIT and nature != "waits", f"serial against serial differed by {control:.0%}"),
+        (dear, f"each task cost {line.cpu_cost:.2f} times as much CPU time as alone ({why})"),
+        (control > CONTROL_LIMIT and nature != "waits", f"the two serial runs of a round differed by {control:.0%}"),
     )
     return next((doubt for applies, doubt in doubts if applies), None)
 
@@ -127,8 +127,8 @@ def speedup_chart(result: Result, bet):
     said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
     alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
     told = [_verdict(line, waits) for line in last.itertuples()]
-    told += [ONE_BLAS] * (getattr(tasks.TASKS.get(task), "extension", None) == "NumPy")
-    return axes[0].figure, alt, words.sentence(*told)
+    told += [words.sentence(ONE_BLAS)] * (getattr(tasks.TASKS.get(task), "extension", None) == "NumPy")
+    return axes[0].figure, alt, " ".join(told)
 
 
 def headline(result: Result, bet=None):
@@ -160,7 +160,7 @@ def setup_chart(result: Result, bet):
     for phase, color in PHASES.items():
         ax.barh(lines.index, 1000 * lines[phase], left=left, color=color, edgecolor="white", label=phase)
         left += 1000 * lines[phase]
-        lines["said"] += f", {phase} " + lines[phase].map(words.duration)
+        lines["said"] += f"{':' if phase == 'setup' else ','} {phase} " + lines[phase].map(words.duration)
     kit.names(ax, lines.name)
     ax.legend(ncols=3, labels=[words.option("phases", phase) for phase in PHASES], **kit.LEGEND)
     most = lines.groupby("kind", sort=False).said.last()
@@ -174,11 +174,12 @@ def needs_recording(result: Result) -> bool:
 
 
 def _verdict(line, waits):
-    """What one line of the summary says."""
-    size, span = f"{words.times(line.speedup)} as fast as serial ({_span(line)})", f" ({_span(line)})"
-    told = _said(line, size, UNSURE) + {"no gain": f", {size}", "faster": "", "slower": ""}.get(line.direction, span)
-    why = "the waits overlapped" if waits and line.direction == "faster" else f"{line.cores_busy:.2f} cores were busy"
-    return f"{line.name}: {'; '.join(filter(None, (told, why, line.doubt)))}"
+    """What one line of the summary says, in sentences."""
+    size, overlapped = f"{words.times(line.speedup)} as fast as serial", waits and line.direction == "faster"
+    told = f"{size}, so no gain" if line.direction == "no gain" else REMARKS.get(line.direction, size)
+    why = "the waits overlapped" if overlapped else f"cores busy: {line.cores_busy:.2f}"
+    unsure = UNSURE.removeprefix(", but ") + ": " if line.direction in ("faster", "slower") else ""
+    return words.sentence(f"{line.name}: {told} ({_span(line)})", why, *[f"{unsure}{line.doubt}"] * bool(line.doubt))
 
 
 def C4_verdict(computing: Result, hashing: Result):

@@ -44,7 +44,7 @@ def timeline_chart(result: Result, bet):
     lines, shown = summary(result), SHOWN_BLOCKS * result.params["block_ms"]
     last = result.shown[result.shown["round"] == result.shown["round"].max()].query("start_ms < @shown")
     parts = [f"{words.name(kind, WORKERS)} with {task} {percent(share)}" for task, kind, share in lines.to_numpy()]
-    found = f"both at the same time, at least: {'; '.join(parts[: lines.kind.nunique()])}"
+    found = f"time together, at least: {'; '.join(parts[: lines.kind.nunique()])}"
     figure = kit.figure(1.1 + 1.35 * lines.task.nunique(), found)
     axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
@@ -54,12 +54,11 @@ def timeline_chart(result: Result, bet):
         ax.bar(rows.start_ms, 2 * half, rows.end_ms - rows.start_ms, rows.worker - half, **look)
         kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
         ax.set_xlim(0, shown)
-        ax.set_title(f"{task}\nat the same time: at least {percent(share)}", fontsize=10)
-    figure.supxlabel("milliseconds; the thicker a block, the more of it the worker ran", fontsize=11)
-    told = f"Both ran at the same time for at least this share of the time, median of {words.rounds(result)}: "
-    told += f"{'; '.join(parts)}."
-    alt = "Timelines of two workers, block by block: the thicker a block, the more of its time the worker ran, and a "
-    alt += f"thin line where it waited nearly all of it. {told}"
+        ax.set_title(f"{task}\nboth ran at least {percent(share)} of the time", fontsize=10)
+    figure.supxlabel("milliseconds; the more of a block a worker ran, the thicker it is", fontsize=11)
+    told = "Both workers ran at the same time for at least this share of the time, in the median of "
+    told += f"{words.rounds(result)}: {'; '.join(parts)}."
+    alt = f"Timelines of two workers, block by block. The more of a block a worker ran, the thicker it is. {told}"
     return figure, alt, told
 
 

@@ -1,4 +1,4 @@
-"""Timed thread and process experiments for the notebooks beside it: `import conc_lab as lab`.
+"""Timed thread and process experiments for the notebooks next to it: `import conc_lab as lab`.
 
 Public names are imported when they are first used, so that a spawned worker, which imports this package to
 find its task, does not pay for pandas or matplotlib. Every folder of experiments/ is a public name.

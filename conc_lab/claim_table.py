@@ -1,7 +1,7 @@
 """The table of claims: each of the article's decided by the student's own rows.
 
 The rows are those that the lessons kept in my_work/results, or that a run measures here. claims.json holds the
-wording, and which experiment with which parameters decides; the deciders stand beside the experiments, in chart.py,
+wording, and which experiment with which parameters decides; the deciders are next to the experiments, in chart.py,
 and are found by the claim's id: `C4_verdict`.
 """
 

@@ -268,7 +268,7 @@ def test_a_kind_that_cannot_do_it(here, monkeypatch):
         ("returns_what_no_pickle_takes", PROCESSES, "^NotImplementedError$"),
         ("kills_its_worker", PROCESSES, r"ended before it was done \(killed by SIGKILL\)"),
         ("fails_in_threads", "threads", "raised RuntimeError: not in the main thread"),
-        ("pid", PROCESSES, "returned something else in a worker than when it was called before"),
+        ("pid", PROCESSES, "gave another result in a worker than when it was called before"),
         ("counts_up", None, ""),  # never the same value, so no other value is wrong
     ):
         frame = pandas.DataFrame(first_round(f"own_tasks:{function}"))

@@ -45,4 +45,4 @@ def test_sentences_that_no_recording_has():
     )
     for result, times in results:
         words = chart.echo_chart(result, None)[2]
-        assert f"It took {times} as long next to 1 thread with interval 5 ms, " in words and "waited" not in words
+        assert f"It took {times} as long next to 1 thread with a 5 ms interval, " in words and "waited" not in words

@@ -203,7 +203,7 @@ def test_what_was_advised():
     assert "\n    workers = 5\n" in lab.export("digits", advice, 1000, workers=5).read_text()
     assert lab.export("digits", advice, 4).name == "digits_serial.py"
     with pytest.raises(
-        LabError, match=r"this is no advice on nap: give what lab.advise\('nap', …\) returned, or a kind"
+        LabError, match=r"this is not advice on nap: give what lab.advise\('nap', …\) returned, or a kind"
     ):
         lab.export("nap", advice, 4)
 

@@ -503,7 +503,7 @@ def test_task_that_returns_something_else(nothing_left, own_file):
     """A task whose value in a worker is another than in the serial run gets no figures; here a NumPy array."""
     own_file("arrays", "import os\ndef one():\n    import numpy\n    return numpy.full(4, float(os.getpid()))\n")
     error = refused(task="arrays:one", kinds="processes", workers=1)
-    assert str(error).startswith("arrays:one returned something else in a worker")
+    assert str(error).startswith("arrays:one gave another result in a worker")
 
 
 def test_nothing_is_imported_that_measuring_does_not_need(nothing_left, own_file):

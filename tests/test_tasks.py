@@ -87,7 +87,7 @@ def test_find(monkeypatch):
         with own.prepare(0.01) as args:
             assert args == expected
     for name, kind, why in (
-        ("own_tasks:fine", "asyncio", "asyncio cannot run own_tasks:fine, which is no coroutine"),
+        ("own_tasks:fine", "asyncio", "asyncio cannot run own_tasks:fine, which is not a coroutine"),
         ("matmul", "interpreters", "interpreters cannot run matmul, because they cannot import NumPy"),
     ):
         with pytest.raises(LabError, match=why):

@@ -343,7 +343,7 @@ def test_sentences_that_no_recording_has():
     """One size alone, or one chunk, is told once; a chart that no row is for is refused."""
     told = sentence({"pickle": [1e-3], "same block": [2e-3]}, (1000,))
     assert told == "Pickle to processes (fork): 1 ms for 1 kB. Same block to processes (fork): 2 ms for 1 kB."
-    assert sentence(chunks={5: 6e-6}, name="chunks") == "Map to processes (fork): 6 µs a task with 5 in a message."
+    assert sentence(chunks={5: 6e-6}, name="chunks") == "Map to processes (fork): 6 µs a task with 5 per message."
     for name, column in ("transfer", "size_bytes"), ("chunks", "chunk"):
         result = made()
         result.rows[:] = [row for row in result.rows if row[column] is None]
@@ -370,4 +370,4 @@ def test_charts():
     (ax,) = chart.chunks_chart(result, None)[0].axes
     (line,) = [line for line in ax.lines if line.get_label() == "map to processes (fork)"]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 100], [60e-6, 1e-6])
-    assert ax.get_xlabel() == "tasks in a message (chunksize)" and ax.get_ylabel() == "time per small task"
+    assert ax.get_xlabel() == "tasks per message (chunksize)" and ax.get_ylabel() == "time per small task"

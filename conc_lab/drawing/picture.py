@@ -28,7 +28,7 @@ CSS = f"<style>\n{Path(__file__).with_name('picture.css').read_text(encoding='ut
 
 
 class Picture(namedtuple("Picture", "png dark alt sentence beside", defaults=[None])):
-    """A drawn chart: `png` bytes on white paper and `dark` ones, alt text, the sentence, and one to stand beside it."""
+    """A drawn chart: `png` bytes on white paper and `dark` ones, alt text, the sentence, and one to show next to it."""
 
     def _repr_html_(self) -> str:
         width, height = Image.open(io.BytesIO(self.png)).size

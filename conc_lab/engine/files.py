@@ -9,7 +9,7 @@ from .errors import LabError
 
 
 def write(path: str | os.PathLike, content: str | bytes | None, what: str) -> Path:
-    """Write the file by way of a temporary one beside it, which then replaces it; the path.
+    """Write the file by way of a temporary one next to it, which then replaces it; the path.
 
     Raises LabError, in which `what` names the thing, where the file cannot be written; an earlier file then stays.
     None as its content tries this only: the folder is made, and no file.

@@ -1,6 +1,6 @@
 """A task by its name: one of conc_lab's, one that the student wrote with `%%task`, or "module:function".
 
-A student's task is a module file in my_work/tasks, beside the notebook. Its first line stands for the magic's, so that
+A student's task is a module file in my_work/tasks, next to the notebook. Its first line stands for the magic's, so that
 its lines have the numbers that JupyterLab shows; its name ends in a hash of the content, because a worker that found
 the same name after an edit could run the old bytecode.
 """
@@ -82,7 +82,7 @@ def find(name: str, kinds=()) -> Task:
     task = TASKS.get(name) or _imported(name)
     if "asyncio" in kinds and task.coroutine is None:
         raise LabError(
-            f"asyncio cannot run {name}, which is no coroutine: choose threads or processes, or write an async def"
+            f"asyncio cannot run {name}, which is not a coroutine: choose threads or processes, or write an async def"
         )
     if "interpreters" in kinds and task.extension:
         raise LabError(f"interpreters cannot run {name}, because they cannot import {task.extension}: choose processes")

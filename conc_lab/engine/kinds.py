@@ -7,7 +7,7 @@ from . import this_python
 from .errors import LabError
 
 START_METHODS = ("fork", "forkserver", "spawn")
-KINDS = ("threads", "asyncio", *START_METHODS, "interpreters", "dask")  # "serial" beside them; "processes" is one of 3
+KINDS = ("threads", "asyncio", *START_METHODS, "interpreters", "dask")  # and "serial"; "processes" is one of 3
 PROCESSES = (*START_METHODS, "dask")  # whose workers are processes
 
 # What one idle worker adds to the machine, rounded up from its PSS (conc_lab's own memory measurements on Linux,

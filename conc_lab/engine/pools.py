@@ -1,6 +1,6 @@
 """Who does the work: a kind of worker -> a pool around a `concurrent.futures.Executor`, its workers started and known.
 
-Only one pool may be open at a time: a second fork pool would fork beside the first one's threads.
+Only one pool may be open at a time: a second fork pool would fork while the first one's threads run.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ class WorkerPool:
         return "process" if self.kind in PROCESSES else "thread"
 
     def together(self, function, *args) -> list:
-        """What function(*args) returns in each worker: one call a worker, all let go when all are there."""
+        """What function(*args) returns in each worker: one call a worker, all released when all are there."""
         with self._failures_told():
             return [call.result() for call in self.meet(function, args)]
 
@@ -59,7 +59,7 @@ class WorkerPool:
             for _ in calls:
                 arrived.acquire()
         finally:
-            # Also when a worker could not be started: those that wait would keep the executor waiting for ever,
+            # Also when a worker could not be started: those that wait would keep the executor waiting forever,
             # and its own call is in the queue by then, where another worker takes it.
             for _ in range(self.workers):
                 go.release()
@@ -213,14 +213,14 @@ def _made(kind, workers, threads, closing):
 def uninterrupted(start_method=None):
     """Hold SIGTERM back while a semaphore or a block of shared memory gets its name, or loses it.
 
-    One that is made, but not yet known to the resource tracker, stays in /dev/shm for ever: on a busy machine
+    One that is made, but not yet known to the resource tracker, stays in /dev/shm forever: on a busy machine
     1 of 100 cancels left one. The tracker of semaphores for this start method is started first, because its start
     lets the signal through. A thread inherits the mask that it is started under.
     """
     if os.name == "nt":
         yield
         return
-    if start_method not in (None, "fork"):  # fork's semaphores lose their names at once
+    if start_method not in (None, "fork"):  # fork's semaphores lose their names immediately
         resource_tracker.ensure_running()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:

@@ -16,7 +16,7 @@ from .errors import LabError
 
 SCHEMA = 2
 TYPES = {"int": {int}, "float": {float, int}, "str": {str}, "bool": {bool}, "list": {list}}  # of columns
-KEPT = Path("my_work/results")  # beside the notebook: what its cells and panels found
+KEPT = Path("my_work/results")  # next to the notebook: what its cells and panels found
 KIND = "conc_lab result"
 PACKAGE = Path(__file__).parent.parent
 RECORDINGS = PACKAGE / "recordings"

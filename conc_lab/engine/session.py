@@ -171,7 +171,7 @@ def environment(python: str | None = None, scratch: str = "") -> dict[str, str]:
     python: the path of another Python, which finds conc_lab, and nothing else of ours, in a folder in `scratch`.
     """
     here, path = Path(__file__).parents[2], os.environ.get("PYTHONPATH", "")
-    if python:  # the packages beside conc_lab are built for this Python: another's NumPy breaks
+    if python:  # the packages next to conc_lab are built for this Python: another's NumPy breaks
         path = _alone(here / "conc_lab", Path(scratch, "path"))
     elif here.name not in ("site-packages", "dist-packages"):
         path = os.pathsep.join(filter(None, (str(here), path)))

@@ -50,7 +50,7 @@ def paired(frame, column: str, first: dict, second: dict) -> tuple[float | None,
 def character(frame) -> str:
     """What serial runs did with their time: "computes", "waits", "mixed", or "starved".
 
-    A task that waits gives its CPU up of its own accord, once a task or more; one that computes and yet kept
+    A task that waits gives up its CPU voluntarily, once a task or more; one that computes and yet kept
     its core busy for less than 0.9 of the time had it taken away by other programs: it was starved.
     """
     serial = frame[frame.kind == "serial"]

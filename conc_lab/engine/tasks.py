@@ -39,7 +39,7 @@ def count_primes(limit):
 
 
 def sha256(blocks):
-    """The digest of `blocks` blocks of 256 KiB; hashing more than 2047 bytes at once releases the GIL."""
+    """The digest of `blocks` blocks of 256 KiB; hashing more than 2047 bytes in one call releases the GIL."""
     import hashlib
 
     digest = hashlib.sha256()

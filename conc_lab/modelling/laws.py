@@ -51,7 +51,7 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
 
     known = {workers: speed for workers, speed in speedups.items() if workers <= cpus}
     if len(known) < FEWEST:
-        why = f"that takes at least {FEWEST} numbers of workers with a CPU for each, and this run has {len(known)}"
+        why = f"that takes at least {FEWEST} numbers of workers, each with enough CPUs, and this run has {len(known)}"
         raise LabError(f"no law can be fitted, because {why}")
     workers, speeds = numpy.array([*known], float), numpy.array([*known.values()], float)
     weights = speeds / workers
@@ -62,7 +62,7 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
     more = len(known) - 2
     variance = ((terms @ free - wanted) ** 2).sum() / more
     if ((terms @ best - wanted) ** 2).mean() > 0.15**2:  # on average further off the curve than noise
-        raise LabError("no law can be fitted, because these speedups follow another one")
+        raise LabError("this law can't be fitted, because these speedups don't follow it")
     twice_f = more * (0.05 ** (-2 / more) - 1)  # F's quantile for two figures has this closed form
     half = numpy.sqrt(twice_f * variance * numpy.diag(numpy.linalg.inv(terms.T @ terms)))
     low, high = numpy.minimum(free - half, best).clip(0), numpy.maximum(free + half, best)

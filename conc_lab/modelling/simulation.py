@@ -4,7 +4,7 @@ A computing thread takes the lock (the GIL), then a CPU. It gives both back when
 for the lock for a switch interval, or when somebody waits for a CPU and its turn is over. The lock goes to whoever has
 waited longest, a CPU to whoever has had the least of it. A real lock is not fair: the operating system decides which of
 several waiting threads gets it, and some threads get it seldom. Turns are the order that favors nobody, and with two
-threads they are what CPython forces: a thread that lets go because another one waits does not get the lock back before
+threads they are what CPython forces: a thread that releases it because another one waits does not get it back before
 the other has had it.
 
 The parent is one more that computes: it hands every task over, and takes every result from a process. So is what all

@@ -15,7 +15,7 @@ from .shown import room, shown
 def experiment_call(name: str) -> Callable[..., Result]:
     """A function that runs the experiment `name` with these parameters and returns its `Result`.
 
-    They are given by name, a task also by position. Beside the experiment's own parameters it takes `bet`, laid
+    They are given by name, a task also by position. Besides the experiment's own parameters it takes `bet`, laid
     over the chart, `timeout_s`, and `python`: the Python that runs it, by its name ("3.14", "3.13t"), its path or as
     "free-threaded", of which a notebook shows and returns a recording where there is none; and `scheduler`, the address
     of a Dask cluster, which then is one more kind of worker. In a notebook the result is also kept in my_work/results.

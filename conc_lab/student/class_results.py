@@ -140,7 +140,7 @@ def gain(pairs: list[tuple[dict, dict]]) -> tuple[str, pandas.DataFrame]:
         told += [f"so few students say little about a class: with {FEWEST} or more you get an interval, too"]
     elif room.any():
         half = _student_t(students - 1) * (change - share * room).std() / math.sqrt(students) / room.mean()
-        told[-1] += f" ({share - half:.2f} to {min(1.0, share + half):.2f} with 95 %)"
+        told[-1] += f" ({share - half:.2f} to {min(1.0, share + half):.2f}, with 95 % confidence)"
     moved = {"newly right": (new & ~old).sum(), "no longer right": (old & ~new).sum()}
     items = pandas.DataFrame({"right before": old.sum(), "right after": new.sum()} | moved).rename_axis("idea")
     return words.sentence(*told), items.reset_index()

@@ -10,7 +10,7 @@ from ..engine import kinds, parameters, pythons
 from ..engine.tasks import OWN, TASKS
 
 WIDE = {"description_width": "12em"}
-USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, beside those of the default
+USUAL = {"workers": (1, 2, 4, 8)}  # numbers that have a chip, besides those of the default
 
 
 def control(item, experiment: str, value, on_change: Callable, facts=None) -> tuple[widgets.Widget, Callable]:

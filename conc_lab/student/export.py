@@ -74,7 +74,7 @@ def _advised(advice, name, items):
     from ..experiments.advise import chart  # which brings pandas along
 
     if advice.experiment != "advise" or advice.params["task"] != name:
-        raise LabError(f"this is no advice on {name}: give what lab.advise({name!r}, …) returned, or a kind")
+        raise LabError(f"this is not advice on {name}: give what lab.advise({name!r}, …) returned, or a kind")
     chosen = chart.advised(advice, items)
     return chosen.kind, int(chosen.workers), chart.chunksize(chosen, items)
 

@@ -31,7 +31,7 @@ def define(name: str, cell: str) -> Callable:
     if not name.isidentifier():
         raise LabError(f"give the task the name of its function, as in %%task my_task; got {name!r}")
     if name in TASKS or hasattr(builtins, name):
-        raise LabError(f"{'conc_lab' if name in TASKS else 'Python'} has a {name!r} already: choose another name")
+        raise LabError(f"{'conc_lab' if name in TASKS else 'Python'} already has a {name!r}: choose another name")
     text = f"# %%task {name}\n{cell}"
     file = files.write(FOLDER / f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}.py", text, "the task")
     os.utime(file, ns=(time.time_ns(), time.time_ns()))  # many file systems' own clock is coarse

@@ -150,7 +150,7 @@ def _observed(item, kind, workers, count=None):
         first = _first_use(kind, workers, lambda pool: work(pool, least)) if item.quick else {}
         timed, value = on_fresh_pool(kind, workers, item.task, item.args, work, item.quick, prepare)
         if item.steady and not tasks.alike(value, item.value):
-            raise LabError(f"{item.task.name} returned something else in a worker than when it was called before")
+            raise LabError(f"{item.task.name} gave another result in a worker than when it was called before")
     except Exception as error:  # a LabError, or whatever a student's class raises when it is pickled
         if kind == "serial":
             raise

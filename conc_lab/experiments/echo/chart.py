@@ -12,7 +12,7 @@ def summary(result):
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
     lines = medians(result, ["kind", "workers", "interval_us"], ordered)
     others = lines.apply(lambda line: words.name(line.kind, line.workers), axis=1)
-    intervals = (" with interval " + lines.interval_us.map(us)).where(lines.kind == "threads", "")
+    intervals = (" with a " + lines.interval_us.map(us) + " interval").where(lines.kind == "threads", "")
     return lines.assign(name=("next to " + others + intervals).where(lines.kind != "none", "alone"))
 
 

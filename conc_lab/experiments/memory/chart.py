@@ -16,7 +16,7 @@ def meter(frame) -> str:
 def added(frame, by: str):
     """Bytes that the workers and their helpers added to the machine, as a Series, as told by one meter.
 
-    By PSS and RSS: the sum over the program now, less before. By USS: what the processes beside the program's
+    By PSS and RSS: the sum over the program now, less before. By USS: what the processes other than the program's
     first have to themselves, for what a fork shares is no longer the first one's own; and for workers inside it,
     what it has more than before.
     """

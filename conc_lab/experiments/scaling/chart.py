@@ -73,6 +73,6 @@ def _doubts(result, lines, waits):
     if character(result.frame) == "starved":
         yield f"even serial got only {alone:.2f} of a core, because of other programs or a CPU limit"
     if (dear := lines.cpu_cost.max()) > COST_LIMIT:
-        yield f"a task took up to {dear:.2f} times the CPU time that it takes alone. The law doesn't know that"
+        yield f"a task took up to {dear:.2f} times the CPU time that it takes alone. The law doesn't know about that"
     if (differ := ((lines.high - lines.low) / lines.speedup).max()) > 0.1:
         yield f"the rounds differ by up to {differ:.0%}{'' if waits else ': cores busy is the steadier figure'}"

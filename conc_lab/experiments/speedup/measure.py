@@ -87,7 +87,7 @@ def timed(task, args, expected, count, kind, workers, alone=0):
     row, (start_ns, outcomes) = on_fresh_pool(kind, workers, task, args, work)
     values, notes = zip(*(pools.value(outcome, f"the task {task.name} raised") for outcome in outcomes), strict=True)
     if not all(tasks.alike(value, expected) for value in values):
-        raise LabError(f"{task.name} returned something else in a worker ({kind}) than before: no time is shown")
+        raise LabError(f"{task.name} gave another result in a worker ({kind}) than before: no time is shown")
     return row | {"tasks": count, "results_equal": True, "ran": who_ran(notes, start_ns)}
 
 

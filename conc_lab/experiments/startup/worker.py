@@ -28,7 +28,7 @@ def answer_from_interpreter(connection) -> None:
         connection.send_bytes(interpreter.call(identity))
         interpreter.close()
     except BaseException:
-        connection.close()  # nobody waits for ever; the traceback goes to stderr
+        connection.close()  # nobody waits forever; the traceback goes to stderr
         raise
 
 

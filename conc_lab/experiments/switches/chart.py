@@ -20,7 +20,7 @@ def switches_chart(result, bet):
     """Bars for every work, above each other; the sentence has the voluntary switches."""
     lines, waits = summary(result), result.params["waits"]
     each = [f"{line.voluntary_switches:,.0f} with {line.name} {line.work}" for line in lines.dropna().itertuples()]
-    texts = [f"one worker switched voluntarily this often (median): {', '.join(each)}"] if each else []
+    texts = [f"one worker switched voluntarily this many times (median): {', '.join(each)}"] if each else []
     sentence = words.sentence(*texts, *result.frame.reason.dropna().unique())
     what = f"switches of one worker (hatched: involuntary); waiting is {waits:,} waits"
     found = (lines.name + " " + lines.work + ": " + lines.figure)[lines.voluntary_switches.fillna(0).idxmax()]

@@ -33,8 +33,8 @@ def transfer_chart(result, bet):
 
 def chunks_chart(result, bet):
     """The time of a small task against the tasks in a message to a pool."""
-    phrase, say = "{} a task with {} in a message", "{:g}".format
-    return _drawn(result, "chunk", "tasks in a message (chunksize)", "time per small task", phrase, say)
+    phrase, say = "{} a task with {} per message", "{:g}".format
+    return _drawn(result, "chunk", "tasks per message (chunksize)", "time per small task", phrase, say)
 
 
 def _drawn(result, column, across, up, phrase, say):

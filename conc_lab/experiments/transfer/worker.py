@@ -1,4 +1,4 @@
-"""The receiving end of a hand-over: take what comes, say at once that it is here, then prove what it was.
+"""The receiving end of a hand-over: take what comes, say immediately that it is here, then prove what it was.
 
 Imported by every spawned worker, so it imports nothing that a bare worker lacks. Bytes come as they are; a pair
 (name, size) is the place of bytes in shared memory, and (name, None) asks to close that block.

@@ -52,8 +52,8 @@ def test_what_the_chart_says():
     assert said == (
         "A task that does nothing took 20 µs with 2 threads and 1 ms with 2 Dask workers. Two Dask workers beat a "
         "plain loop when a task takes over 2 ms. Pure Python: 1 Dask worker with two threads kept 1.00 cores busy and "
-        "2 Dask workers with one thread each kept 1.90 cores busy. After the loss of a worker: 2 spawn processes had 4 "
-        "results, no new tasks; 2 Dask workers had 8 results, 3 repeated."
+        "2 Dask workers with one thread each kept 1.90 cores busy. After the loss of a worker: 2 spawned processes had "
+        "4 results, no new tasks; 2 Dask workers had 8 results, 3 repeated."
     )
     for wall_s, word in ((0.005, "100,000"), (0.1, "10,000"), (1, "1,000"), (10, "100")):
         assert chart.dask_rate_verdict(made(row("cost", "dask", wall_s=wall_s))).word == word

@@ -83,8 +83,8 @@ def test_comparison():
     found, axes, alt, sentence = panels(with_gil, free)
     assert list(found) == [PYTHON, PYTHON + "\nwithout the GIL"]
     first, second = found.values()
-    assert list(first) == ["2 threads", "2 processes"] and list(second) == [*first, "2 spawn processes"]
-    assert first["2 threads"][0] == pytest.approx(1) and second["2 spawn processes"][1:] == pytest.approx([1.6, 2])
+    assert list(first) == ["2 threads", "2 processes"] and list(second) == [*first, "2 spawned processes"]
+    assert first["2 threads"][0] == pytest.approx(1) and second["2 spawned processes"][1:] == pytest.approx([1.6, 2])
     assert axes[0].get_xlim() == axes[1].get_xlim() and axes[0].get_xlim()[0] == 0 and axes[0].get_xscale() == "linear"
     told = PYTHON + ": 2 threads 1.00×, 2 processes 1.90×"
     assert told in alt and told in sentence and f"{PYTHON} without the GIL: 2 threads 1.80×" in sentence

@@ -104,7 +104,7 @@ WRONG = {
     ],
     "check_waits": [
         (lambda n, wait_s, threads, cpus: n / cpus * wait_s, "100 threads wait at the same time"),
-        (lambda n, wait_s, threads, cpus: 1, "four threads make 50 waits each"),
+        (lambda n, wait_s, threads, cpus: 1, "four threads wait 50 times each"),
         (lambda n, wait_s, threads, cpus: n / threads * wait_s * (1 if cpus > 1 else 100), "one CPU is enough"),
     ],
     "check_sees_settings": [
@@ -154,7 +154,7 @@ WRONG = {
         (lambda items, chunksize, message_us: None, "a second has a million"),
     ],
     "check_can_lose": [
-        (lambda call, gil, cpus: cpus > 1, "threads can change during the call"),
+        (lambda call, gil, cpus: cpus > 1, "threads can switch during the call"),
         (lambda call, gil, cpus: True, "inside plain count += 1"),
         (lambda call, gil, cpus: call and gil, "without a GIL"),
     ],

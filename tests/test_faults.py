@@ -111,7 +111,7 @@ def test_no_process_can_be_started(monkeypatch):
 def test_what_the_machine_lacks(monkeypatch):
     """More programs than memory holds are refused before the start; an API that this Python lacks ends the run."""
     monkeypatch.setattr(run, "machine", lambda: machine.machine() | {"memory_free_bytes": 13 << 20})
-    with pytest.raises(LabError, match=r"^8 spawn processes need about .* MB are free: ask for 1 at most"):
+    with pytest.raises(LabError, match=r"^8 processes .spawn. need about .* MB are free: ask for 1 at most"):
         run.checked("faults", {"kinds": ["spawn"]})
     if sys.version_info < (3, 14):
         with pytest.raises(LabError, match=r"InterpreterPoolExecutor failed: interpreters need Python 3\.14"):

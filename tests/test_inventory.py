@@ -137,7 +137,7 @@ def test_the_gain_of_a_class():
     pairs = [(answered("a", old), answered("b", new)) for old, new in ((2, 6), (4, 8), (6, 6), (4, 8), (4, 7))]
     five, items = gain(pairs)
     assert "Five students handed in both times. Of 12 were right 4.0 before, 7.0 after; guessing" in five
-    assert "The gain is 0.38 of what could still be gained (0.17 to 0.58 with 95 % confidence)." in five
+    assert "The gain is 0.38 of what could still be gained (0.17 to 0.58, with 95 % confidence)." in five
     moved = items.set_index("idea").to_numpy().tolist()
     assert moved[4] == [1, 5, 4, 0] and moved[7] == [0, 2, 2, 0]
     four, _ = gain(pairs[:4])
@@ -145,7 +145,7 @@ def test_the_gain_of_a_class():
     top, items = gain([(answered("a", 12), answered("b", 11))] * 6)
     assert "The gain" not in top and list(items["no longer right"]) == [0] * 11 + [6]
     high, _ = gain([(answered("a", number % 3), answered("b", 12 - number % 2)) for number in range(5)])
-    assert " to 1.00 with 95 % confidence)" in high
+    assert " to 1.00, with 95 % confidence)" in high
 
 
 def test_a_class_is_gathered(folder):

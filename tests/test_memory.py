@@ -250,9 +250,9 @@ def test_meters_chart():
     assert [ax.get_title(loc="left") for ax in (rss, pss)] == ["RSS", "PSS"] and rss.get_xlim() == pss.get_xlim()
     for ax, sizes in ((rss, [0.08, 69, 72]), (pss, [0.08, 11, 44])):
         names = [tick.get_text() for tick in ax.get_yticklabels()]
-        assert names == ["4 threads", "4 fork processes", "4 spawn processes"]
+        assert names == ["4 threads", "4 forked processes", "4 spawned processes"]
         assert [bar.get_width() / MB for bar in ax.containers[0]] == pytest.approx(sizes)
-    assert chart.meters_chart(TOUCHED, None)[0].axes[0].get_yticklabels()[-1].get_text() == "2 fork processes (read)"
+    assert chart.meters_chart(TOUCHED, None)[0].axes[0].get_yticklabels()[-1].get_text() == "2 forked processes (read)"
 
 
 def test_sentences_that_no_recording_has():
@@ -263,12 +263,12 @@ def test_sentences_that_no_recording_has():
         assert sentence.startswith(f"X does not say: no PSS, so {shown} is shown. Each worker adds, helpers")
         assert f"MB ({shown})" in figure.axes[0].get_ylabel()
     figure, alt, sentence = chart.meters_chart(result, None)
-    assert len(figure.axes) == 1 and alt.endswith("; RSS, 1 fork process: 5.0 MB.")
+    assert len(figure.axes) == 1 and alt.endswith("; RSS, 1 forked process: 5.0 MB.")
     assert sentence.startswith("1 thread added 3.0 MB by RSS. RSS counts")
     words = chart.memory_chart(TOUCHED, None)[2]
     assert words.startswith("The program holds 100 MB of ints. Each worker adds, helpers included: a thread ")
     assert words.endswith(
-        "a fork process (read) 85.0 MB. One process has to itself: fork (untouched) 2.0 MB, fork (read) 82.0 MB."
+        "a forked process (read) 85.0 MB. One process has to itself: fork (untouched) 2.0 MB, fork (read) 82.0 MB."
     )
     told = chart.meters_chart(TOUCHED, None)[2]
-    assert told.startswith("2 fork processes (untouched) added 200 MB by RSS, 5.0 MB by PSS.")
+    assert told.startswith("2 forked processes (untouched) added 200 MB by RSS, 5.0 MB by PSS.")

@@ -223,7 +223,7 @@ def test_a_name_that_is_taken():
     """A task of conc_lab's, or a builtin, cannot be replaced by a cell."""
     for name, whose in (("sleep", "conc_lab"), ("sum", "Python"), ("Exception", "Python")):
         sentence = str(refused(f"def {name}():\n    return 1", name))
-        assert sentence == f"{whose} has a {name!r} already: choose another name"
+        assert sentence == f"{whose} already has a {name!r}: choose another name"
     assert find_task.own_tasks() == {}
 
 

@@ -330,10 +330,10 @@ def test_figures_in_words():
     assert [words.listed(list(things)) for things in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
     names = {
         ("serial", 1): "serial", ("threads", 1): "1 thread", ("processes", 2): "2 processes",
-        ("spawn", 2): "2 spawn processes", ("asyncio", 2): "2 asyncio tasks",
+        ("spawn", 2): "2 spawned processes", ("asyncio", 2): "2 asyncio tasks",
     }  # fmt: skip
     assert {variant: words.name(*variant) for variant in names} == names
-    ones = {"threads": "a thread", "interpreters": "an interpreter", "fork": "a fork process"}
+    ones = {"threads": "a thread", "interpreters": "an interpreter", "fork": "a forked process"}
     assert {kind: words.one(kind) for kind in ones} == ones
     asked, not_asked = (dataclasses.replace(made(TYPICAL), processes=processes) for processes in ("fork", None))
     labels = [words.label(*each) for each in (("processes", asked), ("threads", asked), ("processes", not_asked))]

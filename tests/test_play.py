@@ -69,9 +69,7 @@ def test_a_still_stands_beside_the_player(monkeypatch):
     Player(tracks=[MODEL, measured])._ipython_display_()
     picture, widget = shown
     alt, sentence = re.search(r'alt="(.*?)".*<p>(.*?)</p>', picture.data, re.DOTALL).groups()
-    told = (
-        "odel, two threads: 10 ms, 1.00 CPUs busy on average; measured, 2 threads, 16 tasks of count_primes: 21 ms, 0.8"
-    )
+    told = "two threads: 10 ms, 1.00 cores busy on average; measured, 2 threads, 16 tasks of count_primes: 21 ms, 0.8"
     assert told in alt and told in sentence and 'class="conc-still"' in picture.data
     assert widget["application/vnd.jupyter.widget-view+json"]["model_id"] and widget["text/html"] == ""
     figure, *_ = player.still([MODEL])

@@ -188,7 +188,7 @@ def test_worker_that_dies(nothing_left):
 def test_machine_that_cannot_fork_again(nothing_left, impatient):
     """Where only some of the workers could be forked, the sentence says so and the others do not stay."""
     error = refused(task="own_tasks:machine_that_forks_once", kinds=["fork"], workers=3)
-    assert str(error).startswith("this machine could not start 3 fork processes")
+    assert str(error).startswith("this machine could not start 3 processes (fork)")
 
 
 def test_timeout(nothing_left):

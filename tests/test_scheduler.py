@@ -140,6 +140,6 @@ def test_the_order_in_real_threads(nothing_left):
     page.press(0, 1, 0, 1, 0)
     said = page.press("Run this", "Run this")
     assert said.startswith(
-        "Two real threads made your five steps, each after a signal. Their count: 1. The model's: 1. "
+        "Two real threads took your five steps, each after a signal. Their count: 1. The model's: 1. "
     )
     assert ("not how often" in said) == scheduler.machine()["gil"]

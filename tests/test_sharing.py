@@ -68,7 +68,7 @@ def test_no_room(monkeypatch):
     """Workers that the free memory does not hold are refused with one sentence."""
     facts = machine.machine() | {"memory_free_bytes": 13 << 20}
     monkeypatch.setattr(run, "machine", lambda: facts)
-    with pytest.raises(LabError, match=r"3 spawn processes .* ask for 1 at most"):
+    with pytest.raises(LabError, match=r"3 processes .spawn. .* ask for 1 at most"):
         run.checked("sharing", {"kinds": ["threads", "spawn"]})
 
 
@@ -114,7 +114,7 @@ def test_boxes_chart():
     written = texts(axes(made("threads", "spawn", "fork", "interpreters"), "boxes"))
     starts = [
         written.index(title)
-        for title in ("1 thread", "2 threads", "2 spawn processes", "2 fork processes", "2 interpreters")
+        for title in ("1 thread", "2 threads", "2 spawned processes", "2 forked processes", "2 interpreters")
     ]
     one, two, spawn, fork, interpreters = (
         written[start:end] for start, end in itertools.pairwise([*starts, len(written)])
@@ -152,7 +152,7 @@ def test_boxes_come_from_the_rows():
     row["cell"] = "shared"
     written = texts(axes(result, "boxes"))
     assert written[written.index("together") + 1] == "objects (heap)"
-    assert picture.show(result, "boxes").sentence.endswith("A spawn process shares the objects (heap).")
+    assert picture.show(result, "boxes").sentence.endswith("Shared with a spawned process: objects (heap).")
 
 
 def test_kinds_that_are_not_there():

@@ -160,7 +160,7 @@ def test_summary():
 
 def test_doubt():
     """The cause is in doubt where tasks cost more or less than alone, serial runs or CPUs differ, or starve."""
-    cost = "each task cost {} times as much CPU time as alone ({})"
+    cost = "each task cost {} times as much CPU time as in serial ({})"
     shared = "shared hardware, a busy host, cold caches or contention: the rows don't say which"
     control = "the two serial runs of a round differed by 20%"
     starved = "other programs, or a CPU limit, left even serial only 0.60 of a core"
@@ -252,7 +252,7 @@ def test_workers_of_a_run_are_distinct(tmp_path, monkeypatch):
 
 def test_different_results_show_no_times():
     """Where workers return something else than serial did, no time is shown."""
-    with pytest.raises(LabError, match=r"^own_tasks:pid returned something else in .*: no time is shown"):
+    with pytest.raises(LabError, match=r"^own_tasks:pid gave another result in .*: no time is shown"):
         helpers.small(task="own_tasks:pid", kinds=["processes"])
 
 
@@ -407,7 +407,7 @@ def test_sentences_of_directions():
 
 def test_a_doubtful_magnitude():
     """The measured ratio is told; where its cause is in doubt, that and the reason too, and a recording is wanted."""
-    cost = r"each task cost 1\.36 times as much CPU time as alone \(shared hardware, .* the rows don't say which\)"
+    cost = r"each task cost 1\.36 times as much CPU time as in serial \(shared hardware, .* the rows don't say which\)"
     starved = "other programs, or a CPU limit, left even serial only 0.60 of a core"
     for how, speed, reason in (
         ({"busy": {("threads", 2): 1.9}}, 1.4, cost),

@@ -171,7 +171,7 @@ def test_what_is_refused():
         given = {"kinds": kinds, "workers": [1, workers], "main_imports": main_imports}
         measure.check(given, {"memory_free_bytes": 100 << 20})
 
-    with pytest.raises(LabError, match=r"32 spawn processes need .* ask for 8 at most"):
+    with pytest.raises(LabError, match=r"32 processes .spawn. need .* ask for 8 at most"):
         check(["threads", "spawn"], 32)
     check(["threads"], 32)
     with pytest.raises(LabError, match="ask for 1 at most"):

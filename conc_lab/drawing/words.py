@@ -55,7 +55,7 @@ def size(count):
 
 
 def name(kind, workers):
-    """How many workers of a kind, in words: "1 thread", "4 processes", "2 fork processes", "serial"."""
+    """How many workers of a kind, in words: "1 thread", "4 processes", "2 forked processes", "serial"."""
     one = ONE.get(kind, kind)
     return kind if kind == "serial" else f"{workers} {one if workers == 1 else one + ('es' if one[-1] == 's' else 's')}"
 

@@ -55,7 +55,7 @@ def check_kinds(kinds, workers: int, machine: dict, process_bytes: int = 0, work
             raise LabError(problem)
         process = kind in PROCESSES
         each_bytes = worker_bytes + (WORKER_BYTES[kind] + process_bytes if process else 0)
-        check_memory(workers, f"{kind}{' processes' * process}", each_bytes, machine["memory_free_bytes"])
+        check_memory(workers, f"processes ({kind})" if process else kind, each_bytes, machine["memory_free_bytes"])
 
 
 def check_memory(count: int, what: str, each_bytes: int, free_bytes: int) -> None:

@@ -179,7 +179,11 @@ def opened(kind: str, workers: int, started: bool = True, threads: int = 1) -> I
             for call in pool.meet(in_worker.usage, (pool.scope,)) if started else ():
                 call.result()
         except (OSError, RuntimeError) as error:
-            what = f"{workers} {kind}{' processes' * (kind in START_METHODS)}{' workers' * (kind == 'dask')}"
+            what = (
+                f"{workers} processes ({kind})"
+                if kind in START_METHODS
+                else f"{workers} {kind}{' workers' * (kind == 'dask')}"
+            )
             raise LabError(limit_reached(error, what) or cannot_start(what, error)) from error
         yield pool
 

@@ -37,7 +37,7 @@ class Scheduler(Shell):
         self._table, self._goals, self._steps = (widgets.HTML().add_class("conc-lab-steps") for _ in range(3))
         buttons = widgets.HBox(self._buttons, layout={"flex_flow": "wrap"})
         self.show([self._rule, self._lock, self._table, buttons, self.status, self._goals, self._steps])
-        self._go((), "Which thread makes the first step?")
+        self._go((), "Which thread takes the first step?")
 
     def _go(self, order, said="", _=None):
         """Show where the steps in this order lead, and say something, by default the last step."""
@@ -78,7 +78,7 @@ class Scheduler(Shell):
 
     def _run_real(self, _):
         if not self._order:
-            return self.say("Make a step first: there is no order yet.")
+            return self.say("Take a step first: there is no order yet.")
         rule, model, steps = self._rule.value, self._states[-1].count, words.count(len(self._order), "step")
         real = scheduled(rule, UPDATES, self._lock.value, self._order)[-1]
         build = f"{rule}, {'GIL' if machine()['gil'] else 'no GIL'}"

@@ -320,7 +320,7 @@ function render({ model, el }) {
       }
       ctx.textAlign = "right";
       const shown = track.modelled ? `now ${now}, so far ${average.toFixed(2)}` : `so far ${average.toFixed(2)}`;
-      ctx.fillText(`CPUs busy ${shown}`, left - 6, track.top + 14);
+      ctx.fillText(`Cores busy ${shown}`, left - 6, track.top + 14);
     }
     slider.value = (1000 * time) / end;
     slider.setAttribute("aria-valuetext", ms(time));

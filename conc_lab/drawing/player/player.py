@@ -35,7 +35,7 @@ class Track(namedtuple("Track", "title lanes blocks modelled lock note", default
         """What the track is, how long it took and how many CPUs it kept busy, in words."""
         end_ms = max(end for _, _, end, *_ in self.blocks)
         used = sum(share * (end - start) for _, start, end, state, share, *_ in self.blocks if state == "runs")
-        return f"{self.label}: {words.duration(end_ms / 1000)}, {used / end_ms:.2f} CPUs busy on average"
+        return f"{self.label}: {words.duration(end_ms / 1000)}, {used / end_ms:.2f} cores busy on average"
 
 
 class Player(anywidget.AnyWidget):

@@ -141,7 +141,7 @@ def _advice(result, chosen):
     task = result.params["task"]
     packages = task in find_task.own_tasks() and find_task.packages(find_task.source(task))  # which may bring it along
     if packages or getattr(tasks.TASKS.get(task), "extension", None):
-        yield "if an item uses NumPy, NumPy had one thread here, even in the plain loop. By default it uses all CPUs"
+        yield "if an item uses NumPy, NumPy had one thread here; otherwise its matrix products often use all CPUs"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} can't do it: {reason}"
 

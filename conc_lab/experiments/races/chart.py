@@ -9,7 +9,7 @@ WAYS = {"none": "no lock", "lock": "one lock", "own": "own counts", "queue": "a 
 SAID = {"updates": "lost", "threads": "gave up"}  # of what is counted
 BARS = {"updates": "filled: updates that count; hatched: lost updates"}
 BARS |= {"threads": "filled: threads that got both locks; hatched: threads that gave up"}
-NO_PROMISE = "no loss without a lock proves nothing: another run, or another Python, can lose updates"
+NO_PROMISE = "losing nothing without a lock proves nothing: another run, or another Python, can lose updates"
 
 
 def needs_recording(result):

@@ -35,10 +35,10 @@ def whole_chart(result, bet, names=()):
 
 def sharing_sentence(result, cells) -> str:
     """What each kind of worker shares, and which kinds this machine lacks."""
-    parts = []
-    for kind in cells:
-        shared = cells.index[cells[kind] == "shared"]
-        parts.append(f"{words.one(kind)} shares {'the ' + words.listed(shared) if len(shared) else 'none of these'}")
+    alike = {}
+    for kind, column in cells.items():
+        alike.setdefault(words.listed([*cells.index[column == "shared"]] or ["nothing"]), []).append(words.one(kind))
+    parts = [f"shared with {words.listed(kinds)}: {what}" for what, kinds in alike.items()]
     return words.sentence(*parts, *result.frame.reason.dropna().unique())
 
 
@@ -105,7 +105,7 @@ def C2_verdict(shared):
     figure = ", ".join(cells.index + " " + cells)
     if list(cells == "shared") == [True, True, True, True, False]:
         return verdict.Verdict("holds", "the objects on the heap are shared as well", figure)
-    return verdict.Verdict("does not hold", "not all of it came out as the claim says", figure)
+    return verdict.Verdict("does not hold", "part of it came out differently", figure)
 
 
 def C3_verdict(shared, kept):
@@ -120,9 +120,9 @@ def C3_verdict(shared, kept):
     return verdict.first(
         "; ".join(parts),
         (cells.nunique(axis=1).max() > 1, "depends", "on the start method"),
-        ((cells == "copied").all(axis=None), "holds", "under every start method that is here"),
-        (len(parts) == 1, "cannot tell", "it has the start method spawn only, and others differ"),
-        (True, "does not hold", "under every start method that is here"),
+        ((cells == "copied").all(axis=None), "holds", "with every start method on this machine"),
+        (len(parts) == 1, "cannot tell", "this machine has only spawn, and other start methods differ"),
+        (True, "does not hold", "with every start method on this machine"),
     )
 
 

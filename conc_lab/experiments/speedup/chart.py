@@ -77,7 +77,7 @@ def _doubt(result, nature, alone, line):
         (usable == 1 and line.direction != "slower", "there is only one usable CPU"),
         (usable > 1 and held_up, HELD_UP),
         (nature == "computes" and costs.max() > COST_LIMIT * costs.min(), "a task took more CPU time on some CPUs"),
-        (dear, f"each task cost {line.cpu_cost:.2f} times as much CPU time as alone ({why})"),
+        (dear, f"each task cost {line.cpu_cost:.2f} times as much CPU time as in serial ({why})"),
         (control > CONTROL_LIMIT and nature != "waits", f"the two serial runs of a round differed by {control:.0%}"),
     )
     return next((doubt for applies, doubt in doubts if applies), None)
@@ -192,9 +192,9 @@ def C4_verdict(computing: Result, hashing: Result):
         (directions == {"faster"}, "does not hold", "both were faster than serial"),
         (pure.direction == "faster", "depends", "on the work: only pure Python was faster"),
         ("faster" in directions, "depends", "on the work: only hashing, which releases the GIL, was faster"),
-        ("slower" in directions, "holds", "these rounds have such a case"),
+        ("slower" in directions, "holds", "here threads were slower"),
         (computing.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
-        ("as busy" in directions, "cannot tell", "whether they were slower, the clock cannot tell here"),
+        ("as busy" in directions, "cannot tell", "the times don't show whether they were slower"),
         (True, "does not hold", "there was neither a gain nor a loss"),
     )
 
@@ -206,8 +206,8 @@ def C6_verdict(waiting: Result):
     parts = where(waiting.shown, workers=most).pivot_table(["setup_s", "teardown_s"], "round", "kind")
     ends_s = parts.setup_s + parts.teardown_s
     low, high, _ = interval(ends_s.threads / ends_s.processes)  # round by round
-    overlap, costs = processes.direction == "faster", f"to start and end them {_each(ends_s, words.duration)}"
-    how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here) against handing it over"
+    overlap, costs = processes.direction == "faster", f"starting and ending them: {_each(ends_s, words.duration)}"
+    how_long = f"on how long each wait is ({waiting.params['task_ms']:g} ms here), compared with handing over a task"
     return verdict.first(
         f"{words.count(most, 'worker')}: processes {_speed(processes)}, threads {_speed(threads)}; {costs}",
         (most < 2, "cannot tell", "one worker alone has no waits to overlap"),
@@ -215,9 +215,9 @@ def C6_verdict(waiting: Result):
         (not overlap and threads.direction == "faster", "depends", how_long),
         (not overlap, "does not hold", "these processes did not make the waits overlap"),
         (low >= 1, "does not hold", "these processes cost no more to start and end than threads"),
-        (high >= 1, "cannot tell", "to start and end them took very different times from round to round"),
+        (high >= 1, "cannot tell", "starting and ending them took very different times from round to round"),
         (processes.high < 0.8 * threads.low, "depends", how_long),
-        (True, "holds", "the waits overlap in both, and processes are dearer to start"),
+        (True, "holds", "the waits overlap with both, and processes cost more to start"),
     )
 
 
@@ -230,7 +230,7 @@ def C7_verdict(computing: Result):
         (computing.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
         (sure < 0.9, "cannot tell", verdict.TOO_FEW),
         (high <= BUSY, "cannot tell", "something (other programs, a CPU limit) kept two processes from two CPUs"),
-        (low > BUSY >= threads_high, "holds", "but a busy core is not yet speed"),
+        (low > BUSY >= threads_high, "holds", "but two busy cores don't always mean double speed"),
         (low > BUSY < threads_low, "depends", "on the GIL: without one, threads keep several cores busy too"),
     )
 

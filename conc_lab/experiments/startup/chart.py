@@ -77,7 +77,7 @@ def breakeven_chart(result: Result, bet):
     lines = lines.assign(together=[1 if gil and kind == "threads" else max(1, min(most, cpus)) for kind in lines.kind])
     lines["pays_s"] = lines.setup_s / (1 - 1 / lines.together).clip(lower=0)
     lines["pays"] = lines.way + (" from " + lines.pays_s.map(words.duration)).where(lines.pays_s < numpy.inf, " never")
-    ax = kit.figure(4.4, f"when starting workers pays, at best: {lines.pays[lines.pays_s.idxmin()]}").add_subplot()
+    ax = kit.figure(4.4, f"when starting workers pays off, at best: {lines.pays[lines.pays_s.idxmin()]}").add_subplot()
     works = numpy.geomspace(lines.setup_s.min() / 3, lines.setup_s.max() * 40, 201)
     for place, line in enumerate(lines.itertuples()):
         look = kit.LOOKS[line.kind] | {"linestyle": "--" if line.cold else "-"}
@@ -91,7 +91,7 @@ def breakeven_chart(result: Result, bet):
     kit.log(ax, "x", words.duration)
     ax.legend(ncols=2, **kit.LEGEND)
     alt = f"Best possible speedup by the serial time of the work, where it exceeds 1×: {'; '.join(lines.pays)}."
-    who = f"{words.count(most, 'worker')} on {words.count(cpus, 'usable CPU')} beat a plain loop that takes this long"
+    who = f"{words.count(most, 'worker')} on {words.count(cpus, 'usable CPU')} beat a plain loop if it is long enough"
     best = f"at best, {who}{f' (main file: import {imports})' * (imports != 'nothing')}: {', '.join(lines.pays)}"
     return ax.figure, alt, words.sentence(best, *["with the GIL, threads don't make pure Python faster"] * gil)
 

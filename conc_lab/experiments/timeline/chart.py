@@ -15,7 +15,7 @@ SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell 
 TURNS, TOGETHER, FREE = 0.1, 0.25, 0.5
 CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
 HELD_UP = "less than half of the time is certain even for two processes: other programs may have had the CPUs"
-UNCLEAR = "they ran at the same time too often for taking turns, and too seldom for more"
+UNCLEAR = "they ran at the same time too often to be taking turns, but too seldom to be sure"
 
 
 @once
@@ -56,8 +56,8 @@ def timeline_chart(result: Result, bet):
         ax.set_xlim(0, shown)
         ax.set_title(f"{task}\nboth ran at least {percent(share)} of the time", fontsize=10)
     figure.supxlabel("milliseconds; the more of a block a worker ran, the thicker it is", fontsize=11)
-    told = "Both workers ran at the same time for at least this share of the time, in the median of "
-    told += f"{words.rounds(result)}: {'; '.join(parts)}."
+    told = "Both workers ran at the same time for at least this part of the run (median of "
+    told += f"{words.rounds(result)}): {'; '.join(parts)}."
     alt = f"Timelines of two workers, block by block. The more of a block a worker ran, the thicker it is. {told}"
     return figure, alt, told
 

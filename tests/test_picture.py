@@ -153,7 +153,7 @@ def test_the_picture_on_a_page():
     images = re.findall(
         r'<img alt="([^"]*)" class="(.*?)" width="720" height="(.*?)" src="data:image/png;base64,', shown
     )
-    light, dark = [(drawn.alt, f"on-{theme}", "560") for theme in ("light", "dark")]
+    light, dark = [(drawn.alt, f"on-{theme}", "460") for theme in ("light", "dark")]
     assert repr(drawn) == drawn.sentence and "<p>2 threads" in shown and images == [light, dark]
     both = picture.show(made(TYPICAL), recorded=made(TWO, usable=16))
     whence = f"Recorded on 2026-01-31 with 16 usable CPUs, Linux, Python {platform.python_version()}. Speedup of"

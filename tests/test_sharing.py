@@ -102,7 +102,7 @@ def test_chart():
     shown, colors = ["threads", "spawn", "fork"], {}
     written = {place: cell.get_text().get_text() for place, cell in table.get_celld().items()}
     assert [written.pop((0, column)) for column in range(4)] == ["", *shown]
-    assert [written.pop((line, 0)) for line in range(1, 10)] == list(THINGS)
+    assert [written.pop((line, 0)) for line in range(1, 10)] == list(chart.NAMES.values())
     for (line, column), word in written.items():
         assert word == TRUTH[shown[column - 1]][THINGS[line - 1]]
         colors.setdefault(word, set()).add(table[line, column].get_facecolor())
@@ -119,13 +119,13 @@ def test_boxes_chart():
     one, two, spawn, fork, interpreters = (
         written[start:end] for start, end in itertools.pairwise([*starts, len(written)])
     )
-    common, own = "modules (code)\nglobals (data)\nobjects (heap)\nopen files", "locals (stack)\nthread-locals"
+    common, own = "code, global variables\nlist handed over (heap)\nopen files", "local variables (stack)"
     assert one[1:] == ["process", common, "thread", own]
     assert two[1:] == ["process", common, *2 * ["thread", own]]
-    each = "modules (code): re-imported\nglobals (data)\nobjects (heap): copied"
+    each = "code, global variables: re-imported\nlist handed over (heap): copied"
     assert spawn[1:] == [*2 * ["process", f"{each}\nopen files: absent"], *2 * ["thread", own]]
     copied = each.replace("re-imported", "copied")
-    assert fork[1:] == ["together", "open files", *2 * ["process", copied], *2 * ["thread", f"{own}: copied"]]
+    assert fork[1:] == ["together", "open files", *2 * ["process", copied], *2 * ["thread", own]]
     assert interpreters[1:] == ["process", "open files", *2 * ["interpreter", each], *2 * ["thread", own]]
 
 
@@ -151,8 +151,8 @@ def test_boxes_come_from_the_rows():
     (row,) = [row for row in result.rows if (row["kind"], row["thing"]) == ("spawn", OBJECT)]
     row["cell"] = "shared"
     written = texts(axes(result, "boxes"))
-    assert written[written.index("together") + 1] == "objects (heap)"
-    assert picture.show(result, "boxes").sentence.endswith("Shared with a spawned process: objects (heap).")
+    assert written[written.index("together") + 1] == "list handed over (heap)"
+    assert picture.show(result, "boxes").sentence.endswith("Shared with a spawned process: list handed over (heap).")
 
 
 def test_kinds_that_are_not_there():

@@ -141,7 +141,7 @@ def test_chart():
     rows = [row | {"task": name, "kind": kind} for kind in ("processes", "threads") for name in names for row in blocks]
     panels = timeline_chart(made(rows), None)[0].axes
     titles = [ax.get_title() for ax in panels]  # rounded down
-    assert titles == [f"{name}\nboth ran at least 49% of the time" for name in names for _ in range(2)]
+    assert titles == [f"{name}\nboth running at least 49% of the time" for name in names for _ in range(2)]
     labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in panels]
     assert labels == [["thread 1", "thread 2"], ["process 1", "process 2"]] * 2
     extents = [block.get_bbox() for block in panels[0].patches]

@@ -72,12 +72,13 @@ def still(tracks):
         lane, start, end, state, share, *_ = map(numpy.array, zip(*track.blocks, strict=True))
         hues = numpy.array([kit.LOOKS[kind]["color"] for _, kind in track.lanes])[lane]
         faces, hatches = numpy.where(state == "runs", hues, "none"), [HATCHES.get(each, "") for each in state]
+        edges = numpy.where(state == "runs", "white", hues)  # so that one block after another is seen
         thick = 0.7 * numpy.where(state == "runs", share.clip(0.1), 1)
-        ax.barh(lane, end - start, thick, left=start, color=faces, edgecolor=hues, hatch=hatches)
+        ax.barh(lane, end - start, thick, left=start, color=faces, edgecolor=edges, hatch=hatches, linewidth=0.5)
         kit.names(ax, [name for name, _ in track.lanes])
         ax.set_title(track.label, fontsize=10, loc="left")
         ax.autoscale(axis="x", tight=True)
     waits = "\nhatched: waits for the lock; dotted: waits for a CPU" * tracks[0].modelled
-    axes[-1].set_xlabel(f"milliseconds; the thicker a block, the longer the worker ran during it{waits}")
+    axes[-1].set_xlabel(f"milliseconds; a block half as thick: the worker ran for half of that time{waits}")
     told = "; ".join(map(str, tracks))
     return ax.figure, f"Who ran when, block by block. {told}.", words.sentence(told)

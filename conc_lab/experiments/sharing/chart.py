@@ -3,13 +3,18 @@
 from ...drawing import kit, verdict, words
 from ...engine.errors import LabError
 from ..memory import chart as memory
-from .measure import FILE, LOCAL, LOCALS, OBJECT, PID, THINGS, THREAD, VALUE, WORKERS, WRITE
+from .measure import FILE, LOCALS, OBJECT, PID, THINGS, THREAD, VALUE, WORKERS, WRITE
 
 COLORS = {"shared": "#BBDDF4", "copied": "#F8F1A0", "re-imported": "#F5D08A", "own": "#FFFFFF", "absent": "#DDDDDD"}
-# What a box holds: the thing, and what the article calls it.
-INSIDE = {VALUE: "modules (code)", WRITE: "globals (data)", OBJECT: "objects (heap)", FILE: "open files"}
-INSIDE |= {LOCALS: "locals (stack)", LOCAL: "thread-locals"}
+# What a box holds, and the lines of the table; NAMES: what a thing is called in both.
+INSIDE = {
+    VALUE: "code, global variables",
+    OBJECT: "list handed over (heap)",
+    FILE: "open files",
+    LOCALS: "local variables (stack)",
+}
 FOUR = {PID: "process id", OBJECT: "list handed over", VALUE: "global variable", LOCALS: "local variables"}
+NAMES = {thing: FOUR.get(thing, thing) for thing in THINGS} | {WRITE: "global variable set by the worker"}
 FILLS = {"together": "#FFFFFF", "process": "#EAF4FB", "interpreter": "#D5EAF7", "thread": "#FFF3D6"}
 
 
@@ -27,7 +32,7 @@ def sharing_chart(result, bet):
     return whole_chart(result, bet, FOUR)
 
 
-def whole_chart(result, bet, names=()):
+def whole_chart(result, bet, names=NAMES):
     """The table: a line for each thing, a column for each kind of worker."""
     cells = summary(result, names)
     return *kit.cells(cells, COLORS.get, "what a worker shares with your program"), sharing_sentence(result, cells)

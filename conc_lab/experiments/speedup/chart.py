@@ -10,14 +10,14 @@ from ...engine.stats import at_once, character, interval, paired, where
 
 NO_GAIN = (0.9, 1.1)
 BUSY = 1.2  # cores busy, above which more than one is
-COST_LIMIT = 1.15  # above this CPU cost the rows do not say how much of the size comes from the kind of worker
-CONTROL_LIMIT = 0.05  # serial against serial may differ by this much
+# A CPU cost above which the rows do not say how much comes from the kind of worker; and by how much serial may differ.
+COST_LIMIT, CONTROL_LIMIT = 1.15, 0.05
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
 HELD_UP = "other programs, a CPU limit, a lock or waiting for the next task kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "the lab keeps NumPy to one thread. By itself it often spreads a large matrix product over all cores"
 # What is said of a direction.
-REMARKS = {"no gain": "no gain", "as busy": "no gain that we can see, but the rounds differ too much to be sure"}
+REMARKS = {"no gain": "no gain", "as busy": "probably no gain"}
 REMARKS |= {"too few": "too few rounds for a verdict", "unclear": "the rounds differ too much to tell"}
 BESIDE = {"threads": -0.06, "processes": 0.06, "interpreters": 0.12}  # its place, so that no marker hides another
 PHASES = {"setup": "#1A1A1A", "run": "#626262", "teardown": "#8A8A8A"}  # greys: a hue is a kind of worker's
@@ -44,9 +44,8 @@ def summary(result: Result) -> pandas.DataFrame:
         "as busy": (nature in ("computes", "mixed")) & (lines.cores_busy / (alone or 1) <= NO_GAIN[1]),
     }
     lines["direction"] = numpy.select([*directions.values()], [*directions], "unclear")
-    doubts = [_doubt(result, nature, alone, line) for line in lines.itertuples()]
-    lines["name"] = list(map(words.name, lines.kind, lines.workers))
-    return lines.assign(doubt=pandas.Series(doubts, dtype=object))
+    doubts = pandas.Series([_doubt(result, nature, alone, line) for line in lines.itertuples()], dtype=object)
+    return lines.assign(name=list(map(words.name, lines.kind, lines.workers)), doubt=doubts)
 
 
 def medians(result, rows, by):
@@ -68,7 +67,7 @@ def _doubt(result, nature, alone, line):
     probes = result.frame[result.frame.cpu.notna()]
     costs = (probes.cpu_s / probes.tasks).groupby(probes.cpu).median()
     dear = line.cpu_cost > 0 and not 1 / COST_LIMIT < line.cpu_cost < COST_LIMIT and line.direction != "slower"
-    causes = "shared hardware, a busy host, cold caches or contention: the rows don't say which"
+    causes = "busy CPUs, other programs or workers in each other's way: the rows don't say which"
     why = causes if line.cpu_cost > 1 else "the rows don't say why"
     usable = result.machine["usable_cpus"] if nature == "computes" else numpy.nan
     held_up = line.kind not in ("threads", "asyncio") and line.workers > 1 and line.cores_busy <= BUSY
@@ -96,7 +95,7 @@ def _draw(result, axes, bets):
         places = [spots[kind, number] for number in lines.workers]
         top.vlines(places, lines.low, lines.high, kit.LOOKS[kind]["color"])
         for column, ax in columns:
-            ax.plot(places, lines[column], **kit.LOOKS[kind], **kit.STRONG, label=words.label(kind, result))
+            ax.plot(places, lines[column], **kit.LOOKS[kind], **kit.STRONG, label=words.option("kinds", kind))
     for *variant, speedup in bets:
         top.legend(handles=top.plot(spots[*variant], speedup, **kit.BET, label="your bet"), **kit.LEGEND)
     on = "" if character(result.frame) == "waits" else f" on {words.count(usable, 'CPU')}"
@@ -112,23 +111,29 @@ def _draw(result, axes, bets):
         ax.grid(True, axis="y")
 
 
-def speedup_chart(result: Result, bet):
-    """Speedup, cores busy and CPU cost above each other; the first alone where the task waits."""
+def speedup_chart(result: Result, bet, panels=2):
+    """Speedup and cores busy above each other; the first alone where the task waits."""
     lines, task, waits = summary(result), result.params["task"], character(result.frame) == "waits"
     bets = [point for point in (bet.points if bet else ()) if point[1] in result.params["workers"]]
-    heights = (3,) if waits else (3, 1, 1)
+    heights = (3,) if waits else (3, 1, 1)[:panels]
     last = lines.groupby("kind", sort=False).tail(1)
     found = [_said(line, f"{words.times(line.speedup)} as fast", " (in doubt)") for line in last.itertuples()]
     axes = kit.stacked(2.6 + len(heights), "; ".join(last.name + ": " + found), heights)
     _draw(result, axes, bets)
     kit.ends(axes[0])
     axes[-1].set_xlabel(f"workers, each running {task}")
-    said = [*(lines.name + " " + lines.speedup.map(words.times))]
+    costs = ", CPU cost " + lines.cpu_cost.map("{:.2f}".format) if panels == 3 and not waits else ""
+    said = [*(lines.name + " " + lines.speedup.map(words.times) + costs)]
     said += [f"your bet: {words.name(kind, number)} {words.times(speedup)}" for kind, number, speedup in bets]
     alt = f"Speedup of {task} against workers, median of {words.rounds(result)}: {'; '.join(said)}."
     told = [_verdict(line, waits) for line in last.itertuples()]
     told += [words.sentence(ONE_BLAS)] * (getattr(tasks.TASKS.get(task), "extension", None) == "NumPy")
     return axes[0].figure, alt, " ".join(told)
+
+
+def cost_chart(result: Result, bet):
+    """The same with the CPU cost of a task, which says why two busy cores can bring less than a speedup of two."""
+    return speedup_chart(result, bet, panels=3)
 
 
 def headline(result: Result, bet=None):
@@ -154,9 +159,8 @@ def setup_chart(result: Result, bet):
     rows = rows.assign(setup=rows.setup_s, run=rows.wall_s * count / rows.tasks, teardown=rows.teardown_s)
     lines = kit.medians(rows, ["kind", "workers"], [*PHASES], kind=kit.LOOKS)
     lines["name"] = lines["said"] = list(map(words.name, lines.kind, lines.workers))
-    what = f"{count} tasks of {result.params['task']}"
+    what, left = f"{count} tasks of {result.params['task']}", 0
     ax = kit.figure(1.7 + 0.34 * len(lines), f"the time of {what}").add_subplot(xlabel=f"milliseconds for {what}")
-    left = 0
     for phase, color in PHASES.items():
         ax.barh(lines.index, 1000 * lines[phase], left=left, color=color, edgecolor="white", label=phase)
         left += 1000 * lines[phase]

@@ -10,7 +10,7 @@ from .measure import WORKERS
 
 NEEDS_TWO_CPUS = True
 THICK, THIN = 0.7, 0.08  # of a block in which a worker ran all the time; and the least, as a share of that
-SHOWN_BLOCKS = 30  # of the last round: enough to see turns, few enough to tell blocks apart
+SHOWN_BLOCKS = 30  # of a round: enough to see turns, few enough to tell blocks apart
 # Least shares of the time: up to the first two workers took turns, from the second on not, if processes reach the third
 TURNS, TOGETHER, FREE = 0.1, 0.25, 0.5
 CASES = [("count_primes", "threads"), ("sha256", "threads"), ("count_primes", "processes")]
@@ -40,26 +40,31 @@ def summary(result: Result):
 
 
 def timeline_chart(result: Result, bet):
-    """A panel for each task and kind of worker, with the lanes of the last round: tasks below each other."""
+    """A panel for each task and kind of worker, with the lanes of its median round: tasks below each other."""
     lines, shown = summary(result), SHOWN_BLOCKS * result.params["block_ms"]
-    last = result.shown[result.shown["round"] == result.shown["round"].max()].query("start_ms < @shown")
-    parts = [f"{words.name(kind, WORKERS)} with {task} {percent(share)}" for task, kind, share in lines.to_numpy()]
-    found = f"time together, at least: {'; '.join(parts[: lines.kind.nunique()])}"
+    first, each = result.shown.query("start_ms < @shown"), rounds(result)
+    parts = [f"{words.name(kind, WORKERS)} with {task}: {seen(share)}" for task, kind, share in lines.to_numpy()]
+    found = "who ran when" if lines.task.nunique() > 1 else "; ".join(parts).replace(f" with {lines.task[0]}", "")
     figure = kit.figure(1.1 + 1.35 * lines.task.nunique(), found)
     axes = figure.subplots(lines.task.nunique(), lines.kind.nunique(), squeeze=False, sharex=True)
     for ax, (task, kind, share) in zip(axes.flat, lines.itertuples(index=False), strict=True):
-        rows = last.query("task == @task and kind == @kind")
+        median = (each[task, kind] - share).abs().idxmin()  # the round that is drawn
+        rows = first[first["round"] == median].query("task == @task and kind == @kind")
         half = (rows.cpu_ms / (rows.end_ms - rows.start_ms)).clip(THIN, 1) * THICK / 2
         look = {"color": kit.LOOKS[kind]["color"], "edgecolor": "white", "linewidth": 0.4, "align": "edge"}
         ax.bar(rows.start_ms, 2 * half, rows.end_ms - rows.start_ms, rows.worker - half, **look)
         kit.names(ax, [f"{words.ONE[kind]} {worker + 1}" for worker in range(WORKERS)])
         ax.set_xlim(0, shown)
-        ax.set_title(f"{task}\nboth ran at least {percent(share)} of the time", fontsize=10)
-    figure.supxlabel("milliseconds; the more of a block a worker ran, the thicker it is", fontsize=11)
-    told = "Both workers ran at the same time for at least this part of the run (median of "
-    told += f"{words.rounds(result)}): {'; '.join(parts)}."
+        ax.set_title(f"{task}\n{seen(share)}", fontsize=10)
+    figure.supxlabel("milliseconds; a block half as thick: the worker ran for half of that time", fontsize=11)
+    told = f"{'; '.join(parts)}. You see the median of {words.rounds(result)}."
     alt = f"Timelines of two workers, block by block. The more of a block a worker ran, the thicker it is. {told}"
     return figure, alt, told
+
+
+def seen(share):
+    """A least share in words: of what is certain of no moment nothing is said to have been seen."""
+    return f"both running at least {percent(share)} of the time" if share >= 0.01 else "never seen both running"
 
 
 def percent(share):

@@ -18,7 +18,7 @@ from conc_lab.student import own_task
 from conc_lab.student import panel as panels
 from conc_lab.student.shown import room
 
-HEIGHTS = {"count_primes": "560", "sleep": "360", "own_tasks:fine": "560"}
+HEIGHTS = {"count_primes": "460", "sleep": "360", "own_tasks:fine": "460"}
 
 
 class Panel:

@@ -172,7 +172,7 @@ def test_a_task_of_any_name():
 
 def test_what_cannot_be_drawn():
     """A chart that does not exist, and an experiment of another version, are sentences that list those that do."""
-    with pytest.raises(LabError, match="speedup has no chart 'pie'; it has: speedup, setup"):
+    with pytest.raises(LabError, match="speedup has no chart 'pie'; it has: speedup, cost, setup"):
         picture.show(made(TYPICAL), "pie")
     with pytest.raises(LabError, match="unknown experiment 'other'; one of: advise"):
         picture.show(dataclasses.replace(made(TYPICAL), experiment="other"))

@@ -408,7 +408,7 @@ def test_sentences_of_directions():
 
 def test_a_doubtful_magnitude():
     """The measured ratio is told; where its cause is in doubt, that and the reason too, and a recording is wanted."""
-    cost = r"each task cost 1\.36 times as much CPU time as in serial \(shared hardware, .* the rows don't say which\)"
+    cost = r"each task cost 1\.36 times as much CPU time as in serial \(busy CPUs, .* the rows don't say which\)"
     starved = "other programs, or a CPU limit, left even serial only 0.60 of a core"
     for how, speed, reason in (
         ({"busy": {("threads", 2): 1.9}}, 1.4, cost),

@@ -31,7 +31,7 @@ def _drawn(result, lines, limit):
         except LabError as refused:
             said.append(f"{kind}: {_few(rows, refused)}")
     shares = [f"{_percent(law.contention)} for {kind}" for kind, law in known.items()]
-    title = f"serial share by the law: {words.listed(shares)}" if shares else "no law can be fitted"
+    title = f"the law's serial share is {words.listed(shares)}" if shares else "no law can be fitted"
     ax = kit.figure(4, f"{result.params['task']}: {title}").add_subplot(ylabel="speedup (serial = 1)")
     many = numpy.linspace(1, max([2, *lines.workers]), 200)
     ax.plot(many, numpy.minimum(many, limit), **kit.REFERENCE, label="ideal")

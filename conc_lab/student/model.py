@@ -132,7 +132,7 @@ def model_chart(result: Result, cpus):
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)
     kit.log(here, "y", "{:g}×".format, NUMBERS, base=2)
-    here.set(title="points: measured; wide lines: the model", xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
+    here.set(title="points: measured; bands: the model", xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
     there.set(title="the model", xlabel="CPUs, for as many workers")
     kit.ends(there)
     alt = f"Speedup of {result.params['task']}. Measured on {on}: {'; '.join(measured)}. The model on "

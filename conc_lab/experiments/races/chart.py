@@ -47,7 +47,9 @@ def races_chart(result, bet):
     parts += [NO_PROMISE] * (not bare.lost.all())
     counted = lines.drop_duplicates("method").what
     worst = bare.loc[bare.lost.nlargest(1).index]  # none where all is guarded
-    found = [*worst.method + ", " + worst.name + ": " + worst.figure, *parts][0]
+    several = f" in {words.rounds(result)}" * (result.frame["round"].nunique() > 1)  # which are added up
+    found = [*worst.method + ", " + worst.name + ": " + worst.figure, *parts][0] + several
+    parts[0] += several
     figure, alt = kit.bars(lines, "method", "counted", "lost", "; ".join(map(BARS.get, counted.unique())), found)
     for what, ax in dict(zip(counted, figure.axes, strict=True)).items():  # the last panel of each
         ax.set_xlabel(BARS[what])
@@ -57,4 +59,6 @@ def races_chart(result, bet):
 def races_verdict(raced):
     """What two threads lost that call something between read and write."""
     (line,) = summary(raced).query("method == 'call' and kind == 'threads' and way == 'none'").itertuples()
-    return verdict.Verdict("fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in all rounds")
+    return verdict.Verdict(
+        "fewer" if line.lost > 0 else "cannot tell", NO_PROMISE, f"{line.figure} in {words.rounds(raced)}"
+    )

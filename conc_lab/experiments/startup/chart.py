@@ -21,7 +21,8 @@ def summary(result: Result):
     thread does not run it), against_thread (the ratio to that, taken in each round), low and high (the least and the
     largest of these ratios), all four NaN without threads; more_s (how much longer answer_s is than with a main file
     that imports nothing); rounds; ran_main (each worker ran the main file); in words: way (the kind, and whether its
-    server had to be started first), name (of the whole variant), figure (answer_s, and times as many threads').
+    server had to be started first), name (of the whole variant), figure (answer_s; and for the fewest workers, times
+    as many threads').
     """
     rows = result.frame.eval("setup_s = answer_s + end_s")
     rounds = rows.groupby([*VARIANT, "round"])[["answer_s", "setup_s"]].median().reset_index()
@@ -35,7 +36,8 @@ def summary(result: Result):
     server = lines.cold.map({True: " (first)", False: " (next)"}).where(lines.kind == "forkserver", "")
     imports = (" + import " + lines.main_imports).where(lines.main_imports != "nothing", "")
     together = (", " + lines.workers.astype(str) + " together").where(lines.workers > 1, "")
-    times = (" (" + lines.against_thread.map(words.digits) + "×)").where(lines.thread_s > 0, "")
+    alone = (lines.thread_s > 0) & (lines.kind != "threads") & (lines.workers == lines.workers.min())
+    times = (" (" + lines.against_thread.map(words.digits) + "×)").where(alone, "")
     lines["way"] = lines.kind.str.removesuffix("s") + server
     lines["name"] = lines.way + imports + together
     lines["figure"] = lines.answer_s.map(words.duration) + times
@@ -63,7 +65,7 @@ def startup_chart(result: Result, bet):
     if imported != "nothing":
         more = heavy.way + (1e3 * heavy.more_s).map(" {:+z.1f} ms".format) + heavy.ran_main.map(RAN)
         parts.append(f"import {imported} in the main file adds: {', '.join(more)}")
-    return ax.figure, alt, words.sentence(*parts).replace(" (1×)", "").replace("×", " times as long")
+    return ax.figure, alt, words.sentence(*parts).replace("×", " times as long")
 
 
 def breakeven_chart(result: Result, bet):

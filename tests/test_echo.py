@@ -35,7 +35,10 @@ def test_a_partner_that_ends(monkeypatch, nothing_left):
 def test_sentences_that_no_recording_has():
     """An echo without a step is given no cause, nor is one that took longer, and yet no interval, or had no GIL."""
     flat, slow = {key: 40.0 for key in made.ECHO}, made.ECHO | {("threads", 1, 5000): 400.0}
-    assert "At 5 ms the echo waited for about one interval" in chart.echo_chart(made.made(), None)[2]
+    assert (
+        "A thread kept the GIL for about one switch interval, 5 ms, and the echo waited"
+        in chart.echo_chart(made.made(), None)[2]
+    )
     far = made.ECHO | {("threads", 1, 5000): 12_500.0}  # two intervals and a half are not about one
     results = (
         (made.made(flat), "1.00×"),

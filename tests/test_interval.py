@@ -57,14 +57,14 @@ def test_workers_that_differ(computing, monkeypatch):
 def test_sentences_that_no_recording_has():
     """Rounds that do not tell, and no counts, whose panels are left out, with the reason."""
     words = chart.interval_chart(made.made({5000: (1.0, 1.0, 1), 10: ([0.9, 1.1], [0.9, 1.1], 1)}), None)[2]
-    assert words.count("unclear") == 2
+    assert words.count("no clear difference") == 2
     figure, alt, words = chart.interval_chart(made.made(counted=False, serial_cpu_s=0.0), None)
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["work done (serial = 1)"] and "CPU time" not in alt
-    assert words.endswith("CPU time unclear. Plan 9 does not tell.")
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["speedup (serial = 1)"] and "CPU cost" not in alt
+    assert words.endswith("CPU cost no clear difference. Plan 9 does not tell.")
 
 
 def test_chart():
-    """Work done, CPU time and switches stand above each other, against the serial run of the same round."""
+    """Speedup, CPU cost and switches stand above each other, against the serial run of the same round."""
     figure, alt, words = chart.interval_chart(made.made(), None)
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(chart.PANELS.values())
     assert [tick.get_text() for tick in figure.axes[-1].get_yticklabels()] == [
@@ -73,8 +73,8 @@ def test_chart():
     ]
     widths = [[bar.get_width() for bar in ax.patches][:2] for ax in figure.axes]
     assert widths == [[1, 0.625], [1, 2], [400, 13_750]]
-    assert "CPU time (serial = 1), 2 threads at 10 µs: 2 (in every round)" in alt
-    assert words == "2 threads at 10 µs instead of 5 ms: work done 0.62×, CPU time 2.00×."
+    assert "CPU cost (serial = 1), 2 threads at 10 µs: 2 (in every round)" in alt
+    assert words == "2 threads at 10 µs instead of 5 ms: speed 0.62×, CPU cost 2.00×."
     found = chart.against_serial(made.made(rounds=2, serial_cpu_s=[0.8, 1.6]))
     columns = ["interval_us", "throughput", "cpu_cost", "switches_per_s"]
     first = [[5000, 1, 1.25, 400], [10, 0.625, 2.5, 13_750]]

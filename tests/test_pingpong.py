@@ -92,20 +92,20 @@ def test_a_run_that_is_given_up(nothing_left):
 def test_sentences_that_no_recording_has():
     """Slower threads on a pipe are told with the ratio, a place that is missing with its reason."""
     slower = made.TRIPS | {("same CPU", "threads", "pipe"): 9.0}
-    assert "same CPU 1.50×, other CPU 0.83×, not pinned 0.88×." in chart.pingpong_chart(made.made(slower), None)[2]
+    assert "one CPU, 1.50×; two CPUs, 0.83×; not pinned, 0.88×." in chart.pingpong_chart(made.made(slower), None)[2]
     noisy = made.TRIPS | {("same CPU", "threads", "pipe"): [5.0, 7.0]}
-    assert "same CPU unclear, other CPU 0.83×" in chart.pingpong_chart(made.made(noisy), None)[2]
+    assert "one CPU, no clear difference; two CPUs, 0.83×" in chart.pingpong_chart(made.made(noisy), None)[2]
     words = chart.pingpong_chart(made.made(missing={"other CPU": "only one CPU may be used"}, usable=1), None)[2]
-    assert words.startswith("Other CPU: only one CPU may be used. With the same pipe") and "two CPUs" not in words
+    assert words.startswith("Two CPUs: only one CPU may be used. How long") and "on two CPUs" not in words
     reason = "the standard library cannot choose a worker's CPU on macOS"
     words = chart.pingpong_chart(made.made(missing=dict.fromkeys(("same CPU", "other CPU"), reason)), None)[2]
-    assert words.count(reason) == 2 and words.endswith("processes: not pinned 0.88×.")
+    assert words.count(reason) == 2 and words.endswith("processes: not pinned, 0.88×.")
 
 
 def test_chart():
     """Each case is a named line from top to bottom, with every run, the range and the median, on a log scale."""
     (ax,) = chart.pingpong_chart(made.made(), None)[0].axes
-    assert ax.get_yticklabels()[0].get_text() == "same CPU: threads, pipe" and ax.yaxis_inverted()
+    assert ax.get_yticklabels()[0].get_text() == "one CPU: threads, pipe" and ax.yaxis_inverted()
     assert ax.get_xscale() == "log" and "round trip" in ax.get_xlabel()
     medians = [line for line in ax.lines if len(line.get_xdata()) == 1]
     assert [line.get_xdata()[0] for line in medians] == list(made.TRIPS.values())

@@ -42,7 +42,7 @@ def test_what_carries_no_law_is_refused():
     """Two CPUs, fewer than five numbers of workers, and speedups that jump are refused, whatever else was measured."""
     line = {workers: float(workers) for workers in WORKERS}
     for cpus in (1, 2, 4):
-        with pytest.raises(LabError, match=rf"at least 5 numbers of workers, .* this run has {cpus}$"):
+        with pytest.raises(LabError, match=rf"at least 5 different numbers of workers, .* this run has {cpus}$"):
             fitted(line, cpus)
     with pytest.raises(LabError, match="these speedups don"):
         fitted({1: 1.0, 2: 1.9, 3: 0.5, 4: 3.9, 5: 0.6, 6: 6.0}, 16)
@@ -59,7 +59,7 @@ def test_a_picture_of_laws(monkeypatch):
     assert "a serial part: each task cost 1.54 times as much CPU time" in dear and "as if" not in dear
     speeds = {("threads", k): float(amdahl(k, 0.1)) for k in (1, 2, 4, 8, 16)}
     waits = lab.laws(made(speeds, alone=0.01, waits=True, usable=1, task="sleep")).sentence
-    assert "Threads: as if 10% of the work were serial (σ, 10% to 10%)" in waits and "95 % confidence" in waits
+    assert "Threads: as if 10% of the work were serial (likely 10% to 10%)" in waits
     assert "no law" in lab.laws(made(speeds)).sentence  # the same speeds, computing on two CPUs
     for wrong in (helpers.real("scaling"), None):
         with pytest.raises(LabError):

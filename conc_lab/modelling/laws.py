@@ -51,7 +51,9 @@ def fitted(speedups: dict[int, float], cpus: float) -> Fit:
 
     known = {workers: speed for workers, speed in speedups.items() if workers <= cpus}
     if len(known) < FEWEST:
-        why = f"that takes at least {FEWEST} numbers of workers, each with enough CPUs, and this run has {len(known)}"
+        why = (
+            f"that takes at least {FEWEST} different numbers of workers, a CPU for each, and this run has {len(known)}"
+        )
         raise LabError(f"no law can be fitted, because {why}")
     workers, speeds = numpy.array([*known], float), numpy.array([*known.values()], float)
     weights = speeds / workers

@@ -55,7 +55,7 @@ def compare_chart(results):
     lines = pandas.concat(frames)
     names = kit.ordered(lines.drop_duplicates("name"), ["kind"], kind=kit.LOOKS).name.tolist()
     far = bool(lines["median"].max() > 50 * lines["median"].min())  # then the axis has a line for each power of ten
-    figure, told = kit.figure(1.4 + 0.36 * len(names), label + "; each line is ten times the one before" * far), []
+    figure, told = kit.figure(1.4 + 0.36 * len(names), label + "; each line is ten times the one to its left" * far), []
     axes = figure.subplots(1, len(results), sharex=True, sharey=True)
     for ax, python, each in zip(axes, pythons, frames, strict=True):
         for line in each.itertuples():

@@ -31,7 +31,7 @@ def _drawn(result, lines, limit):
         except LabError as refused:
             said.append(f"{kind}: {_few(rows, refused)}")
     shares = [f"{_percent(law.contention)} for {kind}" for kind, law in known.items()]
-    title = f"serial share by the law: {words.listed(shares)}" if shares else "no law can be fitted"
+    title = f"the law's serial share is {words.listed(shares)}" if shares else "no law can be fitted"
     ax = kit.figure(4, f"{result.params['task']}: {title}").add_subplot(ylabel="speedup (serial = 1)")
     many = numpy.linspace(1, max([2, *lines.workers]), 200)
     ax.plot(many, numpy.minimum(many, limit), **kit.REFERENCE, label="ideal")
@@ -58,8 +58,8 @@ def _percent(share):
 def _law(law):
     """A fitted law in words."""
     (low, high), (least, most) = (map(_percent, ends) for ends in (law.contention_range, law.coherency_range))
-    serial = f"as if {_percent(law.contention)} of the work were serial (σ, {low} to {high})"
-    pairs = f"each pair of workers lost {_percent(law.coherency)} (κ, {least} to {most}), with 95 % confidence"
+    serial = f"as if {_percent(law.contention)} of the work were serial (likely {low} to {high})"
+    pairs = f"each pair of workers lost {_percent(law.coherency)} (likely {least} to {most})"
     best = law.coherency_range[0] and (max(0, 1 - law.contention) / law.coherency) ** 0.5
     return f"{serial} and {pairs}{f'. Then {best:.0f} workers would be fastest' if best > 1.5 else ''}"
 
@@ -72,4 +72,4 @@ def _few(rows, refused):
     said = f"{refused}. {words.name(most.kind, most.workers)} were {words.times(most.speedup)} as fast as serial"
     if most.doubt:
         return f"{said}. That says little about a serial part: {most.doubt}"
-    return f"{said}, as if {_percent(karp_flatt(most.workers, most.speedup))} of the work were serial (Karp and Flatt)"
+    return f"{said}, as if {_percent(karp_flatt(most.workers, most.speedup))} of the work were serial"

@@ -111,7 +111,7 @@ def model_chart(result: Result, cpus):
     found = "; ".join(f"{kind} {speeds[-1]}" for kind, speeds in said.items()) or "no figures"
     figure = kit.figure(3.8, f"The model, on {words.count(cpus[-1], 'CPU')}: {found}")
     here, there = figure.subplots(1, 2, sharey=True)
-    measured, sentences = [], [_parts(result)]
+    measured, sentences, details = [], [], [_parts(result)]
     for kind, told in each.items():
         look, color = kit.LOOKS[kind], kit.LOOKS[kind]["color"]
         mine = [(number, words.name(kind, number), *pair) for (name, number), pair in points.items() if name == kind]
@@ -126,18 +126,19 @@ def model_chart(result: Result, cpus):
         there.fill_between(cpus, low, high, color=color, alpha=0.2)
         there.plot(cpus, high, **look, label=words.label(kind, result))
         took, start = map(words.duration, (costs[kind, at[0]].handover_s, told[0].setup_s / asked[0][0]))
-        off = [f"{model / real - 1:+.0%} for {name}" for _, name, real, model in mine]
-        sentences.append(f"{kind}: handing over takes {took}, a start {start}. The model is off by {words.listed(off)}")
+        off = max(0.01, *(abs(model / real - 1) for *_, real, model in mine))
+        sentences.append(f"{kind}: where they were measured, the model is off by at most {off:.0%}")
+        details.append(f"{kind}: handing over takes {took}, a start {start}")
     kit.log(here, "x", "{:g}".format, sorted({number for _, number in points}), base=2)
     kit.log(there, "x", "{:g}".format, cpus, base=2)
     kit.log(here, "y", "{:g}×".format, NUMBERS, base=2)
-    here.set(title="measured; behind it the model", xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
+    here.set(title="points: measured; bands: the model", xlabel=f"workers on {on}", ylabel="speedup (serial = 1)")
     there.set(title="the model", xlabel="CPUs, for as many workers")
     kit.ends(there)
     alt = f"Speedup of {result.params['task']}. Measured on {on}: {'; '.join(measured)}. The model on "
     alt += f"{', '.join(map(str, cpus))} CPUs: "
     alt += "; ".join(f"{kind} {', '.join(speeds)}" for kind, speeds in said.items()) or "no figures"
-    return figure, f"{alt}.", words.sentence(*sentences)
+    return figure, f"{alt}. {words.sentence(*details)}", words.sentence(*sentences)
 
 
 def _parts(result):

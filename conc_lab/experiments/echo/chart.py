@@ -12,7 +12,8 @@ def summary(result):
     ordered = variants(sorted(result.params["workers"]), sorted(result.params["intervals_us"], reverse=True))
     lines = medians(result, ["kind", "workers", "interval_us"], ordered)
     others = lines.apply(lambda line: words.name(line.kind, line.workers), axis=1)
-    intervals = (" with a " + lines.interval_us.map(us) + " interval").where(lines.kind == "threads", "")
+    several = (lines.kind == "threads") & (lines.interval_us.nunique() > 1)
+    intervals = (" with a " + lines.interval_us.map(us) + " interval").where(several, "")
     return lines.assign(name=("next to " + others + intervals).where(lines.kind != "none", "alone"))
 
 
@@ -27,7 +28,7 @@ def echo_chart(result, bet):
     parts = [f"{words.times(line.round_trip_us / alone.round_trip_us)} as long {line.name}" for line in told]
     said = f"an answer took {alone.figure} alone. It took {words.listed(parts)}"
     waited = longest.round_trip_us >= 5 * alone.round_trip_us and 0.5 < longest.round_trip_us / longest.interval_us < 2
-    why = f"at {us(longest.interval_us)} the echo waited for about one interval: a thread kept the GIL that long"
+    why = f"a thread kept the GIL for about one switch interval, {us(longest.interval_us)}, and the echo waited"
     sentence = words.sentence(said, *[why] * (waited and result.machine["gil"]))
     return *round_trips(result, lines, f"an answer took {parts[0]}"), sentence
 

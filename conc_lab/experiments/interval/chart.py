@@ -1,4 +1,4 @@
-"""Work done, CPU time and switches of threads that compute, against the switch interval."""
+"""Speedup, CPU cost and switches of threads that compute, against the switch interval."""
 
 import pandas
 
@@ -7,7 +7,7 @@ from ...engine.stats import spread, where
 from ..pingpong.chart import compared, us
 
 NEEDS_TWO_CPUS = True
-PANELS = dict(throughput="work done (serial = 1)", cpu_cost="CPU time (serial = 1)", switches_per_s="switches a second")
+PANELS = dict(throughput="speedup (serial = 1)", cpu_cost="CPU cost (serial = 1)", switches_per_s="switches a second")
 
 
 def against_serial(result) -> pandas.DataFrame:
@@ -37,15 +37,15 @@ def summary(result) -> pandas.DataFrame:
 
 
 def interval_chart(result, bet):
-    """Bars of work done, CPU time and switches above each other.
+    """Bars of speedup, CPU cost and switches above each other.
 
-    The sentence compares the shortest interval with the longest, with the most threads: work done and CPU time.
+    The sentence compares the shortest interval with the longest, with the most threads: speed and CPU cost.
     """
     lines, what = summary(result).assign(hatched=0), "threads that compute, by switch interval: medians"
     intervals, most = result.params["intervals_us"], max(result.params["workers"])
     ends = [{"workers": most, "interval_us": end} for end in (min(intervals), max(intervals))]
     work, cpu = (compared(against_serial(result), column, *ends) for column in ("throughput", "cpu_cost"))
-    told = f"{lines.name.iloc[-1]} instead of {us(max(intervals))}: work done {work}, CPU time {cpu}"
+    told = f"{lines.name.iloc[-1]} instead of {us(max(intervals))}: speed {work}, CPU cost {cpu}"
     if len(intervals) == 1:
         told = "one interval has nothing to compare with: measure two or more"
     sentence = words.sentence(told, *result.frame.reason.dropna().unique())

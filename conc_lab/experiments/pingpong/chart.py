@@ -11,12 +11,13 @@ from .measure import PARTNERS, PLACES
 
 NEEDS_TWO_CPUS = True
 VARIANT = ["place", "kind", "primitive"]
+SAID = {"same CPU": "one CPU", "other CPU": "two CPUs"}  # of places
 
 
 def summary(result) -> pandas.DataFrame:
     """What a round trip took, a line for each place and pair of partners that has figures."""
     lines = medians(result, VARIANT, [(place, *partner) for place in PLACES for partner in PARTNERS])
-    return lines.assign(name=lines.place + ": " + lines.kind + ", " + lines.primitive)
+    return lines.assign(name=lines.place.replace(SAID) + ": " + lines.kind + ", " + lines.primitive)
 
 
 def medians(result, by: list[str], variants: list[tuple]) -> pandas.DataFrame:
@@ -43,7 +44,7 @@ def us(value: float) -> str:
 def compared(frame: pandas.DataFrame, column: str, first: dict, second: dict) -> str:
     """How many times as much the rows that match `first` have as those that match `second`, where the rounds agree."""
     ratio, direction = paired(frame, column, first, second)
-    return "unclear" if direction == "unclear" else words.times(ratio)
+    return "no clear difference" if direction == "unclear" else words.times(ratio)
 
 
 def pingpong_chart(result, bet):
@@ -52,11 +53,11 @@ def pingpong_chart(result, bet):
     The sentence compares threads with processes on the same pipe, and one CPU with two.
     """
     rows, lines, by_pipe = result.frame, summary(result), []
-    parts = list((rows.place + ": " + rows.reason).dropna().unique())
+    parts = list((rows.place.replace(SAID) + ": " + rows.reason).dropna().unique())
     for place, partners in lines.groupby("place", sort=False):
         threads, processes, _ = partners[VARIANT].to_dict("records")
-        by_pipe.append(f"{place} {compared(rows, 'round_trip_us', threads, processes)}")
-    parts.append(f"with the same pipe, threads took this many times as long as processes: {', '.join(by_pipe)}")
+        by_pipe.append(f"{SAID.get(place, place)}, {compared(rows, 'round_trip_us', threads, processes)}")
+    parts.append(f"how long threads took with the same pipe, compared with processes: {'; '.join(by_pipe)}")
     one, two = (where(lines, place=place).round_trip_us.to_numpy() for place in PLACES[:2])
     if len(two):
         least, most = words.times(min(two / one)), words.times(max(two / one))

@@ -65,7 +65,7 @@ def memory_chart(result, bet):
     most = lines.query("workers == workers.max()")
     each = most[most.kind == "fork"].each_bytes if size and "fork" in [*most.kind] else most.each_bytes
     ends = most.figure[[each.idxmin(), each.idxmax()]]
-    figure = kit.figure(1.6 + 1.8 * len(shown), f"memory that each adds: {'; '.join(ends.unique())}")
+    figure = kit.figure(1.6 + 1.8 * len(shown), f"each adds: {'; '.join(ends.unique())}")
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for ax, (column, touch) in zip(axes.flat, product(shown, touches), strict=True):
         for kind, line in lines[lines.touch == touch].dropna(subset=column).groupby("kind", sort=False):

@@ -51,7 +51,7 @@ def not_caught(function, item):
         return pool.submit(function, item).result()
 
 
-CHOSEN = {"thumbnails": "processes", "weather": "threads", "checksums": "threads", "sums": "serial"}
+CHOSEN = {"sudokus": "processes", "weather": "threads", "checksums": "threads", "sums": "serial"}
 
 RIGHT = {
     "check_usable_cpus": [3, numpy.int64(3)],
@@ -165,7 +165,7 @@ WRONG = {
         (lambda function, item: 4, "return None for it"),
     ],
     "check_chooses": [
-        (CHOSEN | {"thumbnails": "threads"}, "an interpreter, and a GIL, for each CPU"),
+        (CHOSEN | {"sudokus": "threads"}, "an interpreter, and a GIL, for each CPU"),
         (CHOSEN | {"weather": "serial"}, "waits overlap"),
         (CHOSEN | {"checksums": "processes"}, "releases the GIL"),
         (CHOSEN | {"sums": "threads"}, "before any worker"),

@@ -128,8 +128,8 @@ def test_fragile_is_for_workers_only():
 CELLS = {
     ("raise", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ goes on"),
     ("raise", "Process"): ("✓ exit code 1", "✓ finishes", "✓ is done", "✓ goes on"),
-    ("segfault", "ThreadPoolExecutor"): ("– nobody left", "✗ is lost", "– nobody left", "✗ ends (SIGSEGV)"),
-    ("exit", "Thread"): ("– nobody left", "✗ is lost", "– nobody left", "✗ ends (exit code 3)"),
+    ("segfault", "ThreadPoolExecutor"): ("– program ended", "✗ is lost", "– program ended", "✗ ends"),
+    ("exit", "Thread"): ("– program ended", "✗ is lost", "– program ended", "✗ ends"),
     ("kill", "ProcessPoolExecutor"): ("✓ BrokenProcessPool", "✗ is lost", "✗ is refused", "✓ goes on"),
     ("hang", "Thread"): ("✗ nothing", "✓ finishes", "✓ is done", "✗ cannot end"),
     ("hang", "Pool"): ("✗ nothing", "✓ finishes", "✓ is done", "✓ can kill it"),
@@ -168,7 +168,7 @@ def test_chart(methods):
         assert room.x0 <= text.x0 <= text.x1 <= min(room.x1, figure.bbox.x1), cell.get_text()
         written += [[]] * (line == len(written))
         written[line] = [*written[line], cell.get_text().get_text()]
-    assert written.pop(0) == ["", "in 1.5 s the caller gets", "the other task", "a new task", "the program"]
+    assert written.pop(0) == ["", "in 1.5 s you get", "the other task", "a new task", "the program"]
     for fault, cases in chart.summary(result).groupby("fault", sort=False):
         assert written.pop(0) == [f"{fault}: {measure.FAULTS[fault]}", "", "", "", ""]
         for case in cases.drop(columns="fault").values.tolist():
@@ -180,7 +180,7 @@ def test_chart(methods):
 def test_sentences_that_no_recording_has():
     """The sentence says of every outcome where it was seen, and of what was not shown why."""
     no_limits = {"reason": "macOS has no limits"}
-    ended = "The other task is lost after exit in Thread. The program ends (exit code 3) after exit in Thread."
+    ended = "The other task is lost after exit in Thread. The program ends after exit in Thread."
     cases = {
         ended: [row("exit", "Thread")],
         "The other task is lost after kill in ProcessPoolExecutor.": [row("kill", "ProcessPoolExecutor")],
@@ -196,4 +196,4 @@ def test_sentences_that_no_recording_has():
     }
     for sentence, rows in cases.items():
         assert chart.faults_chart(made(*rows), None)[2] == sentence
-    assert "Thread – in 1.5 s the caller gets: not here" in chart.faults_chart(made(*rows), None)[1]
+    assert "Thread – in 1.5 s you get: not here" in chart.faults_chart(made(*rows), None)[1]

@@ -21,7 +21,8 @@ def summary(result: Result) -> pandas.DataFrame:
     """The `fits` of all rounds, with name, and predicted_s for the wanted number of items."""
     lines = fits(result.shown)
     seconds = predicted_s(lines, [result.params["items"]]).iloc[0]
-    return lines.assign(predicted_s=seconds, name=list(map(words.name, lines.kind, lines.workers)))
+    workers = lines.workers.clip(upper=result.params["items"])  # more are not started
+    return lines.assign(predicted_s=seconds, name=list(map(words.name, lines.kind, workers)))
 
 
 def fits(frame: pandas.DataFrame) -> pandas.DataFrame:
@@ -120,12 +121,13 @@ def advise_chart(result: Result, bet):
     ax.set(xlabel=f"items (calls of {task}); marked: {items:,}", ylabel="predicted time")
     kit.ends(ax)
     rounded = {variant: round(number, 2 - len(str(number))) for number, variant in last.items()}
-    ranges = ", ".join(f"{lines.kind[variant]} up to {number:,}" for variant, number in rounded.items())
-    gains = ": " + lines.speedup.map(words.times) + " as fast as serial, with "
-    gains += lines.start_s.map(words.duration) + " to start and end"
+    ranges = [f"{lines.kind[variant]} up to {number:,}" for variant, number in rounded.items()]
+    ranges[-1] = "then " * (len(ranges) > 1) + lines.kind[last.iloc[-1]]
+    gains = ": " + lines.start_s.map(words.duration) + " to start and end, then "
+    gains += lines.speedup.map(words.times) + " as fast as serial"
     times = lines.name + " " + lines.predicted_s.map(words.duration) + gains.where(lines.kind != "serial", "")
     told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
-    told = told, f"the choice for other numbers of items, roughly: {ranges}"
+    told = told, f"the choice for 1 to {seconds.index[-1]:,} items, roughly: {', '.join(ranges)}"
     return ax.figure, words.sentence(*told), words.sentence(*_advice(result, chosen), *told)
 
 
@@ -133,9 +135,9 @@ def _advice(result, chosen):
     """Which variant to use, and how sure that is; what an item is; and what cannot be used."""
     items, (agreed, rounds) = result.params["items"], agreement(result, chosen.name)
     busy, chunk = summary(result).cores_busy[0], chunksize(chosen, items)
-    use = words.name(chosen.kind, min(chosen.workers, items)).replace("serial", "a plain loop")
+    use = chosen["name"].replace("serial", "a plain loop")
     use += f" with chunksize={chunk}" * (chunk > 1)
-    yield f"use {use}: in {agreed} of {rounds} rounds that was the best choice or at most a fifth slower"
+    yield f"use {use}: in {agreed} of {rounds} rounds it was the fastest, or took at most a fifth longer"
     starved = ", while other programs or a CPU limit took the rest" * (character(result.frame) == "starved")
     yield f"one item takes {words.duration(chosen.alone_s)} alone and computes for {busy:.0%} of that{starved}"
     task = result.params["task"]

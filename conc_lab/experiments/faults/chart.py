@@ -19,19 +19,19 @@ def summary(result) -> pandas.DataFrame:
 
 def _line(row, params):
     several = len(params["kinds"]) > 1 and row["api"] not in IN_PROCESS
-    told, stuck, unknown = row["told"], row["ended"] == "never", "– not here" if row["reason"] else "– nobody left"
+    told, stuck, unknown = row["told"], row["ended"] == "never", "– not here" if row["reason"] else "– program ended"
 
     def cell(good, yes, no):
         return unknown if good is None else f"✓ {yes}" if good else f"✗ {no}"
 
-    ended = "cannot end" if stuck else f"ends ({row['ended']})"
+    goes, ends = "can kill it" if row["stoppable"] else "goes on", "cannot end" if stuck else "ends"
     return {
         "fault": row["fault"],
         "worker": f"{row['api']} ({row['kind']})" if several else row["api"],
-        f"in {params['patience_s']:g} s the caller gets": cell(told and told not in (NOTHING, RESULT), told, told),
+        f"in {params['patience_s']:g} s you get": cell(told and told not in (NOTHING, RESULT), told, told),
         "the other task": cell(row["others_finished"], "finishes", "is lost"),
         "a new task": cell(row["usable_again"], "is done", "is refused"),
-        "the program": cell(row["survived"] and not stuck, "can kill it" if row["stoppable"] else "goes on", ended),
+        "the program": cell(row["survived"] and not stuck, goes, ends),
     }
 
 

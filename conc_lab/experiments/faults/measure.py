@@ -21,7 +21,7 @@ from ...engine.kinds import START_METHODS
 from ...engine.parameters import Kinds, Number, OneOf, Several, by_profile
 from . import worker
 
-FAULTS = {"raise": "an uncaught exception", "exit": "os._exit ends the process", "segfault": "crashes in C code"}
+FAULTS = {"raise": "an uncaught exception", "exit": "os._exit ends the process", "segfault": "a crash in C code"}
 FAULTS |= {"memory": "asks for too much memory", "hang": "waits forever", "kill": "SIGKILL from outside"}
 MISSING = {("darwin", "memory"): "macOS does not enforce RLIMIT_AS", ("win32", "memory"): "Windows has no RLIMIT_AS"}
 MISSING |= {("win32", "segfault"): "ctypes catches it on Windows", ("win32", "kill"): "Windows has no SIGKILL"}

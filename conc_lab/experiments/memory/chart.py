@@ -51,19 +51,21 @@ def summary(result):
 
 def headline(result, bet=None):
     """Of each kind and touch what one worker more adds."""
-    lines, by = summary(result).query("workers == workers.max()"), meter(result.frame).upper()
-    return [(line.kind, line.name, f"{megabytes(line.each_bytes)} MB", f"each, by {by}") for line in lines.itertuples()]
+    lines = summary(result).query("workers == workers.max()")
+    return [(line.kind, line.name, f"{megabytes(line.each_bytes)} MB", "added by each") for line in lines.itertuples()]
 
 
 def memory_chart(result, bet):
-    """What was added above what one worker has to itself, against workers; a column for each touch."""
+    """What was added, against workers; a column for each touch; without data, what one has to itself below it."""
     lines, by, row = summary(result), meter(result.frame).upper(), result.rows[0]
     touches, workers, size = result.params["touch"], sorted(result.params["workers"]), row["data_bytes"] / MB
-    shown = {"added_bytes": f"added to the\nmachine, MB ({by})", "worker_uss_bytes": "one worker's\nown, MB (USS)"}
-    shown = {column: label for column, label in shown.items() if lines[column].notna().any()}
+    shown = {"added_bytes": "added to the\nmachine, MB" + f" ({by})" * (not size)}
+    if not size and lines.worker_uss_bytes.notna().any():
+        shown["worker_uss_bytes"] = "one worker's\nown, MB (USS)"
     most = lines.query("workers == workers.max()")
-    ends = most.figure[[most.each_bytes.idxmin(), most.each_bytes.idxmax()]]
-    figure = kit.figure(1.6 + 1.8 * len(shown), f"memory that each adds: {'; '.join(ends.unique())}")
+    each = most[most.kind == "fork"].each_bytes if size and "fork" in [*most.kind] else most.each_bytes
+    ends = most.figure[[each.idxmin(), each.idxmax()]]
+    figure = kit.figure(1.6 + 1.8 * len(shown), f"each adds: {'; '.join(ends.unique())}")
     axes = figure.subplots(len(shown), len(touches), sharex=True, sharey="row", squeeze=False)
     for ax, (column, touch) in zip(axes.flat, product(shown, touches), strict=True):
         for kind, line in lines[lines.touch == touch].dropna(subset=column).groupby("kind", sort=False):
@@ -81,7 +83,7 @@ def memory_chart(result, bet):
     one = "one more worker adds" if len(workers) > 1 else "each worker adds, helpers included"
     parts = [f"{row['missing']}, so {by} is shown"] if row["missing"] else []
     parts += [f"the program holds {size:g} MB of {result.params['parent_data']}"] * bool(size)
-    own = most.kind + (" (" + most.touch + ") " if size else " ") + most.worker_uss_bytes.map(megabytes) + " MB"
+    own = most.kind + " " + most.worker_uss_bytes.map(megabytes) + " MB"
     itself = f"one process has to itself: {', '.join(own[most.worker_uss_bytes.notna()])}"
     return figure, alt, words.sentence(*parts, f"{one}: {', '.join(most.figure)}", *[itself] * (len(shown) > 1))
 

@@ -13,7 +13,7 @@ BUSY = 1.2  # cores busy, above which more than one is
 # A CPU cost above which the rows do not say how much comes from the kind of worker; and by how much serial may differ.
 COST_LIMIT, CONTROL_LIMIT = 1.15, 0.05
 LABELS = {"speedup": "speedup\n(serial = 1)", "cores_busy": "cores\nbusy", "cpu_cost": "CPU cost\nof a task"}
-HELD_UP = "other programs, a CPU limit, a lock or waiting for the next task kept them from a second CPU"
+HELD_UP = "other programs, a CPU limit or waiting for each other or for the next task kept them from a second CPU"
 UNSURE = ", but how much of that comes from the kind of worker is in doubt"
 ONE_BLAS = "the lab keeps NumPy to one thread. By itself it often spreads a large matrix product over all cores"
 # What is said of a direction.

@@ -288,7 +288,7 @@ def test_the_page():
     assert (marks["C4"], marks["C9"]) == ("± depends", "? cannot tell")
     assert list(marks.values()).count("– not measured yet") == 11
     assert "<td>✗ wrong</td>" in rows[0] and "<td>–</td>" in rows[1]
-    assert "<td>two threads at pure Python 1.00×, at hashing 1.90×</td>" in rows[3]
+    assert "<td>two threads with pure Python 1.00×, with hashing 1.90×</td>" in rows[3]
     assert "(1.80× to 1.90×)" in heads[3][2]
     assert "<td>no counts <here></td>" in rows[8] and "<here>" not in page
     assert '<a href="10_switching.ipynb" ' in rows[8] and "<td>run 07_moving_data and 04_races</td>" in rows[13]

@@ -180,11 +180,11 @@ def test_chart(methods):
 def test_sentences_that_no_recording_has():
     """The sentence says of every outcome where it was seen, and of what was not shown why."""
     no_limits = {"reason": "macOS has no limits"}
-    ended = "The other task is lost after exit in Thread. The program ends after exit in Thread."
+    ended = "The other task is lost: exit in Thread. The program ends: exit in Thread."
     cases = {
         ended: [row("exit", "Thread")],
-        "The other task is lost after kill in ProcessPoolExecutor.": [row("kill", "ProcessPoolExecutor")],
-        "The program cannot end after hang and raise in Thread.": [
+        "The other task is lost: kill in ProcessPoolExecutor.": [row("kill", "ProcessPoolExecutor")],
+        "The program cannot end: hang and raise in Thread.": [
             row("hang", "Thread"),
             row("raise", "Thread", ended="never"),
         ],

@@ -43,7 +43,7 @@ def faults_chart(result, bet):
         tables += [pandas.DataFrame("", [f"{fault}: {FAULTS[fault]}"], cells.columns), cells]
     cells = lines.melt(["fault", "worker"], ["the other task", "the program"], var_name="what", value_name="cell")
     bad = cells[cells.cell.str.startswith("✗")].groupby(["what", "cell"], sort=False)
-    parts = [f"{what} {cell[2:]} after {_cases(cases)}" for (what, cell), cases in bad]
+    parts = [f"{what} {cell[2:]}: {_cases(cases)}" for (what, cell), cases in bad]
     for reason, cases in lines.groupby(result.frame.reason, sort=False):
         parts.append(f"not shown here, because {reason}: {_cases(cases)}")
     sentence = words.sentence(*parts or ["no other task is lost, and every program goes on"])

@@ -84,7 +84,7 @@ def memory_chart(result, bet):
     parts = [f"{row['missing']}, so {by} is shown"] if row["missing"] else []
     parts += [f"the program holds {size:g} MB of {result.params['parent_data']}"] * bool(size)
     own = most.kind + " " + most.worker_uss_bytes.map(megabytes) + " MB"
-    itself = f"one process has to itself: {', '.join(own[most.worker_uss_bytes.notna()])}"
+    itself = f"memory that one process shares with nobody: {', '.join(own[most.worker_uss_bytes.notna()])}"
     return figure, alt, words.sentence(*parts, f"{one}: {', '.join(most.figure)}", *[itself] * (len(shown) > 1))
 
 

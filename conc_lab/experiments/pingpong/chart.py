@@ -72,9 +72,9 @@ def C13_verdict(handed):
     pipe, processes, lock = lines[VARIANT].to_dict("records")
     by_pipe, by_lock = (paired(handed.frame, "round_trip_us", threads, processes)[1] for threads in (pipe, lock))
     return verdict.first(
-        f"µs there and back, {lines.place[0]}: {', '.join(parts)}",
+        f"µs a round trip, {lines.place[0]}: {', '.join(parts)}",
         (by_pipe == "unclear", "cannot tell", "with the same pipe, sometimes threads were faster, sometimes processes"),
         (by_pipe == "more", "does not hold", "with the same pipe, processes were faster"),
-        (by_lock == "more", "depends", "on the means: with the same pipe threads are faster, with a lock they aren't"),
+        (by_lock == "more", "depends", "on how: with the same pipe threads are faster, with a lock they aren't"),
         (True, "holds", "with the same pipe"),
     )

@@ -98,7 +98,7 @@ def C1_verdict(shared):
     ids = shared.frame.pivot(index="thing", columns="kind", values="different_ids")
     ids = ids.loc[[PID, THREAD], ["threads", "spawn"]].astype(int)  # a kind that is not here has none
     threads, spawn = (", ".join(map(words.count, ids[kind], ("process id", "thread id"))) for kind in ids)
-    figure = f"three threads and their parent: {threads}; three spawned processes and their parent: {spawn}"
+    figure = f"your program and three threads: {threads}; your program and three spawned processes: {spawn}"
     why = "a process holds threads; multiprocessing means processors in operating-systems books, processes in Python"
     held = (ids.threads[PID], ids.spawn[PID]) == (1, 1 + WORKERS)
     return verdict.first(figure, (held, "does not hold", why), (True, "holds", "each thread had a process of its own"))
@@ -107,7 +107,7 @@ def C1_verdict(shared):
 def C2_verdict(shared):
     """What threads share, and what each has to itself."""
     cells = summary(shared).threads[[VALUE, WRITE, OBJECT, FILE, LOCALS]]
-    figure = ", ".join(cells.index + " " + cells)
+    figure = ", ".join(cells.index.map(NAMES) + " " + cells)
     if list(cells == "shared") == [True, True, True, True, False]:
         return verdict.Verdict("holds", "the objects on the heap are shared as well", figure)
     return verdict.Verdict("does not hold", "part of it came out differently", figure)
@@ -121,7 +121,7 @@ def C3_verdict(shared, kept):
     one = "one more adds" if len(kept.params["workers"]) > 1 else "each adds, helpers included,"
     for method, cell in cells.items():
         adds = f", {one} {memory.megabytes(each[method])} MB by {by}" if method in each else ""
-        parts.append(f"{method}: a module's value {cell[VALUE]}, open file {cell[FILE]}{adds}")
+        parts.append(f"{method}: global variable {cell[VALUE]}, open file {cell[FILE]}{adds}")
     return verdict.first(
         "; ".join(parts),
         (cells.nunique(axis=1).max() > 1, "depends", "on the start method"),

@@ -191,7 +191,7 @@ def C4_verdict(computing: Result, hashing: Result):
     pure, releasing = (_line(result, "threads", 2) for result in (computing, hashing))
     directions = {pure.direction, releasing.direction}
     return verdict.first(
-        f"two threads at pure Python {_speed(pure)}, at hashing {_speed(releasing)}",
+        f"two threads with pure Python {_speed(pure)}, with hashing {_speed(releasing)}",
         *_unclear(directions),
         (directions == {"faster"}, "does not hold", "both were faster than serial"),
         (pure.direction == "faster", "depends", "on the work: only pure Python was faster"),

@@ -84,18 +84,18 @@ def C11_verdict(recorded: Result):
 
 def _same_time(recorded, turns, pure_alone, both):
     """The verdict where two threads took turns, ran at the same time at pure Python alone, or at hashing, too."""
-    figure = "share of the time in which both ran, at least: two threads at pure Python {}, hashing {}, "
-    figure += "two processes at pure Python {}"
+    figure = "share of the time in which both ran, at least: two threads with pure Python {}, hashing {}, "
+    figure += "two processes with pure Python {}"
     shares = [rounds(recorded).loc[case] for case in CASES]
     pure, hashing, _ = (share.max() for share in shares)  # what is certain in one round is certain
     return verdict.first(
         figure.format(*(words.ranged(share, percent) for share in shares)),
         (recorded.machine["usable_cpus"] == 1, "cannot tell", verdict.ONE_CPU),
         (min(map(len, shares)) < verdict.FEWEST, "cannot tell", verdict.TOO_FEW),
-        (min(pure, hashing) >= TOGETHER, both, "they ran at the same time at both kinds of work"),
+        (min(pure, hashing) >= TOGETHER, both, "they ran at the same time with both kinds of work"),
         (shares[-1].median() < FREE, "cannot tell", HELD_UP),
         (TURNS < pure < TOGETHER or TURNS < hashing < TOGETHER, "cannot tell", UNCLEAR),
         (max(pure, hashing) < TOGETHER, turns, "two processes ran at the same time, two threads hardly ever"),
-        (hashing < TOGETHER, pure_alone, "they ran at the same time at pure Python"),
+        (hashing < TOGETHER, pure_alone, "they ran at the same time with pure Python"),
         (True, "depends", "on whether the code that runs has released the GIL"),
     )

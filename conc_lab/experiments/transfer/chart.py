@@ -73,7 +73,7 @@ def C14_verdict(moved, raced):
     parts = map("{:g} MB: reference {}, pickle {}".format, ends.index / 1e6, ends[REFERENCE], ends[PICKLE])
     bare = where(raced.frame, method="handshake", kind="threads", count="shared", lock="none")
     lost, updates = bare[["lost", "expected"]].sum()
-    price = f"the price is races: without a lock, {lost:,} of {updates:,} updates that were made to overlap got lost"
+    price = f"the price is races: without a lock, {lost:,} of {updates:,} updates that were made to overlap were lost"
     faster, ever = crossing(moved, REFERENCE, PICKLE)
     since = f"from {(faster or 0) / 1e6:g} MB on, the reference was faster in every round"
     return verdict.first(

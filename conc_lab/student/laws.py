@@ -42,7 +42,11 @@ def _drawn(result, lines, limit):
         if kind in known:
             upto = many[many <= rows.workers[counts].max()]
             ax.plot(upto, universal(upto, *known[kind][:2]), color=look["color"], linewidth=1.5)
-    ax.set(ylim=(0, None), xlim=(0, None), xlabel="workers (hollow: more workers than CPUs)")
+    ax.set(
+        ylim=(0, None),
+        xlim=(0, None),
+        xlabel="workers" + " (hollow: more workers than CPUs)" * any(lines.workers > limit),
+    )
     ax.grid(True, axis="y")
     ax.legend(ncols=3, **kit.LEGEND)
     each = [f"{words.name(row.kind, row.workers)} {words.times(row.speedup)}" for row in lines.itertuples()]

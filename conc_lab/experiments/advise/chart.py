@@ -125,7 +125,8 @@ def advise_chart(result: Result, bet):
     ranges[-1] = "then " * (len(ranges) > 1) + lines.kind[last.iloc[-1]]
     gains = ": " + lines.start_s.map(words.duration) + " to start and end, then "
     gains += lines.speedup.map(words.times) + " as fast as serial"
-    times = lines.name + " " + lines.predicted_s.map(words.duration) + gains.where(lines.kind != "serial", "")
+    gains = gains.where((lines.kind != "serial") & (lines.workers <= items), "")  # or it starts fewer
+    times = lines.name + " " + lines.predicted_s.map(words.duration) + gains
     told = f"predicted for {words.items(items)} of {task}: {'; '.join(times)}"
     told = told, f"the choice for 1 to {seconds.index[-1]:,} items, roughly: {', '.join(ranges)}"
     return ax.figure, words.sentence(*told), words.sentence(*_advice(result, chosen), *told)
@@ -143,7 +144,7 @@ def _advice(result, chosen):
     task = result.params["task"]
     packages = task in find_task.own_tasks() and find_task.packages(find_task.source(task))  # which may bring it along
     if packages or getattr(tasks.TASKS.get(task), "extension", None):
-        yield "if an item uses NumPy, NumPy had one thread here; otherwise its matrix products often use all CPUs"
+        yield "if an item uses NumPy, NumPy had one thread here. By default, its matrix products often use all CPUs"
     for kind, reason in refusals(result.shown).items():
         yield f"{kind} can't do it: {reason}"
 

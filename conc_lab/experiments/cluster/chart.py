@@ -42,7 +42,7 @@ def cluster_chart(result: Result, bet):
     """Bars for each part; hatched is what was lost."""
     lines = summary(result)
     told = [say(part, result) for name, say in SAID.items() if len(part := where(lines, part=name))]
-    notes = ["each panel has a scale of its own" if len(told) > 1 else "medians of the rounds"]
+    notes = ["each panel has a scale of its own" if len(told) > 1 else f"median of {words.rounds(result)}"]
     what = "; ".join(notes + ["hatched: tasks without a result"] * ("loss" in set(lines.part)))
     figure, alt = kit.bars(lines, "panel", "median", "lost", what, told[0].partition(". ")[0])
     return figure, alt, words.sentence(*told)

@@ -46,7 +46,7 @@ def _room():
 
 
 # The default sizes, less those that are too large for shared memory here: 64 MB is all in many containers.
-_KB = by_profile((1, 100, 1000), (1, 10, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000))
+_KB = by_profile((1, 100, 1000), (1, 100, 1000, 10_000, 100_000), (1, 10, 100, 1000, 10_000, 100_000))
 SIZES_KB = tuple(size for size in _KB if KB * size <= _room()) or (1,)
 
 

@@ -2,7 +2,7 @@
 // The blocks are painted once, on a canvas of their own. A frame copies that canvas, veils what is still to come, and
 // draws the playhead and the gauges.
 
-const LANE = 24, HEAD = 26, LOCK = 20, FOOT = 22, GAP = 12, LEFT = 112, RIGHT = 14; // pixels
+const LANE = 24, HEAD = 26, LOCK = 20, FOOT = 22, GAP = 12, LEFT = 112, RIGHT = 14, NARROW = 480; // pixels
 const HALF = 0.5; // of a measured block: from this share on its worker is said to run
 const PLAY_S = 12; // about how long the whole takes at the speed that is set first
 const STEP_MS = 1200; // between two steps, where the reader asked for less motion
@@ -252,7 +252,7 @@ function render({ model, el }) {
       pen.strokeRect(0.5, track.top + 5.5, long, 16);
       pen.setLineDash([]);
       write(badge, 6.5, track.top + 14, 99, look.text, 11, "bold");
-      write(track.title, long + 8, track.top + 14, width - long - 250, look.text, 13, "bold");
+      write(track.title, long + 8, track.top + 14, width - long - (width < NARROW ? 125 : 250), look.text, 13, "bold");
       track.lanes.forEach(({ name, kind, blocks }, lane) => {
         const top = track.lanesTop + lane * LANE, hue = model.get("hues")[kind]?.[dark ? 1 : 0] ?? look.grey;
         write(name, 0, top + LANE / 2, LEFT - 8, look.text);
@@ -320,7 +320,7 @@ function render({ model, el }) {
       }
       ctx.textAlign = "right";
       const shown = track.modelled ? `now ${now}, so far ${average.toFixed(2)}` : `so far ${average.toFixed(2)}`;
-      ctx.fillText(`Cores busy ${shown}`, left - 6, track.top + 14);
+      ctx.fillText(width < NARROW ? `busy ${value.toFixed(2)}` : `Cores busy ${shown}`, left - 6, track.top + 14);
     }
     slider.value = (1000 * time) / end;
     slider.setAttribute("aria-valuetext", ms(time));

@@ -211,7 +211,7 @@ def test_a_task_that_no_subinterpreter_can_import(tmp_path, monkeypatch):
     work = importlib.import_module("refuses_subinterpreters").work
     with pools.opened("interpreters", 2) as pool, pytest.raises(LabError) as caught:
         pool.together(in_worker.call, work, ())
-    words = r"a subinterpreter cannot run this task \(ImportError: does not support this\); choose another kind"
+    words = r"a subinterpreter cannot run this task \(ImportError: does not support this\): choose another kind"
     assert re.match(words, str(caught.value)) and "Traceback" in caught.value.detail
 
 
